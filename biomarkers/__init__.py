@@ -1,0 +1,1 @@
+"""Correlative analysis of clinical trials."""
