@@ -1,1 +1,1 @@
-"""Floor."""
+"""Floor 2, words: frozen nouns and visible registries; no data."""

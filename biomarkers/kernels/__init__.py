@@ -1,1 +1,1 @@
-"""Floor."""
+"""Floor 1, counting: arrays in, frozen results out; no pandas."""

@@ -1,1 +1,1 @@
-"""Floor."""
+"""Floor 5, models: labels on, labels off; each calls a kernel."""
