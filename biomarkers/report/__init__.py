@@ -1,1 +1,1 @@
-"""Floor."""
+"""Floor 7, reports: tidy results in, pages out; nothing is computed here."""
