@@ -1,0 +1,488 @@
+"""Cells: a row of a tidy result as the text a reader sees; the door through which every number becomes words.
+
+The digits themselves are chosen by `biomarkers.domain.numbers`; here a row gets its state, its label, its cells and its
+sentence. Nothing is computed but order statistics of what is shown.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from biomarkers.domain import numbers
+from biomarkers.domain.design import Design
+from biomarkers.domain.numbers import NBSP, NONE
+from biomarkers.domain.times import DAYS_PER
+
+State = Literal["prespecified", "exploratory", "descriptive", "not_estimable", "refused"]
+STATES: dict[str, tuple[str, str, str]] = {
+    "prespecified": ("■", "Prespecified", "in the plan, hash below"),
+    "exploratory": ("□", "Exploratory", "asked after the plan"),
+    "descriptive": ("·", "Descriptive only", "too few events in a class: counts, no model"),
+    "not_estimable": ("NE", "Not estimable", "no finite estimate; the finite limit is given"),
+    "refused": ("⊘", "Refused", "would mislead; not computed"),
+    "flagged": ("▲", "Flag", "stands, with a warning"),
+    "below": ("▽", "<20", "below the limit of detection"),
+}
+"""Each state with its glyph, its word and its meaning: one language in table, forest, figure, notebook and terminal."""
+
+POOLED, HETEROGENEITY = "all", "marker:cohort"
+HAZARD_RATIO, RATIO_OF_RATIOS = "hazard ratio", "ratio of hazard ratios"
+
+_DESCRIPTIVE = re.compile(r"descriptive only:?\s*([^;]*)", re.IGNORECASE)
+_FLAG = re.compile(r"flag:\s*([^;]+)", re.IGNORECASE)
+_REFUSAL = (
+    re.compile(r"asked by:?\s*(?P<asked>.*?)\s*[;.,|]?\s*why(?: not)?:?\s*(?P<why>.*?)\s*[;|]?\s*instead:?\s*(?P<instead>.*)",
+               re.IGNORECASE | re.DOTALL),
+    re.compile(r"(?P<asked>[^:]*):\s*(?P<why>.*?)\.?\s*Instead:\s*(?P<instead>.*)", re.DOTALL),
+)
+
+
+def text(cell: object) -> str:
+    """A text cell; missing is empty."""
+    if cell is None or cell is pd.NA or (isinstance(cell, float) and math.isnan(cell)):
+        return ""
+    return str(cell)
+
+
+def number(cell: object) -> float:
+    """A number cell; missing is NaN."""
+    if cell is None or cell is pd.NA or cell == "":
+        return math.nan
+    return float(cell)  # type: ignore[arg-type]
+
+
+def order(values: Iterable[Hashable], first: Sequence[Hashable] = ()) -> list[str]:
+    """Distinct values, those of the design first and in its order, the rest as they come; never the alphabet."""
+    present = list(dict.fromkeys(text(value) for value in values))
+    return [str(v) for v in first if v in present] + [v for v in present if v not in first]
+
+
+def records(frame: pd.DataFrame | None) -> list[dict[str, Any]]:
+    """A frame as rows."""
+    return [] if frame is None else [{str(k): v for k, v in row.items()} for row in frame.to_dict("records")]
+
+
+# -- words of the design --------------------------------------------------------------------------------------------------
+
+def marker_label(name: str, design: Design) -> str:
+    """What a reader calls the marker; a name the design does not know stands as it is."""
+    known = design.markers.get(name)
+    return numbers.label(known.label if known else name)
+
+
+def endpoint_label(name: str, design: Design) -> str:
+    """"Progression-free survival"."""
+    known = {key.lower(): value for key, value in design.endpoints.items()}.get(name.lower())
+    return numbers.label(known.label if known else name)
+
+
+def endpoint_short(name: str, design: Design) -> str:
+    """"PFS" where the code is an abbreviation, else the label in lower case."""
+    return name.upper() if len(name) <= 4 else _lower_first(endpoint_label(name, design))
+
+
+def _lower_first(words: str) -> str:
+    return words[:1].lower() + words[1:] if words[1:2].islower() or words[1:2] == "" else words
+
+
+def cohort_label(name: str) -> str:
+    """A cohort as a heading."""
+    return "All cohorts" if name == POOLED else numbers.label(name)
+
+
+def family_label(family: str, timing: str) -> str:
+    """"Tissue, baseline": the heading over the rows of one family and time."""
+    head = numbers.label(family or "other")
+    return f"{head[:1].upper()}{head[1:]}" + (f", {numbers.label(timing)}" if timing else "")
+
+
+def time_unit(longest: float) -> str:
+    """Weeks, or months where follow-up is long."""
+    return "months" if longest > 3 * DAYS_PER["year"] else "weeks"
+
+
+# -- one row of the result table ------------------------------------------------------------------------------------------
+
+def state(row: Mapping[str, Any]) -> State:
+    """In which of the five states a row is.
+
+    Examples
+    --------
+    >>> state({"method": "refused", "note": ""}), state({"prespecified": True, "finite": True, "estimate": 1.3, "note": ""})
+    ('refused', 'prespecified')
+    """
+    if text(row.get("method")) == "refused":
+        return "refused"
+    if text(row.get("note")).lower().startswith("descriptive only"):
+        return "descriptive"
+    if not bool(row.get("finite", True)):
+        return "not_estimable"
+    return "prespecified" if bool(row.get("prespecified")) else "exploratory"
+
+
+def flags(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """The warnings under which a row stands.
+
+    Examples
+    --------
+    >>> flags({"note": "3 values below the limit; flag: hazards are not proportional"})
+    ('hazards are not proportional',)
+    """
+    return tuple(numbers.label(found.strip()) for found in _FLAG.findall(text(row.get("note"))))
+
+
+def remarks(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """What else the note says: neither flag nor reason for a missing estimate."""
+    parts = (part.strip() for part in text(row.get("note")).split(";"))
+    return tuple(numbers.label(part) for part in parts
+                 if part and not _FLAG.match(part) and not _DESCRIPTIVE.match(part)) if state(row) != "refused" else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A question that was not answered: who asked, why not, what to ask instead."""
+
+    question: str
+    asked: str
+    why: str
+    instead: str
+
+
+def refusal(row: Mapping[str, Any], design: Design) -> Refusal:
+    """The box of a refused row, read from its note.
+
+    Examples
+    --------
+    >>> r = refusal({"note": "ever cleared: it uses the future. Instead: at=bm.Landmark(day=49, since=35)"}, Design(name="x"))
+    >>> r.asked, r.why, r.instead
+    ('ever cleared', 'it uses the future', 'at=bm.Landmark(day=49, since=35)')
+    """
+    note = text(row.get("note"))
+    question = row_label(row, design)
+    for pattern in _REFUSAL:
+        found = pattern.match(note)
+        if found:
+            asked, why, instead = (numbers.label(found[key].strip(), 600) for key in ("asked", "why", "instead"))
+            return Refusal(question, asked, why.rstrip("."), instead)
+    return Refusal(question, f"analysis {text(row.get('analysis'))}", numbers.label(note, 600), "")
+
+
+def contrast_label(row: Mapping[str, Any]) -> str:
+    """The contrast with true minus signs."""
+    return numbers.label(text(row.get("contrast")))
+
+
+def row_label(row: Mapping[str, Any], design: Design) -> str:
+    """"TK1, per doubling", "CTC ≥ 5 against < 5".
+
+    Examples
+    --------
+    >>> row_label({"marker": "ctc", "contrast": "≥ 5 against < 5"}, Design(name="x"))
+    'ctc ≥ 5 against < 5'
+    """
+    name, contrast = marker_label(text(row.get("marker")), design), contrast_label(row)
+    if not contrast:
+        return name
+    return f"{name} {contrast}" if contrast[0] in "<>≤≥=" else f"{name}, {contrast}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One row of the result table, ready to be printed and drawn.
+
+    Parameters
+    ----------
+    key : int
+        Line of the row in results.csv, counted from 1 without the header: every printed number can be traced.
+    state, flags, notes
+        What must be known before the number is read.
+    label, group, cohort, arm
+        Words.
+    n, events, ratio, p, p_adjusted : str
+        Cells.
+    message : str
+        Stands in place of ratio and P where there is no model.
+    estimate, low, high : float
+        Unrounded, for the drawing.
+    """
+
+    key: int
+    analysis: str
+    marker: str
+    cohort: str
+    endpoint: str
+    family: str
+    timing: str
+    estimand: str
+    term: str
+    state: State
+    flags: tuple[str, ...]
+    notes: tuple[str, ...]
+    label: str
+    contrast: str
+    group: str
+    n: str
+    events: str
+    n_events: float
+    ratio: str
+    p: str
+    p_adjusted: str
+    message: str
+    estimate: float
+    low: float
+    high: float
+    level: float
+    p_value: float
+    p_holm: float
+    detectable: float
+    row: Mapping[str, Any] = field(repr=False, compare=False)
+
+    @property
+    def modelled(self) -> bool:
+        """Whether there is a finite estimate with an interval."""
+        return self.state in ("prespecified", "exploratory") and math.isfinite(self.estimate)
+
+    @property
+    def significant(self) -> bool:
+        """Adjusted P below 0.05: the only reason for a tint."""
+        return math.isfinite(self.p_holm) and self.p_holm < 0.05 and self.modelled
+
+
+def line(row: Mapping[str, Any], design: Design, *, key: int = 0) -> Line:
+    """The printed form of one row of the result table.
+
+    Parameters
+    ----------
+    row : mapping
+        With the columns of the result table; limits on the ratio scale.
+    design : Design
+        For labels.
+    key : int
+        Line in results.csv.
+    """
+    which = state(row)
+    estimate, low, high = (number(row.get(k)) for k in ("estimate", "conf_low", "conf_high"))
+    level = number(row.get("conf_level"))
+    modelled = which in ("prespecified", "exploratory") and math.isfinite(estimate)
+    adjusted = number(row.get("p_adjusted"))
+    return Line(
+        key=key, analysis=text(row.get("analysis")), marker=text(row.get("marker")), cohort=text(row.get("cohort")),
+        endpoint=text(row.get("endpoint")), family=text(row.get("family")), timing=text(row.get("timing")),
+        estimand=text(row.get("estimand")), term=text(row.get("term")),
+        state=which, flags=flags(row), notes=remarks(row), label=row_label(row, design), contrast=contrast_label(row),
+        group=family_label(text(row.get("family")), text(row.get("timing"))),
+        n=numbers.count(number(row.get("n"))), events=numbers.count(number(row.get("n_events"))),
+        n_events=number(row.get("n_events")),
+        ratio=numbers.interval(estimate, low, high) if modelled else "",
+        p=numbers.p(number(row.get("p_value"))) if which in ("prespecified", "exploratory") else NONE,
+        p_adjusted=_adjusted(which, adjusted),
+        message=_message(row, which, low, high, level),
+        estimate=estimate, low=low, high=high, level=level if math.isfinite(level) else 0.95,
+        p_value=number(row.get("p_value")), p_holm=adjusted, detectable=number(row.get("detectable")), row=row,
+    )
+
+
+def _adjusted(which: State, adjusted: float) -> str:
+    if which == "exploratory" and not math.isfinite(adjusted):
+        return "not in plan"
+    return numbers.p(adjusted) if which in ("prespecified", "exploratory") else NONE
+
+
+def _message(row: Mapping[str, Any], which: State, low: float, high: float, level: float) -> str:
+    if which == "descriptive":
+        found = _DESCRIPTIVE.search(text(row.get("note")))
+        return numbers.label(found[1].strip()) if found and found[1].strip() else "too few events for a model"
+    if which == "not_estimable":
+        limit = numbers.one_limit(low, high, level if math.isfinite(level) else 0.95)
+        reasons = remarks(row)
+        return f"{reasons[0]}; {limit}" if reasons else f"no finite estimate; {limit}"
+    if which == "refused":
+        return "would mislead; not computed"
+    return ""
+
+
+def lines(table: pd.DataFrame, design: Design) -> list[Line]:
+    """All rows of a result table, in its order."""
+    return [line(row, design, key=place) for place, row in enumerate(records(table), start=1)]
+
+
+# -- sentences ------------------------------------------------------------------------------------------------------------
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A run of a sentence: plain, bold (b) or unbroken (nw)."""
+
+    text: str
+    style: Literal["", "b", "nw"] = ""
+
+
+def sentence(item: Line, design: Design, *, adjust: str = "") -> tuple[Piece, ...]:
+    """A result as one plain sentence: direction, ratio, contrast, n, events, P and adjusted P.
+
+    A null result says what the data are compatible with, never "no effect"; an exploratory one says that it was not planned.
+
+    Parameters
+    ----------
+    item : Line
+    design : Design
+    adjust : str
+        Name of the adjustment, "Holm".
+    """
+    name = Piece(marker_label(item.marker, design), "b")
+    counts = f"{numbers.plural(number(item.row.get('n')), 'patient')}, {numbers.plural(item.n_events, 'event')}"
+    when = f" at {item.timing}" if item.timing == "baseline" else (f", {numbers.label(item.timing)}," if item.timing else "")
+    if not item.modelled:
+        return (name, Piece(f"{when} ({item.contrast}): {_state_words(item)}; {counts}." if item.contrast
+                            else f"{when}: {_state_words(item)}; {counts}."))
+    short = endpoint_short(item.endpoint, design)
+    ratio = Piece(f"HR{NBSP}{item.ratio}", "nw")
+    adjusted = math.isfinite(item.p_holm)
+    word = adjust or "adjusted"
+    chance = numbers.p_equals(item.p_value)
+    holds = f", {word}{NBSP}{item.p_adjusted}" if adjusted else "" if item.state == "prespecified" else ", not in the plan"
+    direction = "shorter" if item.estimate > 1 else "longer"
+    if item.p_value < 0.05 and (item.p_holm < 0.05 or not adjusted):
+        per = item.contrast.startswith("per ")
+        subject = (Piece("Higher "), name, Piece(f"{when} goes with {direction} {short}: ")) if per else (
+            name, Piece(f" {item.contrast}{when} goes with {direction} {short}: "))
+        tail = f"{' ' + item.contrast if per else ''}, {counts}, {chance}{holds}."
+        return (*subject, ratio, Piece(tail))
+    contrast = f" {item.contrast}" if item.contrast else ""
+    if item.p_value < 0.05:
+        return (name, Piece(f"{when}: "), ratio,
+                Piece(f"{contrast}, {counts}; {chance} does not hold after {word} ({item.p_adjusted})."))
+    low, high = numbers.interval(item.estimate, item.low, item.high).partition("(")[2].rstrip(")").split("–")
+    return (name, Piece(f"{when}: no association shown. "), ratio,
+            Piece(f"{contrast}: the data are compatible with hazard ratios from {low} to {high}; {counts}, {chance}{holds}."))
+
+
+def _state_words(item: Line) -> str:
+    return f"{STATES[item.state][1].lower()}: {item.message}"
+
+
+def plain(pieces: Sequence[Piece]) -> str:
+    """A sentence without its styles."""
+    return "".join(piece.text for piece in pieces)
+
+
+# -- grids: any table of a page -------------------------------------------------------------------------------------------
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell; `mark` is a CSS class (lod, em) and `flag` puts a ▲ before the number."""
+
+    text: str
+    mark: str = ""
+    flag: bool = False
+    href: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GridRow:
+    """A row: kind "" (plain), "g" (a heading over the next rows), "i" (indented), "d" (in the second ink)."""
+
+    head: str
+    cells: tuple[Cell, ...] = ()
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A table of a page: caption, heads, rows and the footnote; `numeric` says which columns are set to the right."""
+
+    caption: str
+    head: tuple[str, ...]
+    rows: tuple[GridRow, ...]
+    numeric: tuple[bool, ...]
+    note: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.rows)
+
+
+def cells(*words: object) -> tuple[Cell, ...]:
+    """Texts, or cells, as cells; an empty text becomes the dash that is never zero."""
+    return tuple(w if isinstance(w, Cell) else Cell(str(w)) if str(w) not in ("", NONE) else Cell(NONE, "em") for w in words)
+
+
+# -- marker values --------------------------------------------------------------------------------------------------------
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Order statistics of one marker in one group; values beyond a limit keep their place and are never made up.
+
+    Parameters
+    ----------
+    known, missing, below, above, zero : int
+    q1, median, q3, low, high : float
+        In the marker's unit; -inf stands for "below the limit", inf for "above the range".
+    lod : str
+        The limit as it may be shown: "<20", or "<LOD" where it differs between rows.
+    """
+
+    known: int
+    missing: int
+    below: int
+    above: int
+    zero: int
+    q1: float
+    median: float
+    q3: float
+    low: float
+    high: float
+    lod: str = "<LOD"
+
+    def shown(self, x: float) -> str:
+        """A statistic as text: "<20" where it lies below the limit."""
+        if math.isinf(x):
+            return self.lod if x < 0 else "above range"
+        return numbers.value(x)
+
+
+def summarise(values: pd.DataFrame) -> Summary:
+    """Known, missing, limits and quartiles of the values of one marker.
+
+    Parameters
+    ----------
+    values : pandas.DataFrame
+        Columns value, status (measured, below, above), lod; other status, or no value, is missing.
+
+    Examples
+    --------
+    >>> s = summarise(pd.DataFrame({"value": [20, 40, 80], "status": ["below", "measured", "measured"], "lod": 20.0}))
+    >>> s.known, s.below, s.shown(s.low), s.shown(s.median)
+    (3, 1, '<20', '40')
+    """
+    status = values["status"].map(text) if len(values) else pd.Series([], dtype=str)
+    x = pd.to_numeric(values["value"]).to_numpy(float, na_value=np.nan)
+    x = np.where(status == "below", -np.inf, np.where(status == "above", np.inf, x))
+    known = np.sort(x[np.isin(status, ("measured", "below", "above")) & ~np.isnan(x)])
+    limits: Sequence[Any] = values.loc[(status == "below").to_numpy(), "lod"].dropna().unique() if "lod" in values else []
+    q1, median, q3 = (_quantile(known, q) for q in (0.25, 0.5, 0.75))
+    return Summary(
+        known=len(known), missing=len(values) - len(known), below=int((known == -np.inf).sum()),
+        above=int((known == np.inf).sum()), zero=int((known == 0).sum()), q1=q1, median=median, q3=q3,
+        low=float(known[0]) if len(known) else math.nan, high=float(known[-1]) if len(known) else math.nan,
+        lod=f"<{numbers.value(float(limits[0]))}" if len(limits) == 1 else "<LOD",
+    )
+
+
+def _quantile(ordered: np.ndarray, q: float) -> float:
+    """Linear between neighbours (R's type 7); beyond a limit where a neighbour is beyond it."""
+    if not len(ordered):
+        return math.nan
+    place = q * (len(ordered) - 1)
+    below, share = int(place), place - int(place)
+    a, b = float(ordered[below]), float(ordered[min(below + 1, len(ordered) - 1)])
+    if share == 0 or a == b:
+        return a
+    if math.isinf(a) or math.isinf(b):
+        return a if share < 0.5 else b
+    return a + share * (b - a)
