@@ -1,0 +1,434 @@
+"""`bm.cox`: Cox regression on a data frame, with the interval and the p-value that small trials can trust.
+
+Efron's ties, R's risk sets. `interval="auto"` is the profile likelihood with the t-squared cut-off of
+`kernels.profile`; with clusters or weights it is the robust Wald interval, because a likelihood ratio of rows that are
+not independent, or not whole, has no chi-square distribution.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, get_args
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import chdtrc, ndtr, ndtri
+
+from biomarkers.domain.errors import UseError
+from biomarkers.kernels import cox as kernel
+from biomarkers.kernels import profile as profiles
+from biomarkers.kernels import residuals
+from biomarkers.kernels.riskset import Ties
+
+from .columns import SurvivalRows, names, survival_rows
+
+Floats = NDArray[np.float64]
+Interval = Literal["auto", "wald", "profile"]
+
+
+@dataclass(frozen=True, repr=False)
+class CoxFit:
+    """A fitted Cox model with its labels.
+
+    Attributes
+    ----------
+    table : DataFrame
+        One row per column of the design: ``term, coef, hazard_ratio, std_error, robust_std_error, conf_low, conf_high,
+        conf_level, statistic, p_value, wald_statistic, wald_p_value, finite``. `coef` and the errors are log hazard
+        ratios, `conf_low` and `conf_high` hazard ratios.
+    loglik : tuple of float
+        At 0 and at the maximum (penalised where `penalty` is "firth").
+    n, n_events, n_dropped : int
+    notes : tuple of str
+        What a reader must know: rows dropped, columns without an estimate, infinite coefficients.
+    method : str
+        Ties, penalty, and which interval and p-value the table holds.
+    """
+
+    solution: kernel.CoxSolution
+    rows: SurvivalRows
+    term_names: tuple[str, ...]
+    blocks: dict[str, tuple[int, ...]]
+    interval: str
+    level: float
+    penalty: str | None
+    robust: bool
+    n_dropped: int
+    notes: tuple[str, ...]
+    frame_index: pd.Index
+
+    # -- numbers ---------------------------------------------------------------------------------------------------
+    @property
+    def n(self) -> int:
+        """Rows used."""
+        return self.solution.n
+
+    @property
+    def n_events(self) -> int:
+        """Events used."""
+        return self.solution.n_events
+
+    @property
+    def loglik(self) -> tuple[float, float]:
+        """Log-likelihood at 0 and at the maximum."""
+        return self.solution.loglik_null, self.solution.loglik
+
+    @cached_property
+    def covariance(self) -> pd.DataFrame:
+        """Inverse information of the coefficients."""
+        return pd.DataFrame(self.solution.covariance, index=list(self.term_names), columns=list(self.term_names))
+
+    @cached_property
+    def _robust(self) -> Floats:
+        return residuals.robust_covariance(self.solution, self.rows.cluster)
+
+    @property
+    def robust_covariance(self) -> pd.DataFrame | None:
+        """Cluster-robust covariance (each row its own cluster where none was named); None for a penalised fit."""
+        if self.penalty is not None:
+            return None
+        return pd.DataFrame(self._robust, index=list(self.term_names), columns=list(self.term_names))
+
+    @property
+    def method(self) -> str:
+        """The sentence of a methods section: ties, strata, penalty, and what interval and p-value are."""
+        kind = "Cox" if self.penalty is None else "Cox with Firth's penalty"
+        which = {
+            "wald": "robust Wald" if self.robust else "Wald",
+            "profile": "profile likelihood, chi-square cut-off",
+            "auto": f"profile likelihood, t-squared cut-off on {profiles.t_df(self.n_events, self.solution.df):g} df",
+        }[self.interval]
+        strata = f", {len(self.rows.stratum_names)} strata" if self.rows.stratum_names else ""
+        return f"{kind}, {self.solution.rs.ties.capitalize()} ties{strata}; {which}"
+
+    @property
+    def _df(self) -> float | None:
+        return profiles.t_df(self.n_events, self.solution.df) if self.interval == "auto" else None
+
+    @cached_property
+    def _intervals(self) -> tuple[Floats, Floats, Floats, Floats]:
+        """(low, high) as log hazard ratios, statistic, p."""
+        fit = self.solution
+        error = np.sqrt(np.diag(self._robust)) if self.robust else fit.std_error
+        with np.errstate(invalid="ignore", divide="ignore"):
+            wald = np.where(fit.finite, fit.coef / error, np.nan)
+        if self.interval == "wald":
+            z = float(ndtri((1 + self.level) / 2))
+            low = np.where(fit.finite, fit.coef - z * error, np.nan)
+            high = np.where(fit.finite, fit.coef + z * error, np.nan)
+            return low, high, wald, 2 * ndtr(-np.abs(wald))
+        found = self._profile
+        signed = np.sign(fit.coef) * np.sqrt(found.statistic)
+        p = np.where(fit.used, profiles.p_value(found.statistic, df=self._df), np.nan)
+        return found.low, found.high, signed, p
+
+    @cached_property
+    def _profile(self) -> profiles.Profile:
+        return profiles.profile(self.solution, cut=profiles.cut_off(self.level, df=self._df))
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """The table of the model; see the class."""
+        fit = self.solution
+        low, high, statistic, p = self._intervals
+        error = np.sqrt(np.diag(self._robust)) if self.robust else np.full(fit.coef.size, np.nan)
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+            wald = np.where(fit.finite, fit.coef / (error if self.robust else fit.std_error), np.nan)
+            return pd.DataFrame(
+                {
+                    "term": list(self.term_names),
+                    "coef": fit.coef,
+                    "hazard_ratio": np.exp(fit.coef),
+                    "std_error": fit.std_error,
+                    "robust_std_error": error,
+                    "conf_low": np.exp(low),
+                    "conf_high": np.exp(high),
+                    "conf_level": np.full(fit.coef.size, self.level),
+                    "statistic": statistic,
+                    "p_value": p,
+                    "wald_statistic": wald,
+                    "wald_p_value": 2 * ndtr(-np.abs(wald)),
+                    "finite": fit.finite & fit.used,
+                }
+            )
+
+    @cached_property
+    def tests(self) -> pd.DataFrame:
+        """Tests of all coefficients at once: likelihood ratio, score, Wald, and with clusters or weights the robust ones."""
+        fit = self.solution
+        rows: list[tuple[str, float]] = [("likelihood ratio", fit.likelihood_ratio)]
+        if self.penalty is None:
+            rows.append(("score", fit.score_test))
+        rows.append(("wald", fit.wald_test))
+        if self.robust:
+            k = np.flatnonzero(fit.used)
+            b, V = fit.coef[k], self._robust[np.ix_(k, k)]
+            known = bool(np.isfinite(b).all())
+            rows.append(("robust wald", float(b @ np.linalg.pinv(V, hermitian=True) @ b) if known else np.nan))
+            rows.append(("robust score", residuals.robust_score_test(fit, self.rows.cluster)))
+        values = np.array([value for _, value in rows])
+        return pd.DataFrame(
+            {
+                "test": [name for name, _ in rows],
+                "statistic": values,
+                "df": fit.df,
+                "p_value": chdtrc(max(fit.df, 1), np.maximum(values, 0.0)),
+            }
+        )
+
+    # -- derived ---------------------------------------------------------------------------------------------------
+    def residuals(self, kind: residuals.Kind = "martingale") -> pd.Series | pd.DataFrame:
+        """Residuals by row of the frame (Schoenfeld: by death).
+
+        Parameters
+        ----------
+        kind : {"martingale", "deviance", "score", "dfbeta", "dfbetas", "schoenfeld", "scaled_schoenfeld"}
+            For start-stop rows sum the first four by subject before plotting them.
+        """
+        if kind not in residuals.KINDS:
+            raise UseError(f"residuals {kind!r} are not known; choose from {', '.join(residuals.KINDS)}.")
+        if self.penalty is not None:
+            raise UseError("residuals are those of the unpenalised model; fit without penalty.")
+        fit = self.solution
+        index = self._index
+        if kind == "martingale":
+            return pd.Series(residuals.martingale(fit), index=index, name=kind)
+        if kind == "deviance":
+            return pd.Series(residuals.deviance(fit), index=index, name=kind)
+        columns = list(self.term_names)
+        if kind == "score":
+            return pd.DataFrame(residuals.score(fit), index=index, columns=columns)
+        if kind in ("dfbeta", "dfbetas"):
+            scale = fit.std_error if kind == "dfbetas" else np.ones(len(columns))
+            return pd.DataFrame(residuals.dfbeta(fit) / scale, index=index, columns=columns)
+        values = residuals.schoenfeld(fit) if kind == "schoenfeld" else residuals.scaled_schoenfeld(fit)
+        rows = residuals.death_rows(fit)
+        out = pd.DataFrame(values, index=index[rows], columns=columns)
+        out.insert(0, "time", self.rows.time[rows])
+        return out
+
+    @cached_property
+    def _index(self) -> pd.Index:
+        return self.frame_index[self.rows.kept] if self.n_dropped else self.frame_index
+
+    # -- looks -----------------------------------------------------------------------------------------------------
+    def __repr__(self) -> str:
+        head = f"{self.method}\nn = {self.n}, events = {self.n_events}"
+        shown = self.table.drop(columns=["conf_level", "wald_statistic", "wald_p_value"])
+        if not self.robust:
+            shown = shown.drop(columns="robust_std_error")
+        body = shown.to_string(index=False, float_format=lambda v: f"{v:.4g}", na_rep="")
+        return "\n".join([head, body, *self.notes])
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        shown = self.table.drop(columns=["conf_level", "wald_statistic", "wald_p_value"])
+        if not self.robust:
+            shown = shown.drop(columns="robust_std_error")
+        body = shown.to_html(index=False, float_format=lambda v: f"{v:.4g}", na_rep="", border=0)
+        notes = "".join(f"<li>{escape(note)}</li>" for note in self.notes)
+        return (
+            f"<p><b>{escape(self.method)}</b><br>n = {self.n}, events = {self.n_events}</p>{body}"
+            + (f"<ul>{notes}</ul>" if notes else "")
+        )
+
+
+def cox(
+    frame: pd.DataFrame,
+    time: str,
+    event: str,
+    terms: str | Sequence[str],
+    *,
+    entry: str | None = None,
+    strata: str | Sequence[str] = (),
+    cluster: str | None = None,
+    weights: str | None = None,
+    ties: Ties = "efron",
+    penalty: str | None = None,
+    interval: Interval = "auto",
+    level: float = 0.95,
+) -> CoxFit:
+    """Cox regression on the columns of a frame.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        One row per subject, or one per (entry, time] interval.
+    time, event : str
+        End of follow-up; 1 for an event, 0 for censored (or booleans).
+    terms : str or list of str
+        Covariates: numbers, booleans, factors (text or Categorical, reference = first level), products ``a:b``.
+    entry : str, optional
+        Start of each interval: at risk at T when entry < T <= time.
+    strata : str or list of str
+        Each combination has its own baseline hazard.
+    cluster : str, optional
+        Subject of each row: robust errors summed by it.
+    weights : str, optional
+        Case weights, > 0; errors are then robust.
+    ties : {"efron", "breslow"}
+    penalty : {None, "firth"}
+    interval : {"auto", "wald", "profile"}
+        "auto" is the profile likelihood with the t-squared cut-off, robust Wald with clusters or weights.
+    level : float
+
+    Returns
+    -------
+    CoxFit
+
+    Raises
+    ------
+    UseError
+        No events, a constant or collinear covariate, fewer events than parameters, a value that cannot be.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> trial = pd.DataFrame({"weeks": [6, 7, 9, 12, 15, 20, 22, 30], "pfs": [1, 1, 1, 1, 0, 1, 1, 0],
+    ...                       "tk1": [9.0, 7.5, 8.0, 5.5, 6.0, 4.0, 6.5, 4.5]})
+    >>> fit = cox(trial, "weeks", "pfs", "tk1")
+    >>> fit.table[["term", "hazard_ratio", "conf_low", "conf_high", "p_value"]].round(3)
+      term  hazard_ratio  conf_low  conf_high  p_value
+    0  tk1          2.28      0.89      9.918    0.076
+    """
+    _check_arguments(ties, penalty, interval, level)
+    wanted = names(terms)
+    if not wanted:
+        raise UseError("terms is empty: name at least one covariate.")
+    rows = survival_rows(
+        frame, time, event, terms=wanted, entry=entry, strata=strata, cluster=cluster, weights=weights
+    )
+    X = rows.terms[0].X if len(rows.terms) == 1 else np.column_stack([term.X for term in rows.terms])
+    labels = tuple(label for term in rows.terms for label in term.columns)
+    _check_size(X, labels, rows)
+    try:
+        solution = kernel.cox(
+            rows.time, rows.event, X, entry=rows.entry, stratum=rows.stratum, weight=rows.weight, ties=ties
+        )
+    except ValueError as error:
+        raise UseError(str(error)) from None
+    notes = list(rows.notes)
+    if solution.n_merged:
+        notes.append(f"{solution.n_merged} time(s) differed from another by rounding only and were merged (R's timefix).")
+    if solution.aliased.any():
+        notes += _aliased_notes(X, labels, solution.aliased, rows)
+    if penalty == "firth":
+        from biomarkers.kernels.firth import firth
+
+        solution = firth(solution)
+    elif not solution.finite.all():
+        notes += _infinite_notes(X, labels, solution, rows)
+    if not solution.converged:
+        notes.append(f"No convergence in {solution.iterations} steps: do not use these numbers.")
+    # Start-stop rows of one subject are not independent, and nothing here says whose they are without `cluster`.
+    robust = penalty is None and (cluster is not None or (weights is not None and entry is None))
+    if robust or (weights is not None and penalty is None):
+        interval = "wald"
+    notes += _robust_notes(rows, robust)
+    blocks: dict[str, tuple[int, ...]] = {}
+    at = 0
+    for term in rows.terms:
+        blocks[term.name] = tuple(range(at, at + len(term.columns)))
+        at += len(term.columns)
+    return CoxFit(
+        solution=solution,
+        rows=rows,
+        term_names=labels,
+        blocks=blocks,
+        interval=interval,
+        level=float(level),
+        penalty=penalty,
+        robust=robust,
+        n_dropped=rows.n_dropped,
+        notes=tuple(notes),
+        frame_index=frame.index,
+    )
+
+
+def _check_arguments(ties: str, penalty: str | None, interval: str, level: float) -> None:
+    if ties not in ("efron", "breslow"):
+        raise UseError(f"ties {ties!r} are not known; choose 'efron' or 'breslow'.")
+    if penalty not in (None, "firth"):
+        raise UseError(f"penalty {penalty!r} is not known; choose None or 'firth'.")
+    if interval not in get_args(Interval):
+        raise UseError(f"interval {interval!r} is not known; choose from {', '.join(get_args(Interval))}.")
+    if not 0 < level < 1:
+        raise UseError(f"level = {level!r} must lie between 0 and 1, such as 0.95.")
+
+
+def _check_size(X: Floats, labels: tuple[str, ...], rows: SurvivalRows) -> None:
+    """Refuse what no fit can answer: no events, fewer events than parameters, a column without contrast."""
+    if rows.n_events == 0:
+        raise UseError(f"0 events among n = {rows.n}: a hazard ratio does not exist.")
+    if rows.n_events < X.shape[1]:
+        raise UseError(
+            f"{rows.n_events} event(s) for {X.shape[1]} parameters ({', '.join(labels[:6])}): "
+            f"{rows.n_events / X.shape[1]:.2f} events per parameter. Ask one question at a time, or name fewer terms."
+        )
+    flat = np.flatnonzero(X.max(axis=0) == X.min(axis=0))
+    if flat.size:
+        j = int(flat[0])
+        raise UseError(
+            f"covariate {labels[j]!r} is constant ({X[0, j]:g} in all {rows.n} rows): there is nothing to compare. Drop it."
+        )
+
+
+def _robust_notes(rows: SurvivalRows, robust: bool) -> list[str]:
+    if rows.weight is not None and not robust:
+        return ["Weighted start-stop rows without `cluster`: the errors are not robust; name the subject column."]
+    if robust and rows.cluster is not None:
+        n_clusters = np.unique(rows.cluster).size
+        if n_clusters < 50:
+            return [f"Robust errors on {n_clusters} clusters are too small; a bootstrap or permutation p is safer."]
+    return []
+
+
+def _aliased_notes(X: Floats, labels: tuple[str, ...], aliased: NDArray[np.bool_], rows: SurvivalRows) -> list[str]:
+    """Refuse columns that repeat others in the table itself; name those that only the risk sets leave without contrast."""
+    notes = []
+    simple = {label for term in rows.terms if not term.is_factor for label in term.columns}
+    scale = np.abs(X - X.mean(axis=0)).mean(axis=0)
+    Z = (X - X.mean(axis=0)) / scale
+    for j in np.flatnonzero(aliased):
+        others = np.flatnonzero(~aliased & (np.arange(X.shape[1]) < j))
+        if others.size:
+            weights, *_ = np.linalg.lstsq(Z[:, others], Z[:, j], rcond=None)
+            left = np.abs(Z[:, j] - Z[:, others] @ weights).max()
+            if left < 1e-5:
+                span = [labels[k] for k, value in zip(others, weights, strict=True) if abs(value) > 1e-6]
+                said = f"{labels[j]!r} is a multiple of {span[0]!r}" if len(span) == 1 else (
+                    f"{labels[j]!r} is a combination of {', '.join(map(repr, span))}"
+                )
+                if labels[j] in simple:
+                    raise UseError(f"{said} (up to a constant): their effects cannot be told apart. Drop one of them.")
+                notes.append(f"No estimate for {labels[j]!r}: {said[len(repr(labels[j])) + 1 :]}.")
+                continue
+        notes.append(f"No estimate for {labels[j]!r}: it does not vary within any risk set (stratum) that has an event.")
+    return notes
+
+
+def _infinite_notes(
+    X: Floats, labels: tuple[str, ...], solution: kernel.CoxSolution, rows: SurvivalRows
+) -> list[str]:
+    notes = []
+    for j in np.flatnonzero(~solution.finite):
+        x = X[:, j]
+        values = np.unique(x)
+        if values.size == 2:
+            counts = [(int(rows.event[x == v].sum()), int((x == v).sum())) for v in values]
+            rare = 0 if counts[0][0] < counts[1][0] else 1
+            (few, of), (many, others) = counts[rare], counts[1 - rare]
+            why = f"{few} events in {of} with {labels[j]} = {values[rare]:g}, {many} in {others} others"
+        else:
+            why = "the order of the events follows it perfectly"
+        notes.append(
+            f"{labels[j]}: the likelihood grows for ever towards {'+' if solution.coef[j] > 0 else '-'}infinity ({why}). "
+            "One limit of the profile interval is finite and stands; penalty='firth' gives a finite estimate."
+        )
+    return notes
+
+
