@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import make_br1801
+import make_stop_her2
 import numpy as np
 import pandas as pd
 from deterministic import Streams
@@ -438,6 +439,134 @@ def br1801_trial_size(seeds: int) -> None:
     print_trial_size("BR-1801", pd.DataFrame(rows), promised)
 
 
+# ---------------------------------------------------------------- STOP-HER2
+EVALUABLE = ("detected", "not_detected")
+
+
+def stop_frame(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Subjects with their PFS, and draws with their call; draws on or after the event are marked."""
+    tables = {
+        name: pd.read_csv(folder / f"{name}.csv", dtype=str, keep_default_na=False)
+        for name in ("subjects", "outcomes", "specimens", "mrd")
+    }
+    pfs = tables["outcomes"].query("endpoint == 'pfs'")[["subject", "time", "event", "event_type", "last_negative_assessment"]]
+    subjects = tables["subjects"][["subject", "cohort", "prior_oligo"]].merge(pfs, on="subject")
+    subjects = subjects.astype({"time": int, "event": int, "prior_oligo": int, "last_negative_assessment": int})
+    draws = tables["mrd"].merge(
+        tables["specimens"][["specimen", "subject", "collection_day", "reason_for_draw"]], on="specimen"
+    )
+    draws = draws.merge(subjects, on="subject")
+    draws["day"] = draws["collection_day"].astype(int)
+    draws["evaluable"], draws["positive"] = draws["call"].isin(EVALUABLE), draws["call"] == "detected"
+    scheduled = draws["reason_for_draw"] == "scheduled"
+    return subjects, draws[scheduled].sort_values(["subject", "day"]).assign(before=lambda d: d["day"] < d["time"])
+
+
+def stop_lines(subjects: pd.DataFrame, draws: pd.DataFrame) -> Iterator[Line]:
+    """Section 3.2 of the specification, per cohort."""
+    promised = {"stop": (0.68, 0.10, 0.14, 0.24, 0.57, 123), "continue": (0.76, 0.11, 0.12, 0.27, 0.57, 128)}
+    usable = draws[draws["evaluable"] & draws["before"]]
+    for cohort, (pfs, base, prevalence, reversion, found, lead) in promised.items():
+        rows, calls = subjects[subjects["cohort"] == cohort], usable[usable["cohort"] == cohort]
+        yield marginal(
+            f"{cohort}: 1-year PFS, restart censored",
+            pfs,
+            km_at(rows["time"], rows["event"], 365),
+            rounding=0.015,
+            error=math.sqrt(pfs * (1 - pfs) / len(rows)),
+        )
+        first = calls[calls["day"] <= 0]
+        # the specification's figures are from 3000 subjects per cohort: its own error counts as well
+        yield two_sample(f"{cohort}: baseline MRD detected, of evaluable", base, first["positive"], 3000)
+        yield two_sample(f"{cohort}: detected, of evaluable draws before the event", prevalence, calls["positive"], 3000)
+        following = calls.assign(after=calls.groupby("subject")["positive"].shift(-1)).dropna(subset="after")
+        yield two_sample(
+            f"{cohort}: positive, then negative at the next draw",
+            reversion,
+            ~following.loc[following["positive"], "after"].astype(bool),
+            1200,
+        )
+        progressed = rows.loc[rows["event"] == 1, "subject"]
+        ever = calls[calls["positive"]].groupby("subject")["day"].min().reindex(progressed)
+        yield two_sample(f"{cohort}: relapses detected before the event", found, ever.notna(), 1500)
+        ahead = (rows.set_index("subject")["time"].reindex(progressed) - ever).dropna()
+        yield quantile(f"{cohort}: lead time where detected, days, median", lead, ahead, rounding=0.04 * lead)
+
+
+def two_sample(what: str, expected: float, hits: pd.Series, theirs: int) -> Line:
+    """A proportion against one that was itself simulated on `theirs` draws; half of its last digit is allowed besides."""
+    p = float(hits.astype(bool).mean())
+    return Line(what, expected, p, 0.005 + 4 * math.sqrt(p * (1 - p) * (1 / len(hits) + 1 / theirs)))
+
+
+def km_at(time: pd.Series, event: pd.Series, day: int) -> float:
+    """The Kaplan-Meier estimate at a day."""
+    days = np.sort(time[(event == 1) & (time <= day)].unique())
+    return float(np.prod([1 - ((time == d) & (event == 1)).sum() / (time >= d).sum() for d in days]))
+
+
+def stop_truths(subjects: pd.DataFrame, draws: pd.DataFrame, scale: int) -> Iterator[Line]:
+    """Section 3.3, baseline rows; the standard errors stated there are those of scale 60."""
+    first = draws[draws["evaluable"] & (draws["day"] <= 0)].drop_duplicates("subject").set_index("subject")["positive"]
+    frame = subjects.assign(positive=subjects["subject"].map(first), stop=(subjects["cohort"] == "stop").astype(int))
+    known = frame.dropna(subset="positive").astype({"positive": int})
+    at_60 = math.sqrt(scale / 60)
+    row = _fit(known, ["positive"], "time", "event", ("cohort",)).loc["positive"]
+    yield estimate_line("baseline MRD detected, strata cohort", 3.02, float(row["coef"]), 0.058 * math.hypot(1, 1 / at_60))
+    for terms, hr, what in ((["stop"], 1.56, "crude"), (["stop", "prior_oligo"], 1.65, "beside oligo-progression")):
+        row = _fit(frame, terms, "time", "event", ()).loc["stop"]
+        own = float(row["std_error"])
+        yield estimate_line(
+            f"stop against continue, {what} (never an effect)", hr, float(row["coef"]), math.hypot(own, own * at_60)
+        )
+
+
+def check_stop_her2(scale: int) -> Iterator[tuple[str, list[Line]]]:
+    """All lines of the STOP-HER2 study that a baseline analysis can test."""
+    with tempfile.TemporaryDirectory() as folder:
+        make_stop_her2.make(Path(folder), scale=scale)
+        subjects, draws = stop_frame(Path(folder))
+    yield "STOP-HER2, what the trial observes", list(stop_lines(subjects, draws))
+    yield "STOP-HER2, planted effects on the baseline", list(stop_truths(subjects, draws, scale))
+
+
+def stop_trial_size(seeds: int) -> None:
+    """Counts at trial size over many seeds."""
+    rows = []
+    for seed in range(1, seeds + 1):
+        with tempfile.TemporaryDirectory() as folder:
+            make_stop_her2.make(Path(folder), seed=seed)
+            subjects, draws = stop_frame(Path(folder))
+        row = {}
+        for cohort in ("stop", "continue"):
+            mine, calls = subjects[subjects["cohort"] == cohort], draws[draws["cohort"] == cohort]
+            usable = calls[calls["evaluable"] & calls["before"]]
+            row |= {
+                f"{cohort}: progressions": mine["event"].sum(),
+                f"{cohort}: restarts": (mine["event_type"] == "restart").sum(),
+                f"{cohort}: draws": len(calls),
+                f"{cohort}: non-evaluable": (~calls["evaluable"]).sum(),
+                f"{cohort}: baseline detected": (usable["positive"] & (usable["day"] <= 0)).sum(),
+                f"{cohort}: ever detected": usable.loc[usable["positive"], "subject"].nunique(),
+            }
+        rows.append(row)
+    promised = {
+        "stop: progressions": "34 (27-38)",
+        "stop: restarts": "4.5 (1-8)",
+        "stop: draws": "334",
+        "stop: non-evaluable": "13",
+        "stop: baseline detected": "4.5 (1-8)",
+        "stop: ever detected": "23",
+        "continue: progressions": "16 (11-21)",
+        "continue: restarts": "0",
+        "continue: draws": "223",
+        "continue: non-evaluable": "9",
+        "continue: baseline detected": "2.8 (0-5)",
+        "continue: ever detected": "12",
+    }
+    print_trial_size("STOP-HER2", pd.DataFrame(rows), promised)
+
+
 def print_trial_size(study: str, table: pd.DataFrame, promised: dict[str, str]) -> None:
     """Mean (5th-95th centile) over seeds, beside what was promised."""
     print(f"\n{study} at trial size, {len(table)} seeds: mean (5th-95th centile)")
@@ -455,15 +584,19 @@ def main() -> None:
     parser.add_argument("--only", choices=("br1801", "stop_her2"))
     parser.add_argument("--trial-size", type=int, default=0, metavar="SEEDS", help="also print counts over so many seeds")
     given = parser.parse_args()
+    studies = {"br1801": (check_br1801, br1801_trial_size), "stop_her2": (check_stop_her2, stop_trial_size)}
+    chosen = [studies[given.only]] if given.only else list(studies.values())
     failed = total = 0
-    for title, lines in check_br1801(given.scale):
-        print(f"\n{title} (scale {given.scale})\n{HEAD}")
-        for line in lines:
-            print(line)
-            total, failed = total + 1, failed + (not line.passed)
+    for check, _ in chosen:
+        for title, lines in check(given.scale):
+            print(f"\n{title} (scale {given.scale})\n{HEAD}")
+            for line in lines:
+                print(line)
+                total, failed = total + 1, failed + (not line.passed)
     print(f"\n{total - failed} of {total} lines pass")
     if given.trial_size:
-        br1801_trial_size(given.trial_size)
+        for _, trial_size in chosen:
+            trial_size(given.trial_size)
     sys.exit(1 if failed else 0)
 
 
