@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,8 @@ from biomarkers.domain.design import Design
 from biomarkers.domain.numbers import NBSP, NONE
 from biomarkers.domain.times import DAYS_PER
 
+Item = TypeVar("Item")
+Key = TypeVar("Key", bound=Hashable)
 State = Literal["prespecified", "exploratory", "descriptive", "not_estimable", "refused"]
 STATES: dict[str, tuple[str, str, str]] = {
     "prespecified": ("■", "Prespecified", "in the plan, hash below"),
@@ -38,8 +40,10 @@ HAZARD_RATIO, RATIO_OF_RATIOS = "hazard ratio", "ratio of hazard ratios"
 _DESCRIPTIVE = re.compile(r"descriptive only:?\s*([^;]*)", re.IGNORECASE)
 _FLAG = re.compile(r"flag:\s*([^;]+)", re.IGNORECASE)
 _REFUSAL = (
-    re.compile(r"asked by:?\s*(?P<asked>.*?)\s*[;.,|]?\s*why(?: not)?:?\s*(?P<why>.*?)\s*[;|]?\s*instead:?\s*(?P<instead>.*)",
-               re.IGNORECASE | re.DOTALL),
+    re.compile(
+        r"asked by:?\s*(?P<asked>.*?)\s*[;.,|]?\s*why(?: not)?:?\s*(?P<why>.*?)\s*[;|]?\s*instead:?\s*(?P<instead>.*)",
+        re.IGNORECASE | re.DOTALL,
+    ),
     re.compile(r"(?P<asked>[^:]*):\s*(?P<why>.*?)\.?\s*Instead:\s*(?P<instead>.*)", re.DOTALL),
 )
 
@@ -64,12 +68,21 @@ def order(values: Iterable[Hashable], first: Sequence[Hashable] = ()) -> list[st
     return [str(v) for v in first if v in present] + [v for v in present if v not in first]
 
 
+def together(items: Iterable[Item], key: Callable[[Item], Key]) -> list[tuple[Key, list[Item]]]:
+    """Items by key, keys in the order in which they first appear, also where they do not stand side by side."""
+    groups: dict[Key, list[Item]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return list(groups.items())
+
+
 def records(frame: pd.DataFrame | None) -> list[dict[str, Any]]:
     """A frame as rows."""
     return [] if frame is None else [{str(k): v for k, v in row.items()} for row in frame.to_dict("records")]
 
 
 # -- words of the design --------------------------------------------------------------------------------------------------
+
 
 def marker_label(name: str, design: Design) -> str:
     """What a reader calls the marker; a name the design does not know stands as it is."""
@@ -78,13 +91,13 @@ def marker_label(name: str, design: Design) -> str:
 
 
 def endpoint_label(name: str, design: Design) -> str:
-    """"Progression-free survival"."""
+    """ "Progression-free survival"."""
     known = {key.lower(): value for key, value in design.endpoints.items()}.get(name.lower())
     return numbers.label(known.label if known else name)
 
 
 def endpoint_short(name: str, design: Design) -> str:
-    """"PFS" where the code is an abbreviation, else the label in lower case."""
+    """ "PFS" where the code is an abbreviation, else the label in lower case."""
     return name.upper() if len(name) <= 4 else _lower_first(endpoint_label(name, design))
 
 
@@ -98,7 +111,7 @@ def cohort_label(name: str) -> str:
 
 
 def family_label(family: str, timing: str) -> str:
-    """"Tissue, baseline": the heading over the rows of one family and time."""
+    """ "Tissue, baseline": the heading over the rows of one family and time."""
     head = numbers.label(family or "other")
     return f"{head[:1].upper()}{head[1:]}" + (f", {numbers.label(timing)}" if timing else "")
 
@@ -109,6 +122,7 @@ def time_unit(longest: float) -> str:
 
 
 # -- one row of the result table ------------------------------------------------------------------------------------------
+
 
 def state(row: Mapping[str, Any]) -> State:
     """In which of the five states a row is.
@@ -141,8 +155,11 @@ def flags(row: Mapping[str, Any]) -> tuple[str, ...]:
 def remarks(row: Mapping[str, Any]) -> tuple[str, ...]:
     """What else the note says: neither flag nor reason for a missing estimate."""
     parts = (part.strip() for part in text(row.get("note")).split(";"))
-    return tuple(numbers.label(part) for part in parts
-                 if part and not _FLAG.match(part) and not _DESCRIPTIVE.match(part)) if state(row) != "refused" else ()
+    return (
+        tuple(numbers.label(part) for part in parts if part and not _FLAG.match(part) and not _DESCRIPTIVE.match(part))
+        if state(row) != "refused"
+        else ()
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +197,7 @@ def contrast_label(row: Mapping[str, Any]) -> str:
 
 
 def row_label(row: Mapping[str, Any], design: Design) -> str:
-    """"TK1, per doubling", "CTC ≥ 5 against < 5".
+    """ "TK1, per doubling", "CTC ≥ 5 against < 5".
 
     Examples
     --------
@@ -207,8 +224,8 @@ class Line:
         Words.
     n, events, ratio, p, p_adjusted : str
         Cells.
-    message : str
-        Stands in place of ratio and P where there is no model.
+    message, limit : str
+        What stands in place of ratio and P where there is no model, and the finite limit where there is one.
     estimate, low, high : float
         Unrounded, for the drawing.
     """
@@ -235,6 +252,7 @@ class Line:
     p: str
     p_adjusted: str
     message: str
+    limit: str
     estimate: float
     low: float
     high: float
@@ -273,19 +291,37 @@ def line(row: Mapping[str, Any], design: Design, *, key: int = 0) -> Line:
     modelled = which in ("prespecified", "exploratory") and math.isfinite(estimate)
     adjusted = number(row.get("p_adjusted"))
     return Line(
-        key=key, analysis=text(row.get("analysis")), marker=text(row.get("marker")), cohort=text(row.get("cohort")),
-        endpoint=text(row.get("endpoint")), family=text(row.get("family")), timing=text(row.get("timing")),
-        estimand=text(row.get("estimand")), term=text(row.get("term")),
-        state=which, flags=flags(row), notes=remarks(row), label=row_label(row, design), contrast=contrast_label(row),
+        key=key,
+        analysis=text(row.get("analysis")),
+        marker=text(row.get("marker")),
+        cohort=text(row.get("cohort")),
+        endpoint=text(row.get("endpoint")),
+        family=text(row.get("family")),
+        timing=text(row.get("timing")),
+        estimand=text(row.get("estimand")),
+        term=text(row.get("term")),
+        state=which,
+        flags=flags(row),
+        notes=remarks(row),
+        label=row_label(row, design),
+        contrast=contrast_label(row),
         group=family_label(text(row.get("family")), text(row.get("timing"))),
-        n=numbers.count(number(row.get("n"))), events=numbers.count(number(row.get("n_events"))),
+        n=numbers.count(number(row.get("n"))),
+        events=numbers.count(number(row.get("n_events"))),
         n_events=number(row.get("n_events")),
         ratio=numbers.interval(estimate, low, high) if modelled else "",
         p=numbers.p(number(row.get("p_value"))) if which in ("prespecified", "exploratory") else NONE,
         p_adjusted=_adjusted(which, adjusted),
         message=_message(row, which, low, high, level),
-        estimate=estimate, low=low, high=high, level=level if math.isfinite(level) else 0.95,
-        p_value=number(row.get("p_value")), p_holm=adjusted, detectable=number(row.get("detectable")), row=row,
+        limit=numbers.one_limit(low, high, level if math.isfinite(level) else 0.95) if which == "not_estimable" else "",
+        estimate=estimate,
+        low=low,
+        high=high,
+        level=level if math.isfinite(level) else 0.95,
+        p_value=number(row.get("p_value")),
+        p_holm=adjusted,
+        detectable=number(row.get("detectable")),
+        row=row,
     )
 
 
@@ -315,6 +351,7 @@ def lines(table: pd.DataFrame, design: Design) -> list[Line]:
 
 # -- sentences ------------------------------------------------------------------------------------------------------------
 
+
 @dataclass(frozen=True, slots=True)
 class Piece:
     """A run of a sentence: plain, bold (b) or unbroken (nw)."""
@@ -339,8 +376,14 @@ def sentence(item: Line, design: Design, *, adjust: str = "") -> tuple[Piece, ..
     counts = f"{numbers.plural(number(item.row.get('n')), 'patient')}, {numbers.plural(item.n_events, 'event')}"
     when = f" at {item.timing}" if item.timing == "baseline" else (f", {numbers.label(item.timing)}," if item.timing else "")
     if not item.modelled:
-        return (name, Piece(f"{when} ({item.contrast}): {_state_words(item)}; {counts}." if item.contrast
-                            else f"{when}: {_state_words(item)}; {counts}."))
+        return (
+            name,
+            Piece(
+                f"{when} ({item.contrast}): {_state_words(item)}; {counts}."
+                if item.contrast
+                else f"{when}: {_state_words(item)}; {counts}."
+            ),
+        )
     short = endpoint_short(item.endpoint, design)
     ratio = Piece(f"HR{NBSP}{item.ratio}", "nw")
     adjusted = math.isfinite(item.p_holm)
@@ -350,17 +393,28 @@ def sentence(item: Line, design: Design, *, adjust: str = "") -> tuple[Piece, ..
     direction = "shorter" if item.estimate > 1 else "longer"
     if item.p_value < 0.05 and (item.p_holm < 0.05 or not adjusted):
         per = item.contrast.startswith("per ")
-        subject = (Piece("Higher "), name, Piece(f"{when} goes with {direction} {short}: ")) if per else (
-            name, Piece(f" {item.contrast}{when} goes with {direction} {short}: "))
+        subject = (
+            (Piece("Higher "), name, Piece(f"{when} goes with {direction} {short}: "))
+            if per
+            else (name, Piece(f" {item.contrast}{when} goes with {direction} {short}: "))
+        )
         tail = f"{' ' + item.contrast if per else ''}, {counts}, {chance}{holds}."
         return (*subject, ratio, Piece(tail))
     contrast = f" {item.contrast}" if item.contrast else ""
     if item.p_value < 0.05:
-        return (name, Piece(f"{when}: "), ratio,
-                Piece(f"{contrast}, {counts}; {chance} does not hold after {word} ({item.p_adjusted})."))
+        return (
+            name,
+            Piece(f"{when}: "),
+            ratio,
+            Piece(f"{contrast}, {counts}; {chance} does not hold after {word} ({item.p_adjusted})."),
+        )
     low, high = numbers.interval(item.estimate, item.low, item.high).partition("(")[2].rstrip(")").split("–")
-    return (name, Piece(f"{when}: no association shown. "), ratio,
-            Piece(f"{contrast}: the data are compatible with hazard ratios from {low} to {high}; {counts}, {chance}{holds}."))
+    return (
+        name,
+        Piece(f"{when}: no association shown. "),
+        ratio,
+        Piece(f"{contrast}: the data are compatible with hazard ratios from {low} to {high}; {counts}, {chance}{holds}."),
+    )
 
 
 def _state_words(item: Line) -> str:
@@ -373,6 +427,7 @@ def plain(pieces: Sequence[Piece]) -> str:
 
 
 # -- grids: any table of a page -------------------------------------------------------------------------------------------
+
 
 @dataclass(frozen=True, slots=True)
 class Cell:
@@ -413,6 +468,7 @@ def cells(*words: object) -> tuple[Cell, ...]:
 
 
 # -- marker values --------------------------------------------------------------------------------------------------------
+
 
 @dataclass(frozen=True, slots=True)
 class Summary:
@@ -464,12 +520,19 @@ def summarise(values: pd.DataFrame) -> Summary:
     x = pd.to_numeric(values["value"]).to_numpy(float, na_value=np.nan)
     x = np.where(status == "below", -np.inf, np.where(status == "above", np.inf, x))
     known = np.sort(x[np.isin(status, ("measured", "below", "above")) & ~np.isnan(x)])
-    limits: Sequence[Any] = values.loc[(status == "below").to_numpy(), "lod"].dropna().unique() if "lod" in values else []
+    limits = sorted(set(values.loc[(status == "below").to_numpy(), "lod"].dropna())) if "lod" in values else []
     q1, median, q3 = (_quantile(known, q) for q in (0.25, 0.5, 0.75))
     return Summary(
-        known=len(known), missing=len(values) - len(known), below=int((known == -np.inf).sum()),
-        above=int((known == np.inf).sum()), zero=int((known == 0).sum()), q1=q1, median=median, q3=q3,
-        low=float(known[0]) if len(known) else math.nan, high=float(known[-1]) if len(known) else math.nan,
+        known=len(known),
+        missing=len(values) - len(known),
+        below=int((known == -np.inf).sum()),
+        above=int((known == np.inf).sum()),
+        zero=int((known == 0).sum()),
+        q1=q1,
+        median=median,
+        q3=q3,
+        low=float(known[0]) if len(known) else math.nan,
+        high=float(known[-1]) if len(known) else math.nan,
         lod=f"<{numbers.value(float(limits[0]))}" if len(limits) == 1 else "<LOD",
     )
 

@@ -99,14 +99,14 @@ def percent(part: float, whole: float) -> str:
 
 
 def n_percent(part: float, whole: float) -> str:
-    """"17 (50%)" for a table; 0 stands alone."""
+    """ "17 (50%)" for a table; 0 stands alone."""
     if not math.isfinite(part):
         return NONE
     return count(part) if part == 0 or not whole > 0 else f"{count(part)}{NBSP}({percent(part, whole)})"
 
 
 def n_of(part: float, whole: float) -> str:
-    """"17 of 34 (50%)" for a sentence."""
+    """ "17 of 34 (50%)" for a sentence."""
     return f"{count(part)} of {count(whole)} ({percent(part, whole)})"
 
 
@@ -135,7 +135,7 @@ def p(value: float | None, alpha: float = 0.05) -> str:
 
 
 def p_equals(value: float | None, name: str = "P") -> str:
-    """"P = 0.03" or "P < 0.001", joined by no-break spaces; "P not given" where there is none.
+    """ "P = 0.03" or "P < 0.001", joined by no-break spaces; "P not given" where there is none.
 
     Examples
     --------
@@ -183,9 +183,7 @@ def _off_one(value: float) -> str:
     """A limit of a ratio: never written on 1, nor beyond it, where it is not."""
     text = ratio(value)
     decimals = 2
-    while text[0] not in "<>N" and decimals < _MOST_DECIMALS and value != 1 and (
-        (_as_number(text) - 1.0) * (value - 1.0) <= 0
-    ):
+    while text[0] not in "<>N" and decimals < _MOST_DECIMALS and value != 1 and ((_as_number(text) - 1.0) * (value - 1.0) <= 0):
         decimals += 1
         text = ratio(value, decimals)
     return text
@@ -307,7 +305,7 @@ def value(x: float | None) -> str:
 
 
 def span(low: str, high: str) -> str:
-    """"55–78"; a negative limit gets "to", so that a dash and a minus never meet.
+    """ "55–78"; a negative limit gets "to", so that a dash and a minus never meet.
 
     Examples
     --------
@@ -330,7 +328,7 @@ def size(n_bytes: float) -> str:
 
 
 def plural(n: float, noun: str, nouns: str = "") -> str:
-    """"1 event", "17 events"."""
+    """ "1 event", "17 events"."""
     return f"{count(n)} {noun if n == 1 else nouns or noun + 's'}"
 
 

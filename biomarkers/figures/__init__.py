@@ -1,1 +1,1 @@
-"""Floor 7, figures: tidy tables in, axes out; nothing is computed here."""
+"""Figures: tidy tables in, matplotlib axes out; the only room in which matplotlib is at home."""

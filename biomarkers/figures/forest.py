@@ -1,0 +1,372 @@
+"""Forest plot: names, counts, intervals and P values on one row coordinate, so that nothing drifts and nothing is read twice.
+
+The axis is logarithmic with plain numbers. Box area grows with events; a filled box was prespecified, an open one with a dashed
+interval and an italic label was not; the pooled estimate is a diamond. A row without a model keeps its place with its reason,
+and an interval that leaves the axis ends in an arrow.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Polygon, Rectangle
+
+from biomarkers.domain import numbers
+from biomarkers.domain.design import Design
+from biomarkers.figures.style import (
+    DOUBLE,
+    NOTE,
+    POINTS_PER_MM,
+    TEXT,
+    TICK,
+    axes_of,
+    fit,
+    house,
+    new_figure,
+    place,
+    points,
+    width,
+    write,
+)
+from biomarkers.figures.tokens import light
+from biomarkers.tables import (
+    HAZARD_RATIO,
+    HETEROGENEITY,
+    POOLED,
+    Line,
+    cohort_label,
+    endpoint_short,
+    lines,
+    together,
+)
+
+ROW, HEAD_ROW, TOP, FOOT = 12.6, 13.4, 20.0, 47.0
+"""Points: a row, a heading, the head of the table, the axis with its words."""
+_LADDER = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8, 16, 32, 64)
+
+
+def axis_range(items: Sequence[Line]) -> tuple[float, float, tuple[float, ...]]:
+    """Limits and ticks of a hazard ratio axis: powers of two round all finite limits, at least 0.5 to 2, at most 1/16 to 16.
+
+    Examples
+    --------
+    >>> axis_range([])
+    (0.4, 2.5, (0.5, 1, 2))
+    """
+    ends = [x for item in items if item.state != "refused" for x in (item.low, item.high) if math.isfinite(x) and x > 0]
+    low, high = min([0.5, *ends]), max([2.0, *ends])
+    low, high = max(low * 0.93, 1 / 18), min(high * 1.07, 18.0)
+    ticks = tuple(t for t in _LADDER if low <= t * 1.0001 and t * 0.9999 <= high)
+    low, high = min(low, 0.4) if low >= 0.4 else low, max(high, 2.5)
+    while len(ticks) > 7:
+        ticks = tuple(t for t in ticks if round(math.log2(t)) % 2 == 0)
+    return low, high, ticks
+
+
+def forest(
+    table: pd.DataFrame,
+    *,
+    ax: Axes | None = None,
+    design: Design | None = None,
+    by: Literal["family", "marker"] = "family",
+    adjust: str = "adjusted",
+    endpoint: str = "",
+) -> Axes:
+    """A forest of the hazard ratio rows of a result table, in their order.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        The result table; rows of other estimands are left out, the cohort heterogeneity test goes beside its marker.
+    ax : matplotlib Axes, optional
+        The whole box of the axes is used: words left and right, intervals between.
+    design : Design, optional
+        For labels.
+    by : {"family", "marker"}
+        Headings: families with one row per question (one cohort), or questions with one row per cohort.
+    adjust : str
+        Name of the adjustment, for the head of the last column.
+    endpoint : str
+        Short name of the endpoint for the words under the axis; from the table by default.
+
+    Returns
+    -------
+    matplotlib Axes
+        With the interval panel as its child.
+    """
+    blocks = _blocks(table, design or Design(name=""), by)
+    with house():
+        if ax is None:
+            ax = axes_of(None, DOUBLE, _height(blocks) / POINTS_PER_MM)
+            ax.set_position((0, 0, 1, 1))
+        figure = ax.get_figure(root=True)
+        assert figure is not None
+        ax.set_axis_off()
+        box, (inches_wide, inches_high) = ax.get_position(), figure.get_size_inches()
+        wide, high = box.width * inches_wide * 72, box.height * inches_high * 72
+        items = [item for _, rows in blocks for _, item in rows]
+        short = endpoint or (endpoint_short(items[0].endpoint, design or Design(name="")) if items else "")
+        _Sheet(ax, wide, high, blocks, adjust, short).draw()
+    return ax
+
+
+def forest_figure(
+    table: pd.DataFrame,
+    *,
+    design: Design | None = None,
+    by: Literal["family", "marker"] = "family",
+    adjust: str = "adjusted",
+    endpoint: str = "",
+    width_mm: float = DOUBLE,
+) -> Figure:
+    """The forest in a figure of its own height, at full width of a journal page."""
+    blocks = _blocks(table, design or Design(name=""), by)
+    with house():
+        figure = new_figure(width_mm, (_height(blocks) + 6) / POINTS_PER_MM)
+        ax = place(figure, 4, 3, width_mm * POINTS_PER_MM - 8, _height(blocks))
+    forest(table, ax=ax, design=design, by=by, adjust=adjust, endpoint=endpoint)
+    return figure
+
+
+Blocks = list[tuple[str, list[tuple[str, Line]]]]
+
+
+def _blocks(table: pd.DataFrame, design: Design, by: str) -> Blocks:
+    """Headings with their rows; each row with its label."""
+    every = lines(table, design)
+    shown = [item for item in every if item.estimand in ("", HAZARD_RATIO) and item.term != HETEROGENEITY]
+    if by == "family":
+        return [(head, [(item.label, item) for item in rows]) for head, rows in together(shown, lambda item: item.group)]
+    blocks: Blocks = []
+    different = {item.analysis: item.p for item in every if item.term == HETEROGENEITY and math.isfinite(item.p_value)}
+    for (analysis, _, label), rows in together(shown, lambda item: (item.analysis, item.term, item.label)):
+        kept = list(rows)
+        p = different.get(analysis)
+        sign = "" if p is None else f"heterogeneity P{numbers.NBSP}{'' if p[0] in '<>' else '= '}{p}"
+        blocks.append(
+            (
+                f"{label}\t{sign}",
+                [("Pooled, stratified" if item.cohort == POOLED else cohort_label(item.cohort), item) for item in kept],
+            )
+        )
+    return blocks
+
+
+def _height(blocks: Blocks) -> float:
+    return TOP + FOOT + sum(HEAD_ROW * bool(head.strip()) + ROW * len(rows) for head, rows in blocks)
+
+
+class _Sheet:
+    """The geometry of one forest: columns in points, rows downward from the head."""
+
+    def __init__(self, ax: Axes, wide: float, high: float, blocks: Blocks, adjust: str, short: str) -> None:
+        self.ax, self.wide, self.high, self.blocks, self.short = ax, wide, high, blocks, short
+        items = [item for _, rows in blocks for _, item in rows]
+        self.low, self.top, self.ticks = axis_range(items)
+        self.p_head = "P, " + (adjust[:1].upper() + adjust[1:] if adjust != "adjusted" else adjust)
+        self.x_p_adjusted = wide
+        adjusted = [item.p_adjusted for item in items if item.modelled] + [self.p_head]
+        self.x_p = wide - max(width(w, TEXT, bold=w == self.p_head) for w in adjusted) - 13
+        self.x_ratio = self.x_p - 34
+        ratios = [item.ratio for item in items if item.modelled] or ["0.00 (0.00–0.00)"]
+        self.panel_right = self.x_ratio - max(max(width(r, TEXT) for r in ratios), width("HR (95% CI)", TEXT, bold=True)) - 16
+        names = [name for _, rows in blocks for name, _ in rows]
+        widest = max([width(numbers.label(name), TEXT) for name in names] + [110.0]) + 16
+        self.x_n = min(widest, 0.34 * wide) + 20
+        self.x_events = self.x_n + 32
+        self.panel_left = self.x_events + 14
+        self.most = max([item.n_events for item in items if item.n_events == item.n_events] + [1.0])
+        self.corner = points(ax)
+
+    def x(self, ratio: float) -> float:
+        share = math.log(ratio / self.low) / math.log(self.top / self.low)
+        return self.panel_left + share * (self.panel_right - self.panel_left)
+
+    def draw(self) -> None:
+        self._heads()
+        y = self.high - TOP
+        last = y - sum(HEAD_ROW * bool(h.strip()) + ROW * len(rows) for h, rows in self.blocks)
+        self.rule(self.x(1), y, self.x(1), last, 0.6, light("ink"))
+        for head, rows in self.blocks:
+            words, _, right = head.partition("\t")
+            if head.strip():
+                y -= HEAD_ROW
+                beside = width(right, NOTE) + 12 if right else 0
+                self.say(
+                    0,
+                    y + 3.4,
+                    fit(words, self.wide - beside, TEXT, bold=True),
+                    weight="bold",
+                )
+                if right:
+                    self.say(self.wide, y + 3.4, right, ha="right", size=NOTE, color=light("ink2"))
+            for name, item in rows:
+                y -= ROW
+                self._row(y, name, item)
+                if y > last + 1:
+                    self.rule(0, y, self.wide, y, 0.5, light("hairline"))
+        self._axis(last)
+
+    def _heads(self) -> None:
+        y = self.high - TOP + 6
+        for x, words, side in (
+            (0, "Marker and contrast", "left"),
+            (self.x_n, "n", "right"),
+            (self.x_events, "events", "right"),
+            (self.x_ratio, f"HR ({self._level()} CI)", "right"),
+            (self.x_p, "P", "right"),
+            (self.x_p_adjusted, self.p_head, "right"),
+        ):
+            self.say(x, y, words, ha=side, weight="bold")
+        self.rule(0, self.high - TOP, self.wide, self.high - TOP, 1.0, light("ink"))
+
+    def _level(self) -> str:
+        return next((numbers.level(item.level) for _, rows in self.blocks for _, item in rows), "95%")
+
+    def _row(self, y: float, name: str, item: Line) -> None:
+        middle, base = y + ROW / 2, y + 3.9
+        planned = item.state != "exploratory"
+        ink = light("ink") if item.state in ("prespecified", "exploratory") else light("ink2")
+        self.say(10, base, fit(name, self.x_n - 10 - width(item.n) - 8), color=ink, style="normal" if planned else "italic")
+        if item.flags:
+            self.say(self.x_n - width(item.n) - 4, base, "▲", ha="right", size=NOTE - 0.8, color=light("flag"))
+        self.say(self.x_n, base, item.n, ha="right", color=ink)
+        self.say(self.x_events, base, item.events, ha="right", color=ink)
+        if item.modelled:
+            self._interval(middle, item)
+            self.say(self.x_ratio, base, item.ratio, ha="right")
+            self.say(self.x_p, base, item.p, ha="right")
+            adjusted = item.p_adjusted if planned else numbers.NONE
+            self.say(self.x_p_adjusted, base, adjusted, ha="right")
+            return
+        if item.state == "not_estimable":
+            self._arrow(middle, item)
+        word = {"descriptive": "descriptive only: ", "not_estimable": "not estimable: ", "refused": "refused: "}.get(
+            item.state, ""
+        )
+        room = self.wide - (self.panel_right if item.state == "not_estimable" else self.x(1) + 8)
+        self.say(
+            self.wide,
+            base,
+            fit(word + (item.limit or item.message), room, NOTE),
+            ha="right",
+            size=NOTE,
+            color=light("refused" if item.state == "refused" else "ink2"),
+        )
+
+    def _interval(self, y: float, item: Line) -> None:
+        planned = item.state == "prespecified"
+        ink = light("ink") if planned else light("ink2")
+        left, right = (self.x(min(max(v, self.low), self.top)) for v in (item.low, item.high))
+        if item.cohort == POOLED:
+            centre = self.x(min(max(item.estimate, self.low), self.top))
+            self.ax.add_patch(
+                Polygon(
+                    [(left, y), (centre, y + 3.4), (right, y), (centre, y - 3.4)],
+                    closed=True,
+                    facecolor=ink if planned else light("surface"),
+                    edgecolor=ink,
+                    linewidth=0.8,
+                    transform=self.corner,
+                    clip_on=False,
+                    zorder=3,
+                )
+            )
+            return
+        self.rule(left, y, right, y, 1.3, ink, dashes=() if planned else (3, 1.6))
+        for end, beyond, sign in ((left, item.low < self.low, 1), (right, item.high > self.top, -1)):
+            if beyond:
+                self.head(end, y, sign, ink)
+        if self.low <= item.estimate <= self.top:
+            side = 3.2 + 3.0 * math.sqrt(max(item.n_events, 0.0) / self.most)
+            self.ax.add_patch(
+                Rectangle(
+                    (self.x(item.estimate) - side / 2, y - side / 2),
+                    side,
+                    side,
+                    facecolor=ink if planned else light("surface"),
+                    edgecolor=ink,
+                    linewidth=0.9,
+                    transform=self.corner,
+                    clip_on=False,
+                    zorder=4,
+                )
+            )
+
+    def _arrow(self, y: float, item: Line) -> None:
+        """From the one finite limit toward what cannot be estimated."""
+        upward = math.isfinite(item.low) and item.low > 0
+        if not upward and not math.isfinite(item.high):
+            return
+        start = self.x(min(max(item.low if upward else item.high, self.low), self.top))
+        end, sign = (self.panel_right, -1) if upward else (self.panel_left, 1)
+        self.rule(start, y, end, y, 1.0, light("ink2"), dashes=(1, 1.5))
+        self.rule(start, y - 2.5, start, y + 2.5, 0.9, light("ink2"))
+        self.head(end, y, sign, light("ink2"))
+
+    def _axis(self, y: float) -> None:
+        ink2 = light("ink2")
+        self.rule(0, y, self.wide, y, 1.0, light("ink"))
+        for tick in self.ticks:
+            self.rule(self.x(tick), y, self.x(tick), y - 2.5, 0.6, light("ink"))
+            self.say(self.x(tick), y - 10.5, f"{tick:g}" if tick >= 0.1 else f"{tick:.2g}", ha="center", size=TICK)
+        self.say((self.panel_left + self.panel_right) / 2, y - 21, "Hazard ratio, log scale", ha="center")
+        if self.short:
+            left, right = f"← longer {self.short}", f"shorter {self.short} →"
+            self.say(max(self.panel_left, self.x(1) - 12), y - 31.5, fit(left, 110, NOTE), ha="right", size=NOTE, color=ink2)
+            self.say(min(self.panel_right, self.x(1) + 12), y - 31.5, fit(right, 110, NOTE), ha="left", size=NOTE, color=ink2)
+        self._key(y - 16)
+
+    def _key(self, y: float) -> None:
+        items = [item for _, rows in self.blocks for _, item in rows]
+        words = [
+            ("■ prespecified", any(i.state == "prespecified" and i.cohort != POOLED for i in items)),
+            ("□ exploratory (italic)", any(i.state == "exploratory" for i in items)),
+            ("◆ pooled", any(i.cohort == POOLED and i.modelled for i in items)),
+            ("▲ flagged", any(i.flags for i in items)),
+        ]
+        left = 0.0
+        for shown, present in words:
+            if present and left + width(shown, NOTE) < self.panel_left - 4:
+                self.say(left, y, shown, size=NOTE, color=light("ink2"))
+                left += width(shown, NOTE) + 9
+        if any(i.modelled for i in items):
+            self.say(0, y - 10.5, "box area: events", size=NOTE, color=light("ink2"))
+
+    def say(self, x: float, y: float, words: str, **style: object) -> None:
+        write(self.ax, x, y, words, transform=self.corner, **style)  # type: ignore[arg-type]
+
+    def rule(
+        self, x0: float, y0: float, x1: float, y1: float, weight: float, colour: str, dashes: tuple[float, ...] = ()
+    ) -> None:
+        self.ax.add_line(
+            Line2D(
+                [x0, x1],
+                [y0, y1],
+                transform=self.corner,
+                color=colour,
+                linewidth=weight,
+                clip_on=False,
+                linestyle=(0, dashes) if dashes else "-",
+                zorder=1 if weight < 0.9 else 2,
+            )
+        )
+
+    def head(self, x: float, y: float, sign: int, colour: str) -> None:
+        self.ax.add_line(
+            Line2D(
+                [x + 3.2 * sign, x, x + 3.2 * sign],
+                [y + 2.4, y, y - 2.4],
+                transform=self.corner,
+                color=colour,
+                linewidth=1.0,
+                clip_on=False,
+                zorder=2,
+            )
+        )
