@@ -231,7 +231,7 @@ def blood_lines(tables: dict[str, pd.DataFrame], frame: pd.DataFrame) -> Iterato
     base, on = at("blood_ctdna", "baseline"), at("blood_ctdna", "week6")
     yield quantile("ctDNA at baseline, true, median", 86, frame["ctdna"], rounding=0.5)
     yield quantile("ctDNA, limit of detection, median", 0.1, numbers(base["lod"]), rounding=0.0005)
-    undetected = (base["value"] == "not detected").mean() * 114
+    undetected = (base["value"] == "ND").mean() * 114
     yield Line(
         "ctDNA at baseline not detected, per 114 (1 to 2)",
         1.5,
@@ -239,12 +239,12 @@ def blood_lines(tables: dict[str, pd.DataFrame], frame: pd.DataFrame) -> Iterato
         0.5 + 4 * math.sqrt(1.5 * 114 / len(base)) * math.sqrt(114 / 114),
     )
     both = landmark(on).join(base["value"].rename("before"), how="inner")
-    before, after = numbers(both["before"]), numbers(both["value"]).where(both["value"] != "not detected", 0.0)
+    before, after = numbers(both["before"]), numbers(both["value"]).where(both["value"] != "ND", 0.0)
     yield share("ctDNA fall of half or more at the landmark", 0.67, (after <= before / 2)[before.notna() & after.notna()])
     yield Line(
         "ctDNA at week 6 not detected, % (4 to 6)",
         5,
-        100 * (on["value"] == "not detected").mean(),
+        100 * (on["value"] == "ND").mean(),
         1 + 400 * math.sqrt(0.05 * 0.95 / len(on)),
     )
     for copies, p in enumerate((0.109, 0.442, 0.449)):

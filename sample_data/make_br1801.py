@@ -77,7 +77,7 @@ READS = (
 TK1 = ("specimen", "marker", "replicate", "assay", "value", "unit", "lod", "lot")
 CTC = ("specimen", "marker", "assay", "value", "unit")
 CTDNA = ("specimen", "marker", "assay", "assay_version", "value", "unit", "lod", "plasma_ml")
-PBMC = ("specimen", "marker", "value", "unit", "parent_gate", "events_acquired", "viability", "panel_version", "run")
+PBMC = ("specimen", "marker", "value", "unit", "parent_gate", "events_acquired", "viability", "panel_version", "batch")
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -346,7 +346,7 @@ def tissue_tables(s: Streams, truth: Truth, ids: list[str]) -> tuple[list[Row], 
                         biopsy, "stil", "stromal", f"R{reader + 1}", "%", "manual", not stil_missing[i], str(scores[i, reader])
                     )
                 )
-        row = _read(biopsy, "vimentin_pct", "tumour", "R1", "%", "manual", not vimentin_missing[i], str(truth.vimentin[i]))
+        row = _read(biopsy, "vimentin_pct", "", "R1", "%", "manual", not vimentin_missing[i], str(truth.vimentin[i]))
         if not vimentin_missing[i]:
             row |= {"intensity": str(intensity[i]) if truth.vimentin[i] else "0", "internal_control": "positive"}
         reads.append(row)
@@ -483,7 +483,7 @@ def blood_tables(s: Streams, truth: Truth, course: Course, ids: list[str]) -> Bl
                 }
             )
             lod = float(number(lods[i, d], 3))
-            level = "QNS" if "P" in failed else "not detected" if ctdna[d][i] < lod else significant(ctdna[d][i], 3)
+            level = "QNS" if "P" in failed else "ND" if ctdna[d][i] < lod else significant(ctdna[d][i], 3)
             out.ctdna.append(
                 {
                     "specimen": f"{base}P",
@@ -507,7 +507,7 @@ def blood_tables(s: Streams, truth: Truth, course: Course, ids: list[str]) -> Bl
                         "events_acquired": str(events[i, d]),
                         "viability": str(viability[i, d]),
                         "panel_version": "v1",
-                        "run": f"B{i % 4 + 1}",
+                        "batch": f"B{i % 4 + 1}",
                     }
                 )
     return out
@@ -699,6 +699,9 @@ window = [-28, 0]
 [visits.week6]
 day = 42
 window = [-7, 7]
+
+[markers.ctdna_mtm]
+ND = "not_detected"                          # as this laboratory means it; undeclared, every ND would be refused
 
 [tables]
 subjects = "subjects.csv"

@@ -43,7 +43,7 @@ SUBJECTS = ("subject", "study", "site", "cohort", "day0_rule", "prior_oligo", "e
 OUTCOMES = ("subject", "endpoint", "time", "unit", "event", "event_type", "last_negative_assessment", "clock_origin", "cutoff")
 THERAPY = ("subject", "episode", "drug", "start", "stop", "restart", "reason", "clinical_benefit")
 SPECIMENS = ("specimen", "subject", "type", "collection_day", "visit_label", "reason_for_draw", "received_h", "quality")
-MRD = ("specimen", "marker", "assay", "assay_version", "value", "unit", "lod", "call", "call_reason", "plasma_ml", "n_variants")
+MRD = ("specimen", "marker", "assay", "assay_version", "call", "call_reason", "level", "unit", "lod", "plasma_ml", "n_variants")
 PROS = ("subject", "instrument", "day", "score", "version")
 
 Ints = NDArray[np.int64]
@@ -264,7 +264,7 @@ def mrd_tables(s: Streams, truth: Truth, course: Course, ids: list[str]) -> tupl
                 continue
             scheduled = v < visits
             name = f"{subject}-{'D' + str(v) if scheduled else 'X'}"
-            label = ("baseline" if v == 0 else f"day {DRAW_DAYS[v]}") if scheduled else "progression"
+            label = ("baseline" if v == 0 else f"week{DRAW_DAYS[v] // 7}") if scheduled else "progression"
             specimens.append(
                 {
                     "specimen": name,
@@ -283,7 +283,7 @@ def mrd_tables(s: Streams, truth: Truth, course: Course, ids: list[str]) -> tupl
             calls.append(
                 {"specimen": name, "marker": "mrd", "assay": "tumour-informed WGS", "assay_version": "v1", "unit": "ppm"}
                 | {
-                    "value": number(max(level[i, v], THRESHOLD_PPM), 2) if result == "detected" else "",
+                    "level": number(max(level[i, v], THRESHOLD_PPM), 2) if result == "detected" else "",
                     "lod": number(LOD95_PPM, 2),
                 }
                 | {"call": result, "call_reason": why.get(result, ""), "plasma_ml": number(plasma[i, v], 1)}
@@ -356,16 +356,7 @@ label = "Overall survival"
 [visits.baseline]
 day = 0
 window = [-28, 0]
-[visits.week6]
-day = 42
-window = [-20, 20]
-[visits.week18]
-day = 126
-window = [-20, 20]
-[visits.week30]
-day = 210
-window = [-20, 20]
-
+{visits}
 [tables]
 subjects = "subjects.csv"
 outcomes = "outcomes.csv"
@@ -374,6 +365,13 @@ blood = "mrd.csv"
 therapy = "therapy.csv"
 pros = "pros.csv"
 """
+
+
+def study_toml() -> str:
+    """What the tables mean; every draw of the schedule is a visit of 21 days before to 20 after."""
+    visit = "[visits.week{}]\nday = {}\nwindow = [-21, 20]\n"
+    return STUDY_TOML.replace("{visits}\n", "".join(visit.format(day // 7, day) for day in DRAW_DAYS[1:]) + "\n")
+
 
 PLAN_TOML = """\
 # SYNTHETIC study. What may be asked of a baseline MRD call: association within each cohort, never a contrast of the cohorts.
@@ -432,7 +430,7 @@ def make(out: Path, *, scale: int = 1, seed: int = SEED) -> None:
     write_table(out / "specimens.csv", specimens, SPECIMENS)
     write_table(out / "mrd.csv", calls, MRD)
     write_table(out / "pros.csv", pros_table(s, truth, course, ids), PROS)
-    write_text(out / "study.toml", STUDY_TOML)
+    write_text(out / "study.toml", study_toml())
     write_text(out / "plan.toml", PLAN_TOML)
     write_text(out / "README.md", README)
     write_json(out / "truth.json", truth_json(s, truth, scale, ids), indent=None)
