@@ -1,1 +1,23 @@
 """Floor 3, genotypes: VCF files in, one honest row per sample out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from biomarkers.genotype.batch import call_genotypes
+    from biomarkers.genotype.loci import LOCI, Locus
+    from biomarkers.genotype.table import read_calls
+
+__all__ = ["LOCI", "Locus", "call_genotypes", "read_calls"]
+
+# Loci are words, and importing them loads neither pysam nor pandas.
+_HOMES = {"call_genotypes": "batch", "read_calls": "table", "LOCI": "loci", "Locus": "loci"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

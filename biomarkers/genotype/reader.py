@@ -1,0 +1,448 @@
+"""From a file to its header and the few lines that bear on the loci. The only file that knows pysam.
+
+Two lanes, one answer. The *index lane* asks a tabix or CSI index (large bgzipped text, BCF). The *scan lane* reads
+everything: plain text, gzip, unindexed files, and every small file, which costs less to read than its index costs to open.
+Both give the same lines, as bytes, to the same decision. Content decides how a file is read, never its name.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import sys
+import tempfile
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+import pysam
+
+from biomarkers.genotype.header import HeaderProblem, check_beginning
+from biomarkers.genotype.index import EOF_BLOCK, find_index, index_fits, inflate_blocks, read_index
+from biomarkers.genotype.record import extent, position
+
+pysam.set_verbosity(0)  # htslib's messages on stderr are answered by rows with a reason
+
+SMALL = 64 * 1024             # compressed bytes; below this a file is read whole
+_CHUNK = 1 << 20
+_LONGEST_LINE = 1 << 28       # 256 MB: half a million samples with every field; beyond it the file is no VCF
+_LONGEST_HEADER = 1 << 28
+VERSIONS = {"pysam": pysam.__version__, "htslib": getattr(pysam, "__htslib_version__", pysam.version.__htslib_version__)}
+
+
+class FileProblem(Exception):
+    """A file that cannot be read, with the words for its rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """Lines wanted: contig names, first and last position (1-based, both included)."""
+
+    names: frozenset[str]
+    start: int
+    end: int
+
+
+class Plan(Protocol):
+    """Which stretches of a file are wanted, as its header and its lines become known."""
+
+    def everything(self) -> Sequence[Region]:
+        """All that could be wanted of any file: for a scan, which passes once."""
+
+    def first(self, header: bytes) -> Sequence[Region]:
+        """What is wanted of a file with this header."""
+
+    def then(self, lines: Lines) -> Sequence[Region]:
+        """What is wanted besides, now that these lines are known."""
+
+
+@dataclass(slots=True)
+class Lines:
+    """The lines of a file that overlap a region, and what was learnt on the way.
+
+    Parameters
+    ----------
+    header : bytes
+    seen : frozenset of str
+        Contig names of interest that have records.
+    found : list of (str, int, int, bytes)
+        Contig, first and last position covered, and the line without its end.
+    invalid : dict of str to str
+        Contig names of interest with a line whose position cannot be read, and what stands there.
+    note : str
+        `NO_INDEX`, `STALE_INDEX` or empty.
+    """
+
+    header: bytes
+    seen: frozenset[str] = frozenset()
+    found: list[tuple[str, int, int, bytes]] = field(default_factory=list)
+    invalid: dict[str, str] = field(default_factory=dict)
+    note: str = ""
+
+
+def read_lines(path: str, plan: Plan, *, lane: str = "auto") -> Lines:
+    """Header and overlapping lines of one file, `-` for standard input.
+
+    Parameters
+    ----------
+    path : str
+    plan : Plan
+    lane : str
+        `auto`; `index` and `scan` force a lane where it applies, for tests.
+
+    Raises
+    ------
+    FileProblem, HeaderProblem
+        The file is no regular file, is damaged, cut off, or no VCF.
+    """
+    try:
+        if path == "-":
+            with _spooled(sys.stdin.buffer) as copy:
+                return _read(Path(copy), plan, lane)
+        return _read(Path(path), plan, lane)
+    except (OSError, EOFError, zlib.error, ValueError) as error:
+        raise FileProblem(_words(error)) from error
+
+
+def _words(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror and error.errno:
+        return error.strerror
+    return str(error) or type(error).__name__
+
+
+@contextmanager
+def _spooled(stream: BinaryIO) -> Iterator[str]:
+    """Standard input as a file: whether it is BGZF, gzip, BCF or text is then found as for any other file."""
+    with tempfile.NamedTemporaryFile(prefix="biomarkers-stdin-", delete=False) as copy:
+        try:
+            while piece := stream.read(_CHUNK):
+                copy.write(piece)
+            copy.close()
+            yield copy.name
+        finally:
+            Path(copy.name).unlink(missing_ok=True)
+
+
+def _read(path: Path, plan: Plan, lane: str) -> Lines:
+    with _opened(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        head = file.read(SMALL if lane != "index" else 4096)
+        if not head:
+            raise FileProblem("the file is empty")
+        if head[:4] == b"\x1f\x8b\x08\x04" and head[12:16] == b"BC\x02\x00":
+            file.seek(max(0, size - 28))
+            if file.read(28) != EOF_BLOCK:
+                raise FileProblem("no BGZF end block: the file is truncated, or has trailing bytes")
+            return _read_bgzf(path, file, size, head, plan, lane)
+        file.seek(0)
+        if head[:2] == b"\x1f\x8b":
+            return _scan(_gunzipped(file), plan)
+        if head[:3] == b"BCF":
+            return _read_bcf(path, size, plan, lane, indexable=False)
+        check_beginning(head[:64])
+        return _scan(_chunks(file), plan)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """A regular file, opened without waiting: a pipe or a device is refused."""
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with os.fdopen(handle, "rb", buffering=0) as file:
+        mode = os.fstat(file.fileno()).st_mode
+        if not stat.S_ISREG(mode):
+            what = "a directory" if stat.S_ISDIR(mode) else "a pipe, socket or device"
+            raise FileProblem(f"{what}, not a regular file")
+        yield file
+
+
+# ---------------------------------------------------------------------- bgzipped files
+def _read_bgzf(path: Path, file: BinaryIO, size: int, head: bytes, plan: Plan, lane: str) -> Lines:
+    first = zlib.decompressobj(31).decompress(head, 65536)
+    if first[:3] == b"BCF":
+        return _read_bcf(path, size, plan, lane, indexable=True)
+    check_beginning(first[:64])
+    beside = find_index(path)
+    note = "" if beside else "NO_INDEX"
+    usable = False
+    if beside is not None:
+        try:
+            index = read_index(beside)
+            usable = index.is_vcf and index_fits(index, path, size)
+        except ValueError:
+            usable = False
+        note = "" if usable else "STALE_INDEX"
+    if size <= SMALL and lane != "index":
+        lines = _scan(iter([inflate_blocks(head)]), plan)
+    elif usable and lane != "scan":
+        return _ask_index(path, beside, plan)
+    else:
+        file.seek(0)
+        lines = _scan(_unblocked(file), plan)
+    # An index of a file without records has no end to compare, and nothing to answer wrongly.
+    lines.note = "" if note == "STALE_INDEX" and not lines.seen and beside is not None and _indexes_nothing(beside) else note
+    return lines
+
+
+def _indexes_nothing(index: Path) -> bool:
+    try:
+        return read_index(index).end is None
+    except ValueError:
+        return False
+
+
+def _ask_index(path: Path, index: Path | None, plan: Plan) -> Lines:
+    with pysam.BGZFile(str(path), "r") as file:
+        header = _header_lines(iter(file.readline, b""))
+    with pysam.TabixFile(str(path), index=str(index), encoding="latin-1") as table:
+        lines = Lines(header, frozenset(table.contigs))
+        for step in (1, 2):
+            asked = plan.first(header) if step == 1 else plan.then(lines)
+            _add(lines, ((region, name, (text.encode("latin-1") for text in table.fetch(name, region.start - 1, region.end)))
+                         for region in asked for name in sorted(region.names & lines.seen)))
+    return lines
+
+
+def _add(lines: Lines, answers: Iterable[tuple[Region, str, Iterable[bytes]]]) -> None:
+    """Keep what overlaps. A long record answers to several regions but is one; a record written twice stays two."""
+    kept = Counter((name, pos, end, line) for name, pos, end, line in lines.found)
+    for region, name, texts in answers:
+        here: Counter[tuple[str, int, int, bytes]] = Counter()
+        for line in texts:
+            pos, end, _ = _reach(line)
+            if pos is not None and pos <= region.end and end >= region.start:
+                item = name, pos, end, line
+                here[item] += 1
+                if here[item] > kept[item]:
+                    kept[item] += 1
+                    lines.found.append(item)
+
+
+def _header_lines(lines: Iterator[bytes]) -> bytes:
+    kept, size = [], 0
+    for line in lines:
+        kept.append(line if line.endswith(b"\n") else line + b"\n")
+        size += len(line)
+        if not line.startswith(b"##"):
+            break
+        if size > _LONGEST_HEADER:
+            raise FileProblem("the header does not end")
+    if not kept or not kept[-1].startswith(b"#CHROM"):
+        raise HeaderProblem("FILE_ERROR", "no #CHROM line (header cut off, or not a VCF)")
+    return b"".join(kept)
+
+
+def _reach(line: bytes) -> tuple[int | None, int, list[bytes]]:
+    """First and last base that a line may cover. A block whose samples carry their own LEN may reach anywhere."""
+    fields = line.split(b"\t", 9)
+    pos = position(fields[1]) if len(fields) > 1 else None
+    if pos is None:
+        return None, 0, fields
+    if len(fields) < 8:
+        return pos, pos, fields
+    end = extent(pos, fields[3], fields[4], fields[7])
+    if len(fields) > 9 and b"LEN" in fields[8].split(b":") and fields[4] in (b"<*>", b"<NON_REF>", b"."):
+        lengths = [int(x) for x in re.findall(rb"\d{1,9}", fields[9])]
+        end = max([end, *(pos + x - 1 for x in lengths)])
+    return pos, end, fields
+
+
+# ---------------------------------------------------------------------- the scan
+def _scan(chunks: Iterator[bytes], plan: Plan) -> Lines:
+    """Every line of a stream, in any order, to its end: damage anywhere is an error, never an absence."""
+    buffer = bytearray()
+    for chunk in chunks:
+        buffer += chunk
+        if len(buffer) >= 64:
+            break
+    check_beginning(bytes(buffer[:64]))
+    rest = _rest_after_header(buffer, chunks)
+    lines = Lines(rest[0])
+    _scan_body(rest[1], chunks, plan.everything(), lines)
+    return lines
+
+
+def _rest_after_header(buffer: bytearray, chunks: Iterator[bytes]) -> tuple[bytes, bytes]:
+    """(header, what follows of the bytes read so far)."""
+    searched = 0
+    while True:
+        if (start := buffer.find(b"\n#CHROM", searched)) >= 0 and (end := buffer.find(b"\n", start + 1)) >= 0:
+            break
+        other = _FOREIGN.search(buffer, max(0, searched - 2))
+        if other and not (start >= 0 and other.start() > start):
+            raise HeaderProblem("FILE_ERROR", "no #CHROM line before the first record")
+        searched = max(0, (start if start >= 0 else len(buffer)) - 8)
+        more = next(chunks, None)
+        if more is None:
+            if start < 0:
+                raise HeaderProblem("FILE_ERROR", "no #CHROM line (header cut off, or not a VCF)")
+            buffer += b"\n"
+            continue
+        if len(buffer) > _LONGEST_HEADER:
+            raise FileProblem("the header does not end, or a line is too long for a VCF")
+        buffer += more
+    header = bytes(buffer[:end + 1])
+    if foreign := _FOREIGN.search(header):
+        raise HeaderProblem("FILE_ERROR", f"a line that is no header line stands before #CHROM: "
+                                          f"{header[foreign.start() + 1:foreign.start() + 31].decode('latin-1')!r}")
+    return header, bytes(buffer[end + 1:])
+
+
+_FOREIGN = re.compile(rb"\n(?!##|#CHROM)[^\n]")
+
+
+def _scan_body(first: bytes, chunks: Iterator[bytes], regions: Sequence[Region], lines: Lines) -> None:
+    names = sorted({n for region in regions for n in region.names})
+    spans = {n.encode(): [(r.start, r.end) for r in regions if n in r.names] for n in names}
+    wanted = re.compile(rb"^(" + b"|".join(re.escape(n.encode()) for n in names) + rb")(?=[\t\r\n]|$)", re.M)
+    seen: set[str] = set()
+    parts: list[bytes] = []
+    size = 0
+    columns = lines.header[lines.header.rfind(b"\n#CHROM") + 1:].count(b"\t")
+    for chunk in _chain(first, chunks):
+        cut = chunk.rfind(b"\n") + 1
+        size += len(chunk)
+        if not cut:
+            parts.append(chunk)
+            if size > _LONGEST_LINE:
+                raise FileProblem("a line is too long for a VCF")
+            continue
+        block = b"".join([*parts, chunk[:cut]])
+        parts, size = [chunk[cut:]], len(chunk) - cut
+        _scan_block(block, wanted, spans, seen, lines)
+    last = b"".join(parts)
+    if last:
+        if last.count(b"\t") != columns and not last.isspace():
+            raise FileProblem("truncated: the last line is cut off")
+        _scan_block(last + b"\n", wanted, spans, seen, lines)
+    lines.seen = frozenset(seen)
+
+
+def _chain(first: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    yield first
+    yield from chunks
+
+
+def _scan_block(block: bytes, wanted: re.Pattern[bytes], spans: dict[bytes, list[tuple[int, int]]], seen: set[str],
+                lines: Lines) -> None:
+    """Whole lines: keep those that overlap a span."""
+    for match in wanted.finditer(block):
+        start = match.start()
+        name = match[1]
+        stop = block.index(b"\n", start)
+        tab = block.find(b"\t", match.end() + 1, stop)
+        pos = position(block[match.end() + 1:tab]) if tab > 0 else None
+        text = name.decode()
+        seen.add(text)
+        if pos is None:
+            shown = block[match.end() + 1:min(stop, match.end() + 31)].split(b"\t")[0].decode("latin-1")
+            lines.invalid.setdefault(text, f"POS {shown!r} is no position on it")
+            continue
+        if all(pos > end for _, end in spans[name]):
+            continue
+        line = block[start:stop].rstrip(b"\r")
+        _, end, _ = _reach(line)
+        if any(pos <= last and end >= first for first, last in spans[name]):
+            lines.found.append((text, pos, end, line))
+
+
+def _chunks(file: BinaryIO) -> Iterator[bytes]:
+    while chunk := file.read(_CHUNK):
+        yield chunk
+
+
+def _unblocked(file: BinaryIO) -> Iterator[bytes]:
+    """BGZF blocks, decompressed and checked, about a megabyte at a time."""
+    rest = b""
+    while chunk := file.read(_CHUNK):
+        raw = rest + chunk
+        offset = 0
+        while offset + 18 <= len(raw):
+            length = int.from_bytes(raw[offset + 16:offset + 18], "little") + 1
+            if offset + length > len(raw):
+                break
+            offset += length
+        yield inflate_blocks(raw[:offset])
+        rest = raw[offset:]
+        if len(rest) > 65536:
+            raise FileProblem("corrupt: no BGZF block where one should begin")
+    if rest:
+        raise FileProblem("truncated in the middle of a BGZF block")
+
+
+def _gunzipped(file: BinaryIO) -> Iterator[bytes]:
+    """Gzip members one after the other, in pieces of bounded size."""
+    one, fed = zlib.decompressobj(31), False
+    raw = b""
+    while True:
+        if not raw:
+            raw = file.read(_CHUNK)
+            if not raw:
+                break
+        fed = True
+        piece = one.decompress(raw, _CHUNK)
+        raw = one.unconsumed_tail
+        if piece:
+            yield piece
+        if one.eof:
+            raw = one.unused_data
+            if not raw:
+                raw = file.read(_CHUNK)
+            if not raw:
+                return
+            if raw[:2] != b"\x1f\x8b":
+                raise FileProblem("trailing bytes behind the gzip data")
+            one, fed = zlib.decompressobj(31), False
+    if fed or not one.eof:
+        raise FileProblem("truncated: the gzip data end early")
+
+
+# ---------------------------------------------------------------------- BCF
+def _read_bcf(path: Path, size: int, plan: Plan, lane: str, *, indexable: bool) -> Lines:
+    beside = find_index(path) if indexable else None
+    usable = False
+    if beside is not None:
+        try:
+            usable = index_fits(read_index(beside), path, size)
+        except ValueError:
+            usable = False
+    with pysam.VariantFile(str(path), "r", **({"index_filename": str(beside)} if usable else {})) as file:
+        header = str(file.header).encode("utf-8", "surrogateescape")
+        lines = Lines(header, note="" if usable else ("STALE_INDEX" if beside else "NO_INDEX"))
+        if usable and lane != "scan":
+            _ask_bcf(file, plan, lines)
+        else:
+            _scan_bcf(file, plan.everything(), lines)
+    return lines
+
+
+def _ask_bcf(file: pysam.VariantFile, plan: Plan, lines: Lines) -> None:
+    names = frozenset(n for region in plan.everything() for n in region.names) & frozenset(file.header.contigs)
+    lines.seen = frozenset(n for n in names if next(iter(file.fetch(n)), None) is not None)
+    for step in (1, 2):
+        asked = plan.first(lines.header) if step == 1 else plan.then(lines)
+        _add(lines, ((region, name, map(_text, file.fetch(name, max(0, region.start - 1), region.end)))
+                     for region in asked for name in sorted(region.names & lines.seen)))
+
+
+def _text(record: pysam.VariantRecord) -> bytes:
+    return str(record).rstrip("\n").encode("utf-8", "surrogateescape")
+
+
+def _scan_bcf(file: pysam.VariantFile, regions: Sequence[Region], lines: Lines) -> None:
+    present = frozenset(n for region in regions for n in region.names) & frozenset(file.header.contigs)
+    seen = set()
+    for record in file:
+        name = record.chrom
+        if name not in present:
+            continue
+        seen.add(name)
+        first, last = record.pos, max(record.stop, record.pos)
+        if any(name in r.names and first <= r.end and last >= r.start for r in regions):
+            line = _text(record)
+            lines.found.append((name, first, _reach(line)[1], line))
+    lines.seen = frozenset(seen)
