@@ -1,0 +1,15 @@
+"""The table that `biomarkers genotype` writes, read back as genotypes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from biomarkers.domain.source import Source
+from biomarkers.readers.delimited import read_delimited
+from biomarkers.readers.table import Table, Wanted
+
+
+def read_calls(path: Path, *, name: str, source: Source, wanted: Wanted | None) -> Table:
+    """Rows of a calls table as text; one row per file, sample and locus."""
+    return read_delimited(path, name=name, source=replace(source, format="tsv"), wanted=wanted)

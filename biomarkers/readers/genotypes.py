@@ -1,0 +1,126 @@
+"""Genotypes of subjects, from calls or from a column of letters; a missing call is missing, never the reference."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from biomarkers.domain.design import Design
+from biomarkers.domain.flow import MISSING_REASONS
+from biomarkers.domain.marker import Marker
+from biomarkers.domain.schema import TABLES
+from biomarkers.readers.cells import Cell, parse_cell
+from biomarkers.readers.columns import Sheet, typed
+from biomarkers.readers.findings import Findings
+
+REFUSED: frozenset[str] = frozenset(
+    {
+        "REF_MISMATCH",
+        "STRAND_FLIPPED",
+        "THIRD_ALLELE",
+        "OTHER_ALLELE",
+        "CONFLICT",
+        "CONFLICTING_RECORDS",
+        "BAD_RECORD",
+        "BAD_GT",
+        "FILE_ERROR",
+        "NO_SAMPLES",
+    }
+)
+"""Reasons of the caller that say the file itself is wrong; those that begin with BUILD are among them."""
+
+MISSING_OF_CALL: dict[str, str] = {"SITE_ABSENT": "not_given", "ABSENT": "not_given", "NO_RECORD": "not_given"}
+"""Reason of the caller to the reason of a missing value; others are a failed assay."""
+
+
+def marker_of(locus: str, design: Design) -> Marker | None:
+    """The marker of a locus: FCGR3A-158 is `fcgr3a_158`."""
+    return design.markers.get(locus.lower().replace("-", "_"))
+
+
+def genotypes_of(sheet: Sheet, design: Design, found: Findings) -> pd.DataFrame:
+    """Typed rows of `genotypes`: one per subject and locus."""
+    schema = TABLES["genotypes"]
+    columns = {column.name: typed(sheet, column, found) for column in schema.columns}
+    frame = pd.DataFrame({name: columns[name] for name in schema.names})
+    frame["locus"] = frame["locus"].fillna(sheet.source.locus[0])
+    called = "reason" in sheet.frame and "n_v" in sheet.frame
+    cells = [
+        _called(frame, i, design, sheet, found) if called else _spelled(frame, i, design, sheet, found)
+        for i in range(len(frame))
+    ]
+    markers = [marker_of(locus, design) for locus in frame["locus"]]
+    frame["marker"] = pd.array([marker.name if marker is not None else None for marker in markers], dtype="string")
+    frame["raw_value"] = pd.array([cell.raw_value for cell in cells], dtype="string")
+    frame["value"] = np.array([cell.value for cell in cells], float)
+    frame["n_v"] = pd.array([None if np.isnan(cell.value) else int(cell.value) for cell in cells], dtype="Int64")
+    frame["call"] = pd.array([cell.call or None for cell in cells], dtype="string")
+    frame["status"] = pd.array([cell.status for cell in cells], dtype="string")
+    frame["missing_reason"] = pd.array([cell.reason or None for cell in cells], dtype="string")
+    if not called:
+        frame["reason"] = pd.array(
+            ["OK" if cell.call else (cell.reason or cell.code).upper() for cell in cells], dtype="string"
+        )
+    return frame
+
+
+def _spelled(frame: pd.DataFrame, i: int, design: Design, sheet: Sheet, found: Findings) -> Cell:
+    """A genotype in letters."""
+    raw = sheet.frame["call"].fillna("").iat[i] if "call" in sheet.frame else ""
+    marker = marker_of(frame["locus"].iat[i], design)
+    place = {
+        "line": int(sheet.frame["source_row"].iat[i]),
+        "column": sheet.called("call"),
+        "subject": sheet.subject(i),
+        "value": raw,
+    }
+    if marker is None:
+        known = ", ".join(m.label for m in design.markers.values() if m.kind == "genotype")
+        found.add(
+            "unknown_locus",
+            f"locus {frame['locus'].iat[i]!r} is not known",
+            f"known: {known}",
+            same=(str(frame["locus"].iat[i]),),
+            **place,
+        )
+        return Cell(raw_value=raw, status="invalid")
+    cell = parse_cell(raw, marker, sheet.source.spelling_of(marker.name))
+    if cell.problem:
+        found.add(cell.code, f"{sheet.called('call')}: {cell.problem}", cell.remedy, **place)
+    elif cell.status == "missing":
+        found.add(
+            "missing", f"{marker.label}: missing, {MISSING_REASONS[cell.reason]}", severity="note", same=(cell.reason,), **place
+        )
+    return cell
+
+
+def _called(frame: pd.DataFrame, i: int, design: Design, sheet: Sheet, found: Findings) -> Cell:
+    """A call of the caller with its reason."""
+    reason = str(frame["reason"].iat[i]) if frame["reason"].iat[i] is not pd.NA else ""
+    call, n_v = frame["call"].iat[i], frame["n_v"].iat[i]
+    marker = marker_of(frame["locus"].iat[i], design)
+    if reason == "OK" and call is not pd.NA and n_v is not pd.NA:
+        return Cell(raw_value=str(call), value=float(n_v), lower=float(n_v), upper=float(n_v), call=str(call))
+    line = sheet.frame["source_row"].iat[i]
+    label = marker.label if marker is not None else str(frame["locus"].iat[i])
+    refused = reason in REFUSED or reason.startswith("BUILD")
+    absent = MISSING_OF_CALL.get(reason)
+    place = {"line": None if line is pd.NA else int(line), "column": label, "subject": sheet.subject(i), "value": reason}
+    if refused:
+        found.add(
+            "genotype_file",
+            f"{label}: no call, {reason}: the file itself is wrong for this sample",
+            "correct the file or its declarations",
+            **place,
+        )
+    elif absent is not None:
+        found.add(
+            "site_absent",
+            f"{label}: the site is absent from the file, so the genotype is missing, not the reference",
+            'ask for the site, or declare options = { absent = "hom_ref" } where the caller wrote variants only',
+            severity="warning",
+            **place,
+        )
+    else:
+        found.add("no_call", f"{label}: no call, {reason}", severity="note", same=(reason,), **place)
+    return Cell(raw_value=str(call) if call is not pd.NA else reason, status="missing", reason=absent or "assay_failed")

@@ -1,0 +1,197 @@
+"""A file becomes text rows with their place in the file; the registry of formats is here, and being in it is all it takes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Protocol
+
+import pandas as pd
+
+from biomarkers.domain.errors import DataProblem, UseError
+from biomarkers.domain.problems import Problem, sort, summary
+from biomarkers.domain.source import Source
+
+Wanted = Callable[[tuple[str, ...]], Collection[str]]
+"""Given the header of a file, the columns that may be read. Others never enter memory as data."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of one table with everything that was found wrong on the way.
+
+    Parameters
+    ----------
+    name : str
+        Name of the table, or of the file where it was read alone.
+    rows : DataFrame
+        As a reader delivers them, text columns with `source_file` and `source_row`; as `read_tables` does, typed columns.
+    problems : tuple of Problem
+    header : tuple of str
+        Every column name of the file, read or not.
+    """
+
+    name: str
+    rows: pd.DataFrame
+    problems: tuple[Problem, ...] = ()
+    header: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Table {self.name}: {len(self.rows)} rows, {self.rows.shape[1]} columns; {summary(self.problems)}"
+
+    def _repr_html_(self) -> str:
+        return f"<p><b>{_escaped(self.name)}</b>: {len(self.rows)} rows; {summary(self.problems)}</p>" + self.rows.head(
+            20
+        ).to_html(max_cols=20, notebook=True)
+
+
+class Read(Protocol):
+    """How a reader is called: an existing file, its name in study.toml, its declarations, and which columns it may take."""
+
+    def __call__(self, path: Path, *, name: str, source: Source, wanted: Wanted | None) -> Table: ...
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One format.
+
+    Parameters
+    ----------
+    name : str
+    read : callable
+    endings : tuple of str
+        File endings that mean this format where study.toml names none.
+    about : str
+        One sentence for the documentation.
+    canonical : str or None
+        The table whose columns the rows already have; None for plain sheets.
+    extra : str or None
+        The optional extra of the package it needs.
+    """
+
+    name: str
+    read: Read
+    endings: tuple[str, ...] = ()
+    about: str = ""
+    canonical: str | None = None
+    extra: str | None = None
+    options: tuple[str, ...] = field(default=())
+
+
+def _readers() -> dict[str, Reader]:
+    from biomarkers.readers import calls, delimited, excel, vcf
+
+    return {
+        reader.name: reader
+        for reader in (
+            Reader("csv", delimited.read_delimited, (".csv",), "comma or semicolon separated text"),
+            Reader("tsv", delimited.read_delimited, (".tsv", ".tab"), "tab separated text"),
+            Reader("excel", excel.read_excel, (".xlsx", ".xlsm"), "one sheet of a workbook", extra="excel"),
+            Reader("calls", calls.read_calls, ("calls.tsv",), "the table of `biomarkers genotype`", canonical="genotypes"),
+            Reader(
+                "vcf",
+                vcf.read_vcf,
+                (".vcf", ".vcf.gz", ".vcf.bgz", ".bcf"),
+                "genotypes called from VCF",
+                canonical="genotypes",
+                options=vcf.OPTIONS,
+            ),
+        )
+    }
+
+
+def reader_of(path: Path, format: str | None) -> Reader:
+    """The reader of a file, by its declared format or its ending.
+
+    Raises
+    ------
+    UseError
+        The format is unknown, or the ending says nothing.
+    """
+    if format is not None:
+        if format in READERS:
+            return READERS[format]
+        near = get_close_matches(format, READERS, 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(READERS)}"
+        raise UseError(f"format {format!r} is unknown; {hint}")
+    name = path.name.lower()
+    endings = sorted(((ending, reader) for reader in READERS.values() for ending in reader.endings), key=lambda e: -len(e[0]))
+    for ending, reader in endings:
+        if name.endswith(ending):
+            return reader
+    if name.endswith(".txt"):
+        return READERS["tsv"]
+    raise UseError(f'{path.name}: the ending does not tell the format; give it: format = "csv" ({", ".join(READERS)})')
+
+
+def read_table(path: str | os.PathLike[str], *, format: str | None = None) -> Table:
+    """One file alone, as text rows, with the problems of its form.
+
+    Parameters
+    ----------
+    path : path-like
+    format : str, optional
+        A key of `READERS`; taken from the ending where None.
+
+    Returns
+    -------
+    Table
+        `.rows` has the file's columns as text, and `source_file` and `source_row`; `.problems` what is wrong with the file.
+
+    Raises
+    ------
+    DataProblem
+        The file is missing, a folder, or empty.
+    """
+    file = Path(path)
+    fault = unreadable(file, file.name)
+    if fault is not None:
+        raise DataProblem(str(fault), [fault])
+    reader = reader_of(file, format)
+    table = reader.read(file, name=file.name, source=Source(table=file.stem, format=reader.name), wanted=None)
+    return Table(file.name, table.rows, tuple(sort(table.problems)), table.header)
+
+
+def unreadable(path: Path, name: str) -> Problem | None:
+    """Why a path is no file that can be read: missing, a folder, a device, a link to nowhere, empty."""
+    try:
+        if path.is_symlink() and not path.exists():
+            return Problem(file=name, problem="a link that leads nowhere", remedy="correct the path", code="missing_file")
+        if not path.exists():
+            return Problem(file=name, problem="the file does not exist", remedy=_nearby(path), code="missing_file")
+        if path.is_dir():
+            return Problem(file=name, problem="a folder, where a file is due", remedy="name the file in it", code="not_a_file")
+        if not path.is_file():
+            return Problem(file=name, problem="a device or a pipe, not a file", remedy="name a file", code="not_a_file")
+        if path.stat().st_size == 0:
+            return Problem(file=name, problem="the file is empty (0 bytes)", remedy="export it again", code="empty_file")
+        with path.open("rb") as file:
+            file.read(1)
+    except OSError as error:
+        return Problem(
+            file=name,
+            problem=f"cannot be read: {error.strerror or type(error).__name__}",
+            remedy="check the path and its permissions",
+            code="unreadable_file",
+        )
+    return None
+
+
+def _nearby(path: Path) -> str:
+    try:
+        names = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+    except OSError:
+        names = []
+    near = get_close_matches(path.name, names, 1)
+    return f"did you mean {near[0]!r}?" if near else "correct the path; it counts from the folder of study.toml"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+READERS: dict[str, Reader] = _readers()
+"""Format to reader."""
