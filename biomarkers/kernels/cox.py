@@ -15,7 +15,7 @@ for centring, scaling and step halving.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -31,6 +31,8 @@ CONVERGED = 1e-20
 """Newton decrement U' I^-1 U at which the next step moves no coefficient by 1e-10 of its standard error."""
 
 MAX_STEPS = 60
+_TINY = 1e-290  # below this a sum has lost digits to denormal numbers
+_MANY = 16  # problems from which memory traffic, not the number of calls, is the cost
 _HEADROOM = 300.0  # exp(300) is far from overflow and leaves twice the range below it
 _SUSPICIOUS = 10  # a regular likelihood takes 4 to 6 steps from 0; a monotone one gains one unit per step, for ever
 
@@ -60,11 +62,19 @@ class Design:
     at_deaths: Floats
     rows: Ints
     columns: Ints
+    memory: list[Floats] = field(default_factory=list)
 
     @property
     def p(self) -> int:
         """Covariates per problem."""
         return int(self.X.shape[1])
+
+    def scratch(self, Q: int) -> Floats:
+        """Memory for n rows of products of Q problems, kept between evaluations: fresh pages cost more than the sums."""
+        if not self.memory or self.memory[0].shape[2] < Q:
+            self.memory[:] = [np.empty((*self.Z.shape[:2], Q))]
+        size = self.Z.shape[0] * self.Z.shape[1] * Q
+        return self.memory[0].reshape(-1)[:size].reshape(*self.Z.shape[:2], Q)
 
     def problems(self, which: Ints | Bools) -> Design:
         """The design of some of the problems."""
@@ -78,10 +88,11 @@ class Design:
             self.at_deaths[:, which],
             self.rows,
             self.columns,
+            self.memory,
         )
 
 
-def design(rs: RiskSets, X: Floats) -> Design:
+def design(rs: RiskSets, X: Floats, *, memory: list[Floats] | None = None) -> Design:
     """Centre and scale covariates given in kernel order, (n, p) or (n, p, Q).
 
     Centring and scaling change no result, only its digits: 1e8 + x and 1e-9 x get x's answer.
@@ -107,9 +118,8 @@ def design(rs: RiskSets, X: Floats) -> Design:
     Z[:, 0] = 1.0
     Z[:, 1 : 1 + p] = X
     np.multiply(X[:, rows], X[:, columns], out=Z[:, 1 + p :])
-    wd = rs.weight[rs.deaths]
-    at_deaths = (wd @ X[rs.deaths].reshape(rs.deaths.size, p * Q)).reshape(p, Q)
-    return Design(X, Z, centre, scale, at_deaths, rows, columns)
+    at_deaths = (rs.death_share @ X.reshape(n, p * Q)).reshape(p, Q)
+    return Design(X, Z, centre, scale, at_deaths, rows, columns, [] if memory is None else memory)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +156,10 @@ class Derivatives:
     information: Floats
     steps: Steps
 
+    def problems(self, which: Bools) -> Derivatives:
+        """Some of the problems; their steps stay behind."""
+        return Derivatives(self.loglik[which], self.score[which], self.information[which], self.steps)
+
 
 def evaluate(rs: RiskSets, D: Design, beta: Floats) -> Derivatives:
     """Log-likelihood, score and information at `beta` (Q, p), in scaled units.
@@ -161,25 +175,35 @@ def evaluate(rs: RiskSets, D: Design, beta: Floats) -> Derivatives:
         eta = X[:, 0] * beta[:, 0]
         for j in range(1, p):
             eta += X[:, j] * beta[:, j]
-    shift = np.maximum.reduceat(eta, rs.starts, axis=0) - _HEADROOM
-    eta -= shift if shift.shape[0] == 1 else shift[rs.stratum]
+    if rs.starts.size == 1:
+        shift = eta.max(axis=0, keepdims=True) - _HEADROOM
+        eta -= shift
+    else:
+        shift = np.maximum.reduceat(eta, rs.starts, axis=0) - _HEADROOM
+        eta -= shift[rs.stratum]
     risk = np.exp(eta)
-    weighted = rs.exposed[:, None] * risk
-    sums = rs.at_risk_sums(weighted[:, None, :] * D.Z)
-    den = sums[:, 0]
+    weighted = (rs.exposed[:, None] * risk)[:, None, :]
+    if Q < _MANY:
+        sums = rs.at_risk_sums(weighted * D.Z)
+    else:
+        sums = rs.at_risk_sums(np.multiply(weighted, D.Z, out=D.scratch(Q)), overwrite=True)
+    den = sums[:, 0].copy()
     with np.errstate(divide="ignore", invalid="ignore"):
-        means = sums[:, 1:] / den[:, None]
-        log_den = np.log(den)
-    m, second = means[:, :p], means[:, p:]
-    variance = second - m[:, D.rows] * m[:, D.columns]
-    wbar = rs.step_weight
-    loglik = rs.weight[rs.deaths] @ eta[rs.deaths] - wbar @ log_den
-    score = (D.at_deaths - np.tensordot(wbar, m, 1)).T
-    packed = np.tensordot(wbar, variance, 1).T
+        moments = sums[:, 1:]
+        moments /= den[:, None]
+        loglik = rs.death_share @ eta - rs.step_weight @ np.log(den)
+    loglik[den.min(axis=0) < _TINY] = -np.inf
+    m = moments[:, :p]
+    if Q < _MANY:
+        moments[:, p:] -= m[:, D.rows] * m[:, D.columns]
+    else:
+        for k, (a, b) in enumerate(zip(D.rows.tolist(), D.columns.tolist(), strict=True)):
+            moments[:, p + k] -= m[:, a] * m[:, b]
+    total = (rs.step_weight @ moments.reshape(rs.n_steps, -1)).reshape(-1, Q)
+    score = (D.at_deaths - total[:p]).T
     information = np.empty((Q, p, p))
-    information[:, D.rows, D.columns] = packed
-    information[:, D.columns, D.rows] = packed
-    return Derivatives(loglik, score, information, Steps(shift, risk, den, m, variance))
+    information[:, D.rows, D.columns] = information[:, D.columns, D.rows] = total[p:].T
+    return Derivatives(loglik, score, information, Steps(shift, risk, den, m, moments[:, p:]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,9 +213,7 @@ class Optimum:
     Attributes
     ----------
     beta : (Q, p)
-    loglik, loglik_start : (Q,)
-        At the end, and at the starting values.
-    score_start, information_start : (Q, p), (Q, p, p)
+    loglik : (Q,)
     information : (Q, p, p)
     iterations : (Q,) int
     converged : (Q,) bool
@@ -200,15 +222,26 @@ class Optimum:
     beta: Floats
     loglik: Floats
     information: Floats
-    loglik_start: Floats
-    score_start: Floats
-    information_start: Floats
     iterations: Ints
     converged: Bools
 
+    def settle(self, place: Ints, beta: Floats, at: Derivatives, iterations: int, converged: Bools) -> None:
+        """Write down problems that have stopped."""
+        self.beta[place] = beta
+        self.loglik[place] = at.loglik
+        self.information[place] = at.information
+        self.iterations[place] = iterations
+        self.converged[place] = converged
+
 
 def newton(
-    rs: RiskSets, D: Design, start: Floats, *, free: Bools | None = None, max_steps: int = MAX_STEPS
+    rs: RiskSets,
+    D: Design,
+    start: Floats,
+    *,
+    free: Bools | None = None,
+    first: Derivatives | None = None,
+    max_steps: int = MAX_STEPS,
 ) -> Optimum:
     """Maximise the partial likelihood over the free coefficients of each problem.
 
@@ -217,60 +250,63 @@ def newton(
     start : (Q, p) float
     free : (Q, p) bool, optional
         Coefficients that move; the others stay where they start (a profile, an aliased column).
+    first : Derivatives, optional
+        At `start`, where they are known already.
 
     Notes
     -----
     A step that lowers the log-likelihood or leaves the finite numbers is halved until it does neither. The last step is
     taken without looking: at a decrement of 1e-20 it is exact to rounding.
     """
-    Q = start.shape[0]
-    beta = start.copy()
-    now = evaluate(rs, D, beta)
-    first = now
-    loglik, information = now.loglik.copy(), now.information.copy()
-    iterations = np.zeros(Q, dtype=np.int64)
-    converged = np.zeros(Q, dtype=bool)
-    active = np.arange(Q)
-    part = D
-    score, local = now.score, now.information
-    for iteration in range(1, max_steps + 1):
-        moves = None if free is None else free[active]
-        step = _newton_step(score, local, moves)
-        decrement = np.einsum("qp,qp->q", step, score if moves is None else score * moves)
-        done = decrement <= CONVERGED
-        if done.any():
-            beta[active[done]] += step[done]
-            converged[active[done]] = True
-            active, step = active[~done], step[~done]
-            if active.size == 0:
-                break
-            part = part.problems(~done)
-        iterations[active] = iteration
-        trial = beta[active] + step
-        now = evaluate(rs, part, trial)
-        for _ in range(40):
-            # Rounding in the log-likelihood itself is no descent.
-            old = loglik[active]
-            worse = ~(np.isfinite(now.loglik) & (now.loglik >= old - 1e-13 * np.abs(old)))
-            if not worse.any():
-                break
-            trial[worse] = (trial[worse] + beta[active][worse]) / 2
-            now = evaluate(rs, part, trial)
-        else:
-            trial[worse] = beta[active][worse]
-            now = evaluate(rs, part, trial)
-        stuck = np.all(np.abs(trial - beta[active]) <= 1e-14 * (1 + np.abs(trial)), axis=1)
-        beta[active], loglik[active], information[active] = trial, now.loglik, now.information
-        score, local = now.score, now.information
-        if stuck.any():
-            converged[active[stuck]] = True
-            active = active[~stuck]
-            if active.size == 0:
-                break
-            part, score, local = part.problems(~stuck), score[~stuck], local[~stuck]
-    return Optimum(
-        beta, loglik, information, first.loglik, first.score, first.information, iterations, converged
+    Q, p = start.shape
+    out = Optimum(
+        np.empty((Q, p)), np.empty(Q), np.empty((Q, p, p)), np.zeros(Q, dtype=np.int64), np.zeros(Q, dtype=bool)
     )
+    # Problems still moving, and where each of them goes in `out`.
+    place, beta, moves = np.arange(Q), start, free
+    now = evaluate(rs, D, beta) if first is None else first
+    for iteration in range(max_steps + 1):
+        step = _newton_step(now.score, now.information, moves)
+        decrement = (step * now.score).sum(axis=1)
+        done = decrement <= CONVERGED
+        if iteration == max_steps or done.all():
+            out.settle(place, beta + np.where(done[:, None], step, 0.0), now, iteration, done)
+            return out
+        # In a batch the few that are done ride along until half are: copying the others costs more.
+        if done.any() and (Q < _MANY or 2 * done.sum() >= done.size):
+            out.settle(place[done], beta[done] + step[done], now.problems(done), iteration, done[done])
+            left = ~done
+            place, beta, step, now, D = place[left], beta[left], step[left], now.problems(left), D.problems(left)
+            moves = None if moves is None else moves[left]
+        beta, now, stuck = _uphill(rs, D, beta, step, now)
+        if stuck.any():
+            out.settle(place[stuck], beta[stuck], now.problems(stuck), iteration + 1, stuck[stuck])
+            left = ~stuck
+            if not left.any():
+                return out
+            place, beta, now, D = place[left], beta[left], now.problems(left), D.problems(left)
+            moves = None if moves is None else moves[left]
+    return out
+
+
+def _uphill(
+    rs: RiskSets, D: Design, beta: Floats, step: Floats, now: Derivatives
+) -> tuple[Floats, Derivatives, Bools]:
+    """Take the step, halved until the log-likelihood is finite and no lower; `stuck` where no step is left."""
+    trial = beta + step
+    new = evaluate(rs, D, trial)
+    floor = now.loglik - 1e-13 * np.abs(now.loglik)  # rounding in the log-likelihood itself is no descent
+    for _ in range(40):
+        worse = ~(np.isfinite(new.loglik) & (new.loglik >= floor))
+        if not worse.any():
+            break
+        trial[worse] = (trial[worse] + beta[worse]) / 2
+        new = evaluate(rs, D, trial)
+    else:
+        trial[worse] = beta[worse]
+        new = evaluate(rs, D, trial)
+    stuck = (np.abs(trial - beta) <= 1e-14 * (1 + np.abs(trial))).all(axis=1)
+    return trial, new, stuck
 
 
 def _newton_step(score: Floats, information: Floats, free: Bools | None) -> Floats:
@@ -466,9 +502,10 @@ def fit(rs: RiskSets, X: Floats, *, n_merged: int = 0) -> CoxSolution:
     D = design(rs, X)
     p = D.p
     start = np.zeros((1, p))
-    aliased = aliased_columns(evaluate(rs, D, start).information[0])
+    at_null = evaluate(rs, D, start)
+    aliased = aliased_columns(at_null.information[0])
     free = None if not aliased.any() else ~aliased[None, :]
-    optimum = newton(rs, D, start, free=free)
+    optimum = newton(rs, D, start, free=free, first=at_null)
     scaled = optimum.beta[0]
     finite = np.ones(p, dtype=bool)
     signs = np.zeros(p)
@@ -488,7 +525,7 @@ def fit(rs: RiskSets, X: Floats, *, n_merged: int = 0) -> CoxSolution:
     return CoxSolution(
         coef=coef,
         covariance=covariance,
-        loglik_null=float(optimum.loglik_start[0]),
+        loglik_null=float(at_null.loglik[0]),
         loglik=float(optimum.loglik[0]),
         aliased=aliased,
         finite=finite,
@@ -497,8 +534,8 @@ def fit(rs: RiskSets, X: Floats, *, n_merged: int = 0) -> CoxSolution:
         rs=rs,
         D=D,
         scaled=scaled,
-        score_null=optimum.score_start[0],
-        information_null=optimum.information_start[0],
+        score_null=at_null.score[0],
+        information_null=at_null.information[0],
         information=optimum.information[0],
         n_merged=n_merged,
     )

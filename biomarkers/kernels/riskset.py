@@ -112,10 +112,14 @@ class RiskSets:
         Deaths at each, and the sum of their weights.
     step_time, step_fraction, step_weight : (K,)
         For each death step: its place in `time`, f, and the weight wbar that its factor carries.
+    deaths, death_time : (n_events,) int
+        Rows with an event, and the place of each one's time in `time`.
     first, end : (n,) int
         A row is at risk at the death times first .. end-1.
     exposed : (n,) float
         The weight, or 0 for a row that no death sees.
+    death_share : (n,) float
+        w d: the weight of a row that dies, else 0.
     """
 
     order: Ints
@@ -135,11 +139,13 @@ class RiskSets:
     first: Ints
     end: Ints
     exposed: Floats
+    death_share: Floats
     ties: Ties
     weighted: bool
     deaths: Ints
     death_starts: Ints
     _last: Ints
+    _last_of_step: Ints
     _entry_order: Ints | None
     _entered: Ints | None
     _dense: Floats | None
@@ -148,7 +154,7 @@ class RiskSets:
     _tied_steps: Ints
     _tied_step_time: Ints
     _time_starts: Ints
-    _row_time: Ints
+    death_time: Ints
 
     @property
     def n(self) -> int:
@@ -171,30 +177,34 @@ class RiskSets:
         out[self.order] = values
         return out
 
-    def at_risk_sums(self, M: Floats) -> Floats:
+    def at_risk_sums(self, M: Floats, *, overwrite: bool = False) -> Floats:
         """Sum the rows of `M` over the risk set of every death step, tied deaths counted with 1 - f.
 
         Parameters
         ----------
         M : (n, ...) float, kernel order
+        overwrite : bool
+            M may be used as scratch. Wide tables then cost no fresh memory, which is half of their time.
 
         Returns
         -------
         (K, ...) float
         """
         flat = M.reshape(M.shape[0], -1)
+        tied = _group_sums(flat[self._tied_deaths], self._tied_starts) if self._tied_steps.size else None
+        at_time: Floats | None = None
         if self._dense is not None:
             at_time = self._dense @ flat
+        elif self._entered is not None and self._entry_order is not None:
+            late = _running_sums(flat[self._entry_order], self.starts, overwrite=True)
+            at_time = _running_sums(flat, self.starts, overwrite=overwrite)[self._last]
+            waiting = np.flatnonzero(self._entered >= 0)
+            at_time[waiting] -= late[self._entered[waiting]]
+        if at_time is None:
+            sums = _running_sums(flat, self.starts, overwrite=overwrite)[self._last_of_step]
         else:
-            running = _running_sums(flat, self.starts)
-            at_time = running[self._last]
-            if self._entered is not None and self._entry_order is not None:
-                late = _running_sums(flat[self._entry_order], self.starts)
-                waiting = np.flatnonzero(self._entered >= 0)
-                at_time[waiting] -= late[self._entered[waiting]]
-        sums = at_time if self.step_time.size == self.time.size else at_time[self.step_time]
-        if self._tied_steps.size:
-            tied = np.add.reduceat(flat[self._tied_deaths], self._tied_starts, axis=0)
+            sums = at_time if self.step_time.size == self.time.size else at_time[self.step_time]
+        if tied is not None:
             sums[self._tied_steps] -= self.step_fraction[self._tied_steps, None] * tied[self._tied_step_time]
         return sums.reshape(sums.shape[0], *M.shape[1:])
 
@@ -232,7 +242,7 @@ class RiskSets:
             out[late] -= total[self.end[late]]
         if self._tied_steps.size:
             own = np.add.reduceat(self.step_fraction[:, None] * flat, self._time_starts, axis=0)
-            out[self.deaths] -= own[self._row_time]
+            out[self.deaths] -= own[self.death_time]
         return out.reshape(out.shape[0], *v.shape[1:])
 
     def death_sums(self, M: Floats) -> Floats:
@@ -248,7 +258,7 @@ class RiskSets:
         if self.ties == "efron":
             shape = (-1,) + (1,) * (v.ndim - 1)
             at_time = at_time / self.n_tied.reshape(shape)
-        return at_time[self._row_time]
+        return at_time[self.death_time]
 
 
 def risk_sets(
@@ -372,24 +382,34 @@ def risk_sets(
         order=order, stratum=g, exit=t, entry=s, event=d, weight=w, starts=starts, time=time,
         time_stratum=time_stratum, n_tied=n_tied, death_weight=death_weight, step_time=step_time,
         step_fraction=step_fraction, step_weight=step_weight, first=first, end=end,
-        exposed=np.where(first < end, w, 0.0), ties=ties, weighted=weight is not None, deaths=deaths,
-        death_starts=death_starts, _last=last, _entry_order=entry_order, _entered=entered, _dense=dense,
+        exposed=np.where(first < end, w, 0.0), death_share=w * d, ties=ties, weighted=weight is not None, deaths=deaths,
+        death_starts=death_starts, _last=last, _last_of_step=last[step_time], _entry_order=entry_order, _entered=entered, _dense=dense,
         _tied_deaths=tied_deaths, _tied_starts=tied_starts, _tied_steps=tied_steps,
-        _tied_step_time=tied_step_time, _time_starts=time_starts, _row_time=row_time,
+        _tied_step_time=tied_step_time, _time_starts=time_starts, death_time=row_time,
     )  # fmt: skip
 
 
-def _running_sums(M: Floats, starts: Ints) -> Floats:
-    """Cumulate rows within each stratum, (n, q) -> (n, q)."""
-    n = M.shape[0]
-    out = np.empty_like(M)
-    bounds = [*starts.tolist(), n]
+def _group_sums(M: Floats, starts: Ints) -> Floats:
+    """Sum consecutive groups of rows."""
     if M.shape[1] < _WIDE:
+        return np.add.reduceat(M, starts, axis=0)
+    out = M[starts]
+    for g, (a, b) in enumerate(pairwise([*starts.tolist(), M.shape[0]])):
+        for i in range(a + 1, b):
+            out[g] += M[i]
+    return out
+
+
+def _running_sums(M: Floats, starts: Ints, *, overwrite: bool) -> Floats:
+    """Cumulate rows within each stratum, (n, q) -> (n, q)."""
+    bounds = [*starts.tolist(), M.shape[0]]
+    if M.shape[1] < _WIDE:
+        out = np.empty_like(M)
         for a, b in pairwise(bounds):
             np.cumsum(M[a:b], axis=0, out=out[a:b])
         return out
+    out = M if overwrite else M.copy()
     for a, b in pairwise(bounds):
-        out[a] = M[a]
-        for i in range(a + 1, b):
-            np.add(out[i - 1], M[i], out=out[i])
+        for before, here in zip(out[a : b - 1], out[a + 1 : b], strict=True):
+            np.add(before, here, out=here)
     return out
