@@ -17,28 +17,17 @@ import pandas as pd
 
 from biomarkers.domain import numbers
 from biomarkers.domain.design import Design
+from biomarkers.domain.flow import FLOW, MISSING_REASONS
 from biomarkers.domain.numbers import NBSP, NONE
+from biomarkers.domain.states import STATES, State, flags, number, reason, remarks, state, text
 from biomarkers.domain.times import DAYS_PER
 
 Item = TypeVar("Item")
 Key = TypeVar("Key", bound=Hashable)
-State = Literal["prespecified", "exploratory", "descriptive", "not_estimable", "refused"]
-STATES: dict[str, tuple[str, str, str]] = {
-    "prespecified": ("■", "Prespecified", "in the plan, hash below"),
-    "exploratory": ("□", "Exploratory", "asked after the plan"),
-    "descriptive": ("·", "Descriptive only", "too few events in a class: counts, no model"),
-    "not_estimable": ("NE", "Not estimable", "no finite estimate; the finite limit is given"),
-    "refused": ("⊘", "Refused", "would mislead; not computed"),
-    "flagged": ("▲", "Flag", "stands, with a warning"),
-    "below": ("▽", "<20", "below the limit of detection"),
-}
-"""Each state with its glyph, its word and its meaning: one language in table, forest, figure, notebook and terminal."""
 
 POOLED, HETEROGENEITY = "all", "marker:cohort"
 HAZARD_RATIO, RATIO_OF_RATIOS = "hazard ratio", "ratio of hazard ratios"
 
-_DESCRIPTIVE = re.compile(r"descriptive only:?\s*([^;]*)", re.IGNORECASE)
-_FLAG = re.compile(r"flag:\s*([^;]+)", re.IGNORECASE)
 _REFUSAL = (
     re.compile(
         r"asked by:?\s*(?P<asked>.*?)\s*[;.,|]?\s*why(?: not)?:?\s*(?P<why>.*?)\s*[;|]?\s*instead:?\s*(?P<instead>.*)",
@@ -46,20 +35,6 @@ _REFUSAL = (
     ),
     re.compile(r"(?P<asked>[^:]*):\s*(?P<why>.*?)\.?\s*Instead:\s*(?P<instead>.*)", re.DOTALL),
 )
-
-
-def text(cell: object) -> str:
-    """A text cell; missing is empty."""
-    if cell is None or cell is pd.NA or (isinstance(cell, float) and math.isnan(cell)):
-        return ""
-    return str(cell)
-
-
-def number(cell: object) -> float:
-    """A number cell; missing is NaN."""
-    if cell is None or cell is pd.NA or cell == "":
-        return math.nan
-    return float(cell)  # type: ignore[arg-type]
 
 
 def order(values: Iterable[Hashable], first: Sequence[Hashable] = ()) -> list[str]:
@@ -105,6 +80,20 @@ def _lower_first(words: str) -> str:
     return words[:1].lower() + words[1:] if words[1:2].islower() or words[1:2] == "" else words
 
 
+def short_names(names: Sequence[str]) -> list[str]:
+    """Names for narrow columns: what one name adds to another is enough.
+
+    Examples
+    --------
+    >>> short_names(["T-DM1", "T-DM1 + abemaciclib"])
+    ['T-DM1', '+ abemaciclib']
+    """
+    shown = [numbers.label(name) for name in names]
+    return [
+        next((name[len(other) :].strip() for other in shown if other and name.startswith(f"{other} ")), name) for name in shown
+    ]
+
+
 def cohort_label(name: str) -> str:
     """A cohort as a heading."""
     return "All cohorts" if name == POOLED else numbers.label(name)
@@ -122,44 +111,6 @@ def time_unit(longest: float) -> str:
 
 
 # -- one row of the result table ------------------------------------------------------------------------------------------
-
-
-def state(row: Mapping[str, Any]) -> State:
-    """In which of the five states a row is.
-
-    Examples
-    --------
-    >>> state({"method": "refused", "note": ""}), state({"prespecified": True, "finite": True, "estimate": 1.3, "note": ""})
-    ('refused', 'prespecified')
-    """
-    if text(row.get("method")) == "refused":
-        return "refused"
-    if text(row.get("note")).lower().startswith("descriptive only"):
-        return "descriptive"
-    if not bool(row.get("finite", True)):
-        return "not_estimable"
-    return "prespecified" if bool(row.get("prespecified")) else "exploratory"
-
-
-def flags(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """The warnings under which a row stands.
-
-    Examples
-    --------
-    >>> flags({"note": "3 values below the limit; flag: hazards are not proportional"})
-    ('hazards are not proportional',)
-    """
-    return tuple(numbers.label(found.strip()) for found in _FLAG.findall(text(row.get("note"))))
-
-
-def remarks(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """What else the note says: neither flag nor reason for a missing estimate."""
-    parts = (part.strip() for part in text(row.get("note")).split(";"))
-    return (
-        tuple(numbers.label(part) for part in parts if part and not _FLAG.match(part) and not _DESCRIPTIVE.match(part))
-        if state(row) != "refused"
-        else ()
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,8 +284,7 @@ def _adjusted(which: State, adjusted: float) -> str:
 
 def _message(row: Mapping[str, Any], which: State, low: float, high: float, level: float) -> str:
     if which == "descriptive":
-        found = _DESCRIPTIVE.search(text(row.get("note")))
-        return numbers.label(found[1].strip()) if found and found[1].strip() else "too few events for a model"
+        return reason(row)
     if which == "not_estimable":
         limit = numbers.one_limit(low, high, level if math.isfinite(level) else 0.95)
         reasons = remarks(row)
@@ -418,7 +368,7 @@ def sentence(item: Line, design: Design, *, adjust: str = "") -> tuple[Piece, ..
 
 
 def _state_words(item: Line) -> str:
-    return f"{STATES[item.state][1].lower()}: {item.message}"
+    return f"{STATES[item.state].word.lower()}: {item.message}"
 
 
 def plain(pieces: Sequence[Piece]) -> str:
@@ -549,3 +499,101 @@ def _quantile(ordered: np.ndarray, q: float) -> float:
     if math.isinf(a) or math.isinf(b):
         return a if share < 0.5 else b
     return a + share * (b - a)
+
+
+# -- flow -----------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """Subjects who left for one reason, in all and by arm."""
+
+    words: str
+    n: int
+    by_arm: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """A box of the flow diagram: who is still here, after these left."""
+
+    words: str
+    n: int
+    by_arm: tuple[int, ...]
+    left: tuple[Leaving, ...] = ()
+
+
+_STATIONS = (
+    (("not_in_cohort", "no_outcome"), "With an outcome"),
+    (("event_at_or_before_landmark", "censored_at_or_before_landmark"), "At risk at the landmark"),
+    (
+        ("no_measurement", "no_draw_in_window", "draw_on_or_after_event", "measurement_too_old", "failed_qc", "not_evaluable"),
+        "With a value",
+    ),
+    (("no_baseline", "missing_covariate", "model_gate"), "Complete for the model"),
+)
+
+
+def stations(
+    flow: pd.DataFrame, *, start: str = "In the cohort", end: str = "Analysed", arms: Sequence[str] = ()
+) -> list[Station]:
+    """The boxes of one analysis in one cohort, with who left between them and why; counts add up at every step.
+
+    Parameters
+    ----------
+    flow : pandas.DataFrame
+        Rows of one analysis and one cohort: arm, reason, detail, n_excluded, n_left, total.
+    start, end : str
+        Words of the first and the last box.
+    arms : sequence of str
+        The order of the design.
+
+    Raises
+    ------
+    ValueError
+        The exits of an arm and its analysed do not add up to its total.
+
+    Examples
+    --------
+    >>> flow = pd.DataFrame([("A", "no_measurement", "qns", 2, 30, 32), ("A", "included", "", 0, 30, 32)],
+    ...                     columns=["arm", "reason", "detail", "n_excluded", "n_left", "total"])
+    >>> [(s.words, s.n, [(x.words, x.n) for x in s.left]) for s in stations(flow)]
+    [('In the cohort', 32, []), ('Analysed', 30, [('no measurement: quantity not sufficient', 2)])]
+    """
+    rows = records(flow)
+    names = order((row.get("arm") for row in rows), arms)
+    totals = {arm: int(next(row["total"] for row in rows if text(row.get("arm")) == arm)) for arm in names}
+    gone: dict[tuple[str, str], dict[str, int]] = {}
+    for row in rows:
+        if row["reason"] != "included" and number(row["n_excluded"]) > 0:
+            exits = gone.setdefault((text(row["reason"]), text(row.get("detail"))), {})
+            exits[text(row.get("arm"))] = exits.get(text(row.get("arm")), 0) + int(row["n_excluded"])
+    left = dict(totals)
+    found = [Station(start, sum(left.values()), tuple(left.values()))]
+    for reasons, words in _STATIONS:
+        leaving = []
+        for code, detail in sorted((key for key in gone if key[0] in reasons), key=lambda key: _FLOW_ORDER[key[0]]):
+            exits = gone[code, detail]
+            leaving.append(Leaving(flow_words(code, detail), sum(exits.values()), tuple(exits.get(a, 0) for a in names)))
+            left = {arm: left[arm] - exits.get(arm, 0) for arm in names}
+        if leaving:
+            found.append(Station(words, sum(left.values()), tuple(left[a] for a in names), tuple(leaving)))
+    analysed = {
+        arm: sum(int(row["n_left"]) for row in rows if row["reason"] == "included" and text(row.get("arm")) == arm)
+        for arm in names
+    }
+    if analysed != left:
+        raise ValueError(f"the flow does not add up: {left} left by the exits, {analysed} analysed")
+    if len(found) == 1:
+        return [*found, Station(end, found[0].n, found[0].by_arm)]
+    return [*found[:-1], Station(end, found[-1].n, found[-1].by_arm, found[-1].left)]
+
+
+_FLOW_ORDER = {reason: place for place, reason in enumerate(FLOW)}
+
+
+def flow_words(code: str, detail: str = "") -> str:
+    """The reader's words for a reason code and its detail."""
+    words = FLOW.get(code, numbers.label(code))
+    more = MISSING_REASONS.get(detail, numbers.label(detail))
+    return f"{words}: {more}" if more and more != words else words

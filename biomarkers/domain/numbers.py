@@ -44,6 +44,17 @@ def label(text: object, limit: int = 200) -> str:
     return shown if len(shown) <= limit else f"{shown[: limit - 1].rstrip()}…"
 
 
+def unit(text: str) -> str:
+    """A unit with its exponents raised.
+
+    Examples
+    --------
+    >>> unit("cells/mm2")
+    'cells/mm²'
+    """
+    return re.sub(r"(?<=m)([23])\b", lambda found: "²" if found[1] == "2" else "³", label(text))
+
+
 def _visible(character: str) -> str:
     """A character, or its escape where it would be invisible, turn the line round, or not be text at all."""
     if character in "\n\r\t":

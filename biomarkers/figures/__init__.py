@@ -1,1 +1,79 @@
-"""Figures: tidy tables in, matplotlib axes out; the only room in which matplotlib is at home."""
+"""Figures: tidy tables in, matplotlib axes out; the only room in which matplotlib is at home.
+
+Every entry of `FIGURES` has one function for one axes (``f(table, *, ax=None, ...) -> Axes``) and one that composes a whole
+figure at journal size. Being in the dict is all it takes: the contract tests find it here.
+
+Examples
+--------
+>>> sorted(FIGURES)
+['distributions', 'flow', 'forest', 'km']
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from biomarkers.figures.distributions import distribution_figure, distributions
+from biomarkers.figures.flow import flow, flow_figure
+from biomarkers.figures.forest import forest, forest_figure
+from biomarkers.figures.km import kaplan_meier, km
+from biomarkers.figures.svg import journal, themed
+
+__all__ = [
+    "FIGURES", "Drawing", "distribution_figure", "distributions", "flow", "flow_figure", "forest", "forest_figure", "journal",
+    "kaplan_meier", "km", "themed",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A kind of figure.
+
+    Parameters
+    ----------
+    name : str
+    draw : callable
+        ``draw(table, *, ax=None, ...) -> Axes``: draws one tidy table, computes nothing.
+    compose : callable
+        The whole figure at its final size in millimetres.
+    description : str
+        What it shows and why it is composed so.
+    columns : tuple of str
+        What its table must have.
+    """
+
+    name: str
+    draw: Callable[..., Any]
+    compose: Callable[..., Any]
+    description: str
+    columns: tuple[str, ...]
+
+
+FIGURES: dict[str, Drawing] = {
+    drawing.name: drawing
+    for drawing in (
+        Drawing(
+            "forest", forest, forest_figure,
+            "Hazard ratios with n, events and P on one row coordinate, plain-number log axis, a place for rows without a model",
+            ("analysis", "prespecified", "family", "endpoint", "cohort", "marker", "term", "contrast", "timing", "method",
+             "estimand", "estimate", "conf_low", "conf_high", "conf_level", "p_value", "p_adjusted", "n", "n_events", "finite",
+             "note"),
+        ),
+        Drawing(
+            "km", km, kaplan_meier,
+            "Kaplan-Meier curves per cohort with numbers at risk and cumulative events under their own tick",
+            ("cohort", "group", "group_order", "time", "survival", "conf_low", "conf_high", "n_risk", "n_event", "n_censor"),
+        ),
+        Drawing(
+            "flow", flow, flow_figure, "Who came in, who left and why, down to the n of the model",
+            ("arm", "reason", "detail", "n_excluded", "n_left", "total"),
+        ),
+        Drawing(
+            "distributions", distributions, distribution_figure,
+            "One mark per patient on the analysed scale, raw-unit ticks, a band for values below the limit",
+            ("marker", "cohort", "arm", "value", "model_value", "status", "lod"),
+        ),
+    )
+}

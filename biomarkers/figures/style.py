@@ -92,6 +92,7 @@ def house() -> Iterator[None]:
         # An emoji in a label has no glyph in DejaVu; the SVG carries it as text and the viewer's fonts draw it.
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from")
         warnings.filterwarnings("ignore", message=r"Matplotlib currently does not support .* natively")
+        warnings.simplefilter("ignore", mpl.MatplotlibDeprecationWarning)  # defaults may hold keys on their way out
         mpl.rcParams.update({key: mpl.rcParamsDefault[key] for key in _DRAWING if key in mpl.rcParamsDefault})
         mpl.rcParams.update(_RC)
         yield

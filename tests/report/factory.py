@@ -195,6 +195,7 @@ def results(
         }
     d = design(cohorts, markers, arms)
     table, flow, ledger, curves, medians, values = [], [], [], [], [], []
+    first_use = {q[1]: (q[0], q[1]) for q in reversed(questions)}.values()
     for place, (analysis, marker, family, contrast, effect, spread) in enumerate(questions):
         planned = place % 7 != 2
         base = {
@@ -304,7 +305,7 @@ def results(
                 below = bool(v < limit)
                 with np.errstate(divide="ignore"):
                     model = float(m.to_model_scale([max(v, limit) if below else v])[0])
-                if marker not in {x[0] for x in values if x[1] != c} or True:
+                if (analysis, marker) in first_use:
                     values.append(
                         (marker, c, arms[i % 2], limit if below else float(v), model, "below" if below else "measured", limit)
                     )
@@ -454,11 +455,7 @@ def results(
                 "conf_level",
             ],
         ),
-        values=pd.DataFrame(
-            values, columns=["marker", "cohort", "arm", "value", "model_value", "status", "lod"]
-        ).drop_duplicates(ignore_index=True)
-        if n_markers
-        else pd.DataFrame(values, columns=["marker", "cohort", "arm", "value", "model_value", "status", "lod"]),
+        values=pd.DataFrame(values, columns=["marker", "cohort", "arm", "value", "model_value", "status", "lod"]),
         availability=_availability(d, [q[1] for q in questions], size),
         patients=_patients(d, size),
         endpoints=pd.DataFrame(

@@ -1,0 +1,320 @@
+"""Marker values on the scale on which they are analysed: one mark per patient, one column per group, the limit as a band.
+
+Ticks carry the raw unit. A value below its limit of detection stands in a band of its own, never at a made-up number; points
+stand beside a bar from quartile to quartile, because a box would hide a pile of zeros. Marks are spread by their rank, not at
+random, so the same table gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from biomarkers.domain import numbers
+from biomarkers.domain.marker import Marker
+from biomarkers.figures.style import (
+    DOUBLE,
+    NOTE,
+    POINTS_PER_MM,
+    TICK,
+    TITLE,
+    axes_of,
+    data_x,
+    data_y,
+    fit,
+    house,
+    new_figure,
+    place,
+    points,
+    width,
+    write,
+)
+from biomarkers.figures.tokens import Mark, cohort_mark, group_marks, light
+from biomarkers.tables import order, short_names, summarise, text
+
+_LOG_STEPS = ((1.0,), (1.0, 5.0), (1.0, 2.0, 5.0))
+_SHARES = (0.1, 0.5, 1, 2, 5, 10, 20, 30, 50, 70, 80, 90, 95, 98, 99, 99.5, 99.9)
+
+
+def distributions(
+    table: pd.DataFrame,
+    *,
+    ax: Axes | None = None,
+    marker: Marker | None = None,
+    by: Literal["cohort", "arm"] = "cohort",
+    groups: Sequence[str] = (),
+    marks: Mapping[str, Mark] | None = None,
+    title: str | None = None,
+) -> Axes:
+    """The values of one marker by group.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Columns value (raw unit), model_value (steps of the analysed scale), status (measured, below, above), lod, and the
+        column named by `by`.
+    ax : matplotlib Axes, optional
+        Needs about 35 points of free space under it.
+    marker : Marker, optional
+        For the title, the unit and the exact places of the ticks.
+    by : {"cohort", "arm"}
+    groups : sequence of str
+        The order of the design.
+    marks : mapping of group to Mark, optional
+        How each group is drawn; its place in the design by default.
+    title : str, optional
+        Replaces label and unit.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    with house():
+        ax = axes_of(ax, 60, 60)
+        names = order(table[by], groups)
+        marks = marks or _marks(names, by, groups)
+        y = pd.to_numeric(table["model_value"]).to_numpy(float, na_value=np.nan)
+        status = table["status"].map(text).to_numpy()
+        seen = np.isfinite(y) & (status != "below")
+        low, high = (float(y[seen].min()), float(y[seen].max())) if seen.any() else (0.0, 1.0)
+        band = _band(ax, table, status, marker, low, high)
+        ax.set_ylim(band[1] if band else low - 0.05 * (high - low or 1), high + 0.05 * (high - low or 1))
+        ax.set_xlim(-0.55, len(names) - 0.25)
+        ax.set_xticks([])
+        _raw_ticks(ax, table, marker, low, high)
+        shown = short_names(names)
+        for at, name in enumerate(names):
+            here = (table[by].map(text) == name).to_numpy()
+            _group(ax, at, y[here & seen], int((here & (status == "below")).sum()), marks[name], band)
+            _bar(ax, at, table[here], y[here], status[here])
+            _words(ax, at, shown[at], table[here], len(names))
+        label = title or (
+            f"{numbers.label(marker.label)}, {numbers.unit(marker.unit)}"
+            if marker and marker.unit
+            else numbers.label(marker.label if marker else "")
+        )
+        figure = ax.get_figure(root=True)
+        assert figure is not None
+        wide = ax.get_position().width * figure.get_size_inches()[0] * 72 + 26
+        write(
+            ax, -24, 8, fit(label, wide, TITLE, bold=True), transform=points(ax, 0, 1), size=TITLE, weight="bold", va="center"
+        )
+    return ax
+
+
+def distribution_figure(
+    values: pd.DataFrame,
+    markers: Sequence[Marker],
+    *,
+    by: Literal["cohort", "arm"] = "cohort",
+    groups: Sequence[str] = (),
+    marks: Mapping[str, Mark] | None = None,
+    titles: Mapping[str, str] | None = None,
+) -> Figure:
+    """One panel per marker, four to a row, at full width of a journal page.
+
+    Parameters
+    ----------
+    values : pandas.DataFrame
+        The columns of `distributions` and `marker`.
+    markers : sequence of Marker
+        In the order of the panels.
+    """
+    with house():
+        n_groups = max(1, len(order(values[by], groups)))
+        widest = n_groups * max(width(name, TICK) + 4 for name in short_names(order(values[by], groups)) or [""])
+        in_row = next((n for n in (4, 3, 2) if DOUBLE * POINTS_PER_MM / n - 44 >= widest), 2) if n_groups > 1 else 4
+        in_row = min(in_row, max(2, len(markers)))
+        rows = math.ceil(len(markers) / in_row)
+        total, tall, foot, head, left, right = DOUBLE * POINTS_PER_MM, 126.0, 36.0, 20.0, 34.0, 2.0
+        panel = total / in_row
+        full = rows * (tall + foot + head)
+        figure = new_figure(DOUBLE, full / POINTS_PER_MM)
+        for i, marker in enumerate(markers):
+            row, column = divmod(i, in_row)
+            ax = place(
+                figure, column * panel + left, full - (row + 1) * (tall + foot + head) + foot, panel - left - right - 8, tall
+            )
+            distributions(
+                values[values["marker"].map(text) == marker.name],
+                ax=ax,
+                marker=marker,
+                by=by,
+                groups=groups,
+                marks=marks,
+                title=(titles or {}).get(marker.name),
+            )
+    return figure
+
+
+def _marks(names: Sequence[str], by: str, groups: Sequence[str]) -> dict[str, Mark]:
+    if by == "arm" and len(names) > 1:
+        return dict(zip(names, group_marks(len(names), "arm"), strict=True))
+    return {name: cohort_mark(list(groups).index(name) if name in groups else i) for i, name in enumerate(names)}
+
+
+def _band(
+    ax: Axes, table: pd.DataFrame, status: np.ndarray, marker: Marker | None, low: float, high: float
+) -> tuple[float, float] | None:
+    """The band below the limit as (top, bottom), drawn; None where nothing lies below a limit."""
+    below = status == "below"
+    if not below.any():
+        return None
+    limits = sorted(set(pd.to_numeric(table.loc[below, "lod"]).dropna())) if "lod" in table else []
+    span = high - low or 1.0
+    single = len(limits) == 1
+    limit = _on_scale(table, marker, limits[0]) if single else math.inf
+    top = limit if limit <= low else low - 0.02 * span
+    bottom = top - 0.13 * span
+    ax.add_patch(
+        Rectangle(
+            (0, bottom),
+            1,
+            top - bottom,
+            transform=ax.get_yaxis_transform(),
+            facecolor=light("lod-tint"),
+            edgecolor="none",
+            zorder=0,
+        )
+    )
+    ax.axhline(top, color=light("lod-line"), linewidth=0.8, linestyle=(0, (4, 2)), zorder=0.5)
+    write(
+        ax,
+        -3.5,
+        (top + bottom) / 2,
+        f"<{numbers.value(limits[0])}" if single else "<LOD",
+        size=NOTE,
+        ha="right",
+        va="center",
+        color=light("lod"),
+        transform=data_y(ax),
+    )
+    return top, bottom
+
+
+def _on_scale(table: pd.DataFrame, marker: Marker | None, raw: float) -> float:
+    """Where a raw value lies on the analysed scale: by the marker's scale, or between its neighbours in the data."""
+    x, y = (pd.to_numeric(table[c]).to_numpy(float, na_value=np.nan) for c in ("value", "model_value"))
+    known = np.isfinite(x) & np.isfinite(y)
+    x, y = x[known], y[known]
+    if marker is not None and marker.quantitative and len(x):
+        with np.errstate(all="ignore"):
+            c = float(np.median(2.0 ** (y * marker.step) - x)) if marker.scale == "log2(x+c)" else 0.0
+            back = marker.to_model_scale(x, c)
+            if marker.scale == "log2(x+c)" or np.allclose(back, y, rtol=1e-6, atol=1e-9):
+                return float(marker.to_model_scale(raw, c))
+    if not len(x):
+        return math.nan
+    ordered = np.argsort(x, kind="stable")
+    return float(np.interp(raw, x[ordered], y[ordered]))
+
+
+def _raw_ticks(ax: Axes, table: pd.DataFrame, marker: Marker | None, low: float, high: float) -> None:
+    """Round raw values, as many as have room: decades first, then fives, then twos."""
+    raw = pd.to_numeric(table["value"]).to_numpy(float, na_value=np.nan)
+    raw = raw[np.isfinite(raw)]
+    if not len(raw):
+        ax.set_yticks([])
+        return
+    bottom, top = ax.get_ylim()
+    chosen: list[tuple[float, float]] = []
+    for candidate in _candidates(float(raw.min()), float(raw.max()), marker):
+        y = _on_scale(table, marker, candidate)
+        inside = math.isfinite(y) and min(low, high) - 0.06 * (high - low) <= y <= top
+        if inside and all(abs(y - other) > 0.115 * (top - bottom) for other, _ in chosen):
+            chosen.append((y, candidate))
+    chosen.sort()
+    ax.set_yticks([y for y, _ in chosen], [numbers.value(v) for _, v in chosen])
+
+
+def _candidates(low: float, high: float, marker: Marker | None) -> list[float]:
+    scale = marker.scale if marker else "identity"
+    if scale == "logit":
+        return [float(s) for s in (50, 10, 1, 90, *_SHARES)]
+    if scale == "identity":
+        span = high - low or abs(high) or 1.0
+        step = 10.0 ** math.floor(math.log10(span / 3))
+        step *= next((m for m in (1, 2, 5, 10) if span / (step * m) <= 6), 10)
+        first = math.floor(low / step) * step
+        return [round(first + i * step, 12) for i in range(int(span / step) + 3)]
+    floor = min((x for x in (low, 1.0) if x > 0), default=1.0)
+    decades = range(math.floor(math.log10(max(floor, 1e-9))), math.ceil(math.log10(max(high, 1e-9))) + 1)
+    ladder = [0.0] if low <= 0 else []
+    for steps in _LOG_STEPS:
+        ladder += [m * 10.0**d for d in decades for m in steps]
+    return ladder
+
+
+def _group(ax: Axes, at: int, y: np.ndarray, n_below: int, mark: Mark, band: tuple[float, float] | None) -> None:
+    size = 3.0 if len(y) < 120 else 2.4
+    face = mark.colour if mark.filled else "none"
+    if len(y):
+        ax.plot(
+            at - 0.1 + _spread(y),
+            y,
+            linestyle="none",
+            marker=mark.marker,
+            markersize=size,
+            markerfacecolor=face,
+            markeredgecolor=mark.colour if not mark.filled else "none",
+            markeredgewidth=0.6,
+            alpha=0.6 if mark.filled else 0.85,
+            zorder=3,
+        )
+    if n_below and band:
+        x = at - 0.1 + (np.arange(n_below) - (n_below - 1) / 2) * min(0.07, 0.5 / max(n_below, 1))
+        ax.plot(
+            x,
+            np.full(n_below, sum(band) / 2),
+            linestyle="none",
+            marker="v",
+            markersize=3.2,
+            markerfacecolor="none",
+            markeredgecolor=light("lod"),
+            markeredgewidth=0.7,
+            zorder=3,
+        )
+
+
+def _spread(y: np.ndarray) -> np.ndarray:
+    """Sideways places by rank (golden ratio): neighbours in value are far apart in x, and no dice are thrown."""
+    rank = np.argsort(np.argsort(y, kind="stable"), kind="stable")
+    return ((rank * 0.6180339887) % 1 - 0.5) * 0.46
+
+
+def _bar(ax: Axes, at: int, table: pd.DataFrame, y: np.ndarray, status: np.ndarray) -> None:
+    """Quartiles and median on the analysed scale; an end below the limit is not drawn."""
+    shown = summarise(table.assign(value=y, status=np.where(np.isfinite(y) | (status == "below"), status, "missing")))
+    if shown.known < 4 or not math.isfinite(shown.q3):
+        return
+    x, ink, bottom = at + 0.27, light("ink"), ax.get_ylim()[0]
+    ax.plot([x, x], [shown.q1 if math.isfinite(shown.q1) else bottom, shown.q3], color=ink, linewidth=1.1, zorder=4)
+    if math.isfinite(shown.median):
+        ax.plot([x - 0.08, x + 0.08], [shown.median] * 2, color=ink, linewidth=1.6, zorder=4)
+
+
+def _words(ax: Axes, at: int, name: str, table: pd.DataFrame, n_groups: int) -> None:
+    shown = summarise(table)
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    room = ax.get_position().width * figure.get_size_inches()[0] * 72 / n_groups - 2
+    rest = f"{shown.below} {shown.lod}" if shown.below else f"{shown.zero} zero" if shown.zero else ""
+    for line, words in enumerate((fit(name, room, TICK), f"n {shown.known}", rest)):
+        write(
+            ax,
+            at,
+            -10 - 9 * line,
+            words,
+            transform=data_x(ax),
+            size=TICK if line == 0 or width(words, TICK) < room else 5.8,
+            ha="center",
+            va="center",
+            color=light("ink") if line < 2 else light("ink2"),
+        )
