@@ -1,1 +1,40 @@
-"""Correlative analysis of clinical trials."""
+"""Correlative analysis of clinical trials: markers, genotypes and progression-free survival, by cohort.
+
+Names are loaded when they are first used, so that `import biomarkers` stays light.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_WHERE: dict[str, str] = {
+    "Study": "study.study", "read_study": "study.study", "load_example": "study.study",
+    "AnalysisSet": "study.analysis_set",
+    "Table": "readers.table", "read_table": "readers.table",
+    "Landmark": "domain.times", "Visit": "domain.times", "Endpoint": "domain.times",
+    "Marker": "domain.marker", "MARKERS": "domain.markers",
+    "DataProblem": "domain.errors", "UseError": "domain.errors", "Refused": "domain.errors", "PlanError": "domain.errors",
+    "associate": "plan.analysis", "Analysis": "plan.analysis", "Association": "plan.analysis",
+    "Plan": "plan.plan", "Results": "plan.results",
+    "report": "report.folder",
+    "cox": "models.cox", "kaplan_meier": "models.km", "logrank": "models.logrank",
+    "call_genotypes": "genotype", "hardy_weinberg": "genotype",
+}
+"""Public names and the room each lives in."""
+
+__all__ = ["__version__", *sorted(_WHERE)]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'biomarkers' has no attribute {name!r}")
+    value = getattr(import_module(f"biomarkers.{_WHERE[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 FLOW: dict[str, str] = {
     "not_in_cohort": "not in the cohort",
-    "no_outcome": "no outcome for this endpoint",
     "event_at_or_before_landmark": "event on or before the landmark",
     "censored_at_or_before_landmark": "censored on or before the landmark",
     "no_measurement": "no measurement",

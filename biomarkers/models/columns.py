@@ -237,6 +237,7 @@ def survival_rows(
     cluster: str | None = None,
     weights: str | None = None,
     extra: Sequence[str] = (),
+    least: int = 2,
 ) -> SurvivalRows:
     """Read and check the columns of one analysis.
 
@@ -281,7 +282,7 @@ def survival_rows(
         stratum = None if stratum is None else stratum[kept]
         group = None if group is None else group[kept]
         read_terms = [_kept_term(term, kept) for term in read_terms]
-    if t.size < 2:
+    if t.size < least:
         raise UseError(f"n = {t.size} row(s) left of {gone.size}: nothing can be estimated. {' '.join(notes)}".strip())
     zero = int((t == 0).sum())
     if s is not None:

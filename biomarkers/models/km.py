@@ -203,7 +203,7 @@ def kaplan_meier(
     if not 0 < level < 1:
         raise UseError(f"level = {level!r} must lie between 0 and 1, such as 0.95.")
     columns = names(by)
-    rows = survival_rows(frame, time, event, entry=entry, weights=weights, extra=columns)
+    rows = survival_rows(frame, time, event, entry=entry, weights=weights, extra=columns, least=1)
     groups, labels = _groups(frame, columns, rows.kept)
     curves: dict[Group, kernel.Curve] = {}
     follow_up: dict[Group, kernel.Curve] = {}

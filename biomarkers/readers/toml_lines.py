@@ -61,5 +61,5 @@ def _common(here: Sequence[str], names: Sequence[str]) -> int:
 def did_you_mean(key: str, known: Iterable[str]) -> str:
     """ "did you mean 'marker'?", or the list of what is known."""
     known = sorted(known)
-    near = get_close_matches(key, known, 1, cutoff=0.6)
+    near = [k for k in known if key.startswith(k) or k.startswith(key)] or get_close_matches(key, known, 1, cutoff=0.6)
     return f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"

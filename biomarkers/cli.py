@@ -1,0 +1,204 @@
+"""The command line: results on stdout, talk on stderr; exit 0 done, 1 flagged under --strict, 2 bad input, 3 bad plan."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from biomarkers.study.study import Study
+
+app = typer.Typer(add_completion=True, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False,
+                  help="Correlative analysis of clinical trials: markers, genotypes and progression-free survival, by cohort.")
+
+OK, FLAGGED, BAD_INPUT, BAD_PLAN = 0, 1, 2, 3
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON on stdout.")]
+Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Worker processes; results do not depend on it.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Exit 1 when anything was flagged.")]
+
+
+def main() -> None:
+    """Entry point: errors of data and use become a message and an exit code, never a traceback."""
+    debug = "--debug" in sys.argv
+    try:
+        app()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(OK)
+    except KeyboardInterrupt:
+        _say("interrupted; nothing was written")
+        sys.exit(130)
+    except Exception as error:
+        if debug:
+            raise
+        sys.exit(_explain(error))
+
+
+def _explain(error: Exception) -> int:
+    """The message of an error and its exit code."""
+    from biomarkers.domain.errors import BiomarkersError, PlanError
+
+    if isinstance(error, PlanError):
+        for line in error.lines:
+            _say(f"{_mark('✘')} {line}")
+        _say("Nothing was run.")
+        return BAD_PLAN
+    if isinstance(error, BiomarkersError):
+        _say(str(error))
+        return BAD_INPUT
+    if isinstance(error, OSError):
+        name = Path(str(error.filename)).name if error.filename else "output"
+        _say(f"{_mark('✘')} {name}: {(error.strerror or str(error)).lower()}")
+        return BAD_INPUT
+    _say(f"{_mark('✘')} internal error: {type(error).__name__}: {error}. Please report it; --debug shows where")
+    return BAD_INPUT
+
+
+def _say(text: str) -> None:
+    """Talk goes to stderr, in ASCII where the terminal knows no better."""
+    encoding = sys.stderr.encoding or "ascii"
+    print(text.encode(encoding, "replace").decode(encoding), file=sys.stderr)
+
+
+_ASCII = {"✔": "[x]", "✘": "X", "▲": "!", "■": "[x]", "□": "[ ]", "·": ".", "⊘": "X"}
+
+
+def _mark(glyph: str) -> str:
+    try:
+        glyph.encode(sys.stderr.encoding or "ascii")
+    except UnicodeEncodeError:
+        return _ASCII[glyph]
+    return glyph
+
+
+@app.command()
+def demo(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that does not exist yet.")],
+         jobs: Jobs = 1, debug: Debug = False) -> None:
+    """Write the synthetic sample study to DIR, run its plan, and say where the report is."""
+    from biomarkers.study.study import example_folder
+
+    if folder.exists() and any(folder.iterdir() if folder.is_dir() else [folder]):
+        if not (folder / "study" / "plan.toml").is_file():
+            _say(f"{_mark('✘')} {folder} holds files that are no earlier demo; give a folder that does not exist yet")
+            raise typer.Exit(BAD_INPUT)
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(example_folder("br1801"), folder / "study")
+    _say(f"The synthetic study ACCRU-BR-1801 is in {folder / 'study'}")
+    _run(folder / "study" / "plan.toml", folder / "report", jobs=jobs, strict=False, as_json=False, force=True)
+
+
+@app.command()
+def check(study: Annotated[Path, typer.Argument(metavar="STUDY.toml")], strict: Strict = False, as_json: Json = False,
+          debug: Debug = False) -> None:
+    """Read everything a study names, list every problem, and model nothing."""
+    from biomarkers.study.study import read_study
+
+    found = read_study(study, strict=False)
+    counts = found.problems["severity"].value_counts()
+    if as_json:
+        print(json.dumps({"study": found.design.name, "subjects": len(found.subjects), "markers": found.markers,
+                          "problems": found.problems.astype(object).where(found.problems.notna(), None).to_dict("records")},
+                         ensure_ascii=False, indent=1))
+    else:
+        _show(found)
+    if counts.get("error", 0):
+        raise typer.Exit(BAD_INPUT)
+    if strict and counts.get("warning", 0):
+        raise typer.Exit(FLAGGED)
+
+
+def _show(found: Study) -> None:
+    """The tables read, then the problems, worst first."""
+    for name, table in found.tables.items():
+        if len(table):
+            files = sorted({str(f) for f in table.get("source_file", []) if f})
+            place = files[0] if len(files) == 1 else f"{len(files)} files"
+            print(f"{_mark('✔')} {name:<14} {place:<28} {len(table):>6} rows")
+    from biomarkers.domain.problems import Problem
+
+    marks = {"error": "✘", "warning": "▲", "note": "·"}
+    for row in found.problems.to_dict("records"):
+        print(f"{_mark(marks[row['severity']])} {Problem(**row)}")
+    errors = bool((found.problems["severity"] == "error").any())
+    print(f"{found.check()}.{' Nothing was analysed.' if errors else ''}")
+
+
+@app.command()
+def run(plan: Annotated[Path, typer.Argument(metavar="PLAN.toml")],
+        out: Annotated[Path, typer.Option("--out", help="Folder for the run.")],
+        jobs: Jobs = 1, strict: Strict = False, as_json: Json = False,
+        force: Annotated[bool, typer.Option("--force", help="Replace an earlier run, once the new one is complete.")] = False,
+        debug: Debug = False) -> None:
+    """Run a prespecified plan and write its report, tables and provenance."""
+    _run(plan, out, jobs=jobs, strict=strict, as_json=as_json, force=force)
+
+
+def _run(plan: Path, out: Path, *, jobs: int, strict: bool, as_json: bool, force: bool) -> None:
+    from biomarkers.plan.plan import Plan
+    from biomarkers.report.folder import may_write, report
+
+    begun = time.perf_counter()
+    read = Plan.read(plan)
+    may_write(out, force=force)
+    study = read.read_study()
+    with _progress(len(read.analyses)) as step:
+        results = read.run(study, jobs=jobs, progress=step)
+    page = report(results, out, force=force, log=[f"{time.perf_counter() - begun:.2f} s for {len(read.analyses)} analyses"])
+    flagged = int(results.table["note"].str.contains("flag:").sum()) + int((results.problems["severity"] == "warning").sum())
+    if as_json:
+        print(json.dumps({"report": page.as_posix(), "analyses": len(read.analyses), "tests": len(results.ledger),
+                          "flagged": flagged}))
+    else:
+        print(f"{_mark('✔')} {len(read.analyses)} analyses, {len(results.ledger)} tests, {study.check()}")
+        print(f"  report: {page}")
+    if strict and flagged:
+        raise typer.Exit(FLAGGED)
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[str], None]]:
+    """A bar on a terminal, silence elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda _name: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("analyses", total=total)
+        yield lambda name: bar.update(task, advance=1, description=name)
+
+
+@app.command()
+def verify(folder: Annotated[Path, typer.Argument(metavar="DIR")], as_json: Json = False, debug: Debug = False) -> None:
+    """Recompute every hash of a finished run, and name whatever was altered."""
+    from biomarkers.report.folder import verify as faults_of
+
+    faults = faults_of(folder)
+    _print_faults(faults, as_json=as_json)
+    if faults:
+        raise typer.Exit(BAD_INPUT)
+
+
+def _print_faults(faults: list[str], *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"faults": faults}))
+        return
+    for fault in faults:
+        print(f"{_mark('✘')} {fault}")
+    print("every file is as it was written" if not faults else f"{len(faults)} files are not as they were written")
+
+
+if __name__ == "__main__":
+    main()

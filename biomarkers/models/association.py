@@ -1,0 +1,274 @@
+"""Does this marker go with this endpoint, in this cohort? One Cox model per cohort, the stratified pooled one, and the test
+whether the cohorts differ.
+
+Rows of the result, in this order: each cohort of the design; `all`, stratified by cohort; `all` with the term
+`marker:cohort`, the ratio of hazard ratios. "Significant in A and not in B" is never read as a difference.
+
+The model of a cohort is fitted to that cohort's subjects alone, so a cohort analysed alone gives the row of the joint run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.special import chdtrc
+
+from biomarkers.domain.errors import UseError
+from biomarkers.domain.marker import Marker
+from biomarkers.kernels.power import conditional_variance, detectable_hazard_ratio
+from biomarkers.models.cox import CoxFit, cox
+from biomarkers.models.exposure import Exposure
+from biomarkers.models.gates import gate
+from biomarkers.models.permutation import permutation_p
+from biomarkers.models.results_table import result_row
+
+COVARIATE = "_marker"
+HAZARD_RATIO, RATIO_OF_RATIOS = "hazard ratio", "ratio of hazard ratios"
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """What is fitted beside the marker, and how it is judged.
+
+    Parameters
+    ----------
+    strata, adjust : tuple of str
+        Columns of the rows.
+    level : float
+        Confidence level.
+    permutations, seed : int
+        Random labellings per permutation p, and the key of their stream.
+    method : {"auto", "profile", "permutation"}
+        Which p is the confirmatory one; "auto" by the rules for small samples.
+    override : tuple of str
+        Gates that were switched off in writing.
+    """
+
+    strata: tuple[str, ...] = ()
+    adjust: tuple[str, ...] = ()
+    level: float = 0.95
+    permutations: int = 9999
+    seed: int = 0
+    method: str = "auto"
+    override: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """Result rows with the fits they came from, by cohort."""
+
+    rows: list[dict[str, Any]]
+    fits: Mapping[str, CoxFit] = field(default_factory=dict)
+
+
+def associate_rows(rows: pd.DataFrame, exposure: Exposure, marker: Marker, model: Model, *, groups: str | None,
+                   order: Sequence[str] = (), interaction: str | None = None,
+                   constant: Mapping[str, Any] | None = None) -> Fitted:
+    """Fit one exposure by group, pooled and for heterogeneity.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        One row per subject analysed: time (days), event (0/1), the strata, adjusters and grouping column.
+    exposure : Exposure
+        Aligned with `rows`.
+    groups : str or None
+        Column that makes the groups (the cohort); None fits the pooled model alone.
+    order : sequence of str
+        Groups in the order of the design; a group without rows keeps its place.
+    interaction : str or None
+        A column (arm) whose interaction with the marker is tested within each group: subgroup rows, then the ratio.
+    constant : mapping
+        Fields that all rows share (analysis, endpoint, timing, ...).
+    """
+    frame = rows.reset_index(drop=True).assign(**{COVARIATE: exposure.x})
+    shared = {"marker": marker.name, "term": exposure.term, "contrast": exposure.contrast, "estimand": HAZARD_RATIO,
+              "conf_level": model.level, **(constant or {})}
+    out: list[dict[str, Any]] = []
+    fits: dict[str, CoxFit] = {}
+    for name in order if groups else ():
+        part = (frame[groups] == name).to_numpy()
+        row, fit = _one(frame[part], exposure.part(part), model, shared | {"cohort": str(name)})
+        out.append(row)
+        fits |= {str(name): fit} if fit is not None else {}
+        if interaction:
+            out += _by_arm(frame[part], exposure.part(part), model, interaction, shared | {"cohort": str(name)})
+    pooled = Model(**{**_fields(model), "strata": ((groups,) if groups else ()) + model.strata})
+    row, fit = _one(frame, exposure, pooled, shared | {"cohort": "all"})
+    out.append(row)
+    fits |= {"all": fit} if fit is not None else {}
+    if interaction:
+        out += _by_arm(frame, exposure, pooled, interaction, shared | {"cohort": "all"})
+    if groups and len([g for g in order if (frame[groups] == g).any()]) > 1:
+        out.append(_difference(frame, exposure, pooled, groups, order, shared | {"cohort": "all"}, "cohort"))
+    return Fitted(out, fits)
+
+
+def _fields(model: Model) -> dict[str, Any]:
+    return {name: getattr(model, name) for name in Model.__dataclass_fields__}
+
+
+def _one(frame: pd.DataFrame, exposure: Exposure, model: Model,
+         shared: Mapping[str, Any]) -> tuple[dict[str, Any], CoxFit | None]:
+    """One model, one row: gated before it is fitted, with its permutation p and what it could have detected."""
+    adjust, strata, notes = _usable_terms(frame, model)
+    n, n_events = len(frame), int(frame["event"].sum())
+    row = result_row(**shared, n=n, n_events=n_events, model=describe(strata, adjust), method="")
+    notes = [*exposure.assumed, *notes]
+    verdict = gate(frame["event"].to_numpy(int), exposure, n_parameters=1 + _columns(frame, adjust), override=model.override)
+    notes += verdict.notes
+    if verdict.descriptive:
+        return row | {"note": _note([f"descriptive only: {verdict.descriptive}", *notes]), "method": "none"}, None
+    fit = cox(frame, "time", "event", [COVARIATE, *adjust], strata=strata, level=model.level)
+    line = fit.table[fit.table["term"] == COVARIATE].iloc[0]
+    row |= estimates(line) | {"method": "likelihood ratio, t² cut-off"}
+    row["detectable"] = _detectable(frame, exposure.x, strata, adjust, n_events)
+    if model.permutations:
+        permuted = permutation_p(frame, COVARIATE, adjust=adjust, strata=strata, permutations=model.permutations,
+                                 seed=model.seed)
+        row["p_permutation"] = permuted
+        if model.method == "permutation" or (model.method == "auto" and verdict.permute):
+            row |= {"p_value": permuted, "method": f"permutation within strata, B = {model.permutations}"}
+            notes.append(verdict.permute or "permutation asked for")
+    if not row["finite"]:
+        notes.append(_not_finite(line, exposure, frame))
+    return row | {"note": _note([*notes, *_fit_notes(fit)])}, fit
+
+
+def estimates(line: pd.Series) -> dict[str, Any]:
+    """The fields of a result row that a line of a `CoxFit` table gives."""
+    finite = bool(line["finite"])
+    return {
+        "estimate": float(line["hazard_ratio"]) if finite else np.nan,
+        "std_error": float(line["std_error"]) if finite else np.nan,
+        "conf_low": float(line["conf_low"]), "conf_high": float(line["conf_high"]),
+        "statistic": float(line["statistic"]), "p_value": float(line["p_value"]), "finite": finite,
+    }
+
+
+def _by_arm(frame: pd.DataFrame, exposure: Exposure, model: Model, arm: str, shared: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Subgroup rows and the ratio of their hazard ratios; only the ratio speaks about prediction."""
+    levels = _levels(frame[arm])
+    out = []
+    for name in levels:
+        part = (frame[arm] == name).to_numpy()
+        inner = Model(**{**_fields(model), "adjust": tuple(a for a in model.adjust if a != arm), "permutations": 0})
+        row, _ = _one(frame[part], exposure.part(part), inner, shared)
+        row["contrast"] = f"{exposure.contrast}, in {name}"
+        row["note"] = _note([row["note"], "subgroup: shown beside the interaction test, never a claim by itself"])
+        out.append(row)
+    if len(levels) > 1:
+        out.append(_difference(frame, exposure, model, arm, levels, shared, arm))
+    return out
+
+
+def _difference(frame: pd.DataFrame, exposure: Exposure, model: Model, column: str, order: Sequence[str],
+                shared: Mapping[str, Any], label: str) -> dict[str, Any]:
+    """Whether the hazard ratio differs between groups: the likelihood-ratio test, and for two groups the ratio."""
+    present = [g for g in order if (frame[column] == g).any()]
+    adjust, strata, notes = _usable_terms(frame, model)
+    products = {f"{COVARIATE}:{i}": exposure.x * (frame[column] == g).to_numpy(float) for i, g in enumerate(present) if i}
+    main = [] if column in strata or column in adjust else [column]
+    terms = [COVARIATE, *products, *adjust, *main]
+    row = result_row(**shared, n=len(frame), n_events=int(frame["event"].sum()), model=describe(strata, [*adjust, *main]))
+    row |= {"term": f"marker:{label}", "estimand": RATIO_OF_RATIOS, "method": "likelihood ratio"}
+    row["contrast"] = f"{exposure.contrast}, {present[1]} against {present[0]}" if len(present) == 2 else (
+        f"{exposure.contrast}, between {len(present)} groups")
+    cells = [_cell_shortage(frame, exposure, column, g) for g in present]
+    if any(cells) and "events_per_group" not in model.override:
+        return row | {"note": _note([f"descriptive only: {next(filter(None, cells))}", *notes]), "method": "none"}
+    wide = frame.assign(**products)
+    fit = cox(wide, "time", "event", terms, strata=strata, level=model.level)
+    if len(present) == 2:
+        row |= estimates(fit.table[fit.table["term"] == f"{COVARIATE}:1"].iloc[0]) | {"method": "likelihood ratio, t² cut-off"}
+        return row | {"note": _note([*notes, *_fit_notes(fit)])}
+    null = cox(wide, "time", "event", [t for t in terms if t not in products], strata=strata, interval="wald")
+    statistic = 2 * (fit.loglik[1] - null.loglik[1])
+    row |= {"statistic": statistic, "p_value": float(chdtrc(len(products), statistic))}
+    return row | {"note": _note([*notes, f"{len(products)} degrees of freedom"])}
+
+
+def _cell_shortage(frame: pd.DataFrame, exposure: Exposure, column: str, group: str) -> str:
+    """Fewer than five events in a group, or in one of its marker classes."""
+    part = (frame[column] == group).to_numpy()
+    events = frame["event"].to_numpy(int)
+    if events[part].sum() < 5:
+        return f"{int(events[part].sum())} events in {group}"
+    if exposure.binary and exposure.groups is not None:
+        for name in exposure.order:
+            inside = part & (exposure.groups == name)
+            if events[inside].sum() < 5:
+                return f"{int(events[inside].sum())} events in {name}, {group}"
+    return ""
+
+
+def _usable_terms(frame: pd.DataFrame, model: Model) -> tuple[list[str], list[str], list[str]]:
+    """Adjusters and strata that vary here; a constant one is left out and named."""
+    notes, kept = [], []
+    for name in model.adjust:
+        if frame[name].nunique(dropna=True) > 1:
+            kept.append(name)
+        elif len(frame):
+            notes.append(f"{name} is constant here ({frame[name].iloc[0]}) and was left out")
+    return kept, list(model.strata), notes
+
+
+def _columns(frame: pd.DataFrame, adjust: Sequence[str]) -> int:
+    """Coefficients that the adjusters take."""
+    numeric = [pd.api.types.is_numeric_dtype(frame[a]) for a in adjust]
+    return sum(1 if is_number else frame[a].nunique() - 1 for a, is_number in zip(adjust, numeric, strict=True))
+
+
+def _detectable(frame: pd.DataFrame, x: np.ndarray, strata: Sequence[str], adjust: Sequence[str], n_events: int) -> float:
+    others = [pd.get_dummies(frame[c].astype(str), drop_first=True, dtype=float) for c in strata]
+    others += [frame[[a]].astype(float) if pd.api.types.is_numeric_dtype(frame[a]) else
+               pd.get_dummies(frame[a].astype(str), drop_first=True, dtype=float) for a in adjust]
+    matrix = pd.concat(others, axis=1).to_numpy(float) if others else np.empty((len(frame), 0))
+    return detectable_hazard_ratio(n_events, conditional_variance(x, matrix))
+
+
+def _levels(column: pd.Series) -> list[str]:
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return [c for c in column.cat.categories if (column == c).any()]
+    return sorted(column.dropna().unique())
+
+
+def _not_finite(line: pd.Series, exposure: Exposure, frame: pd.DataFrame) -> str:
+    """Why there is no estimate, in counts."""
+    events = frame["event"].to_numpy(int)
+    if exposure.binary and exposure.groups is not None:
+        for name in exposure.order:
+            inside = exposure.groups == name
+            if not events[inside].any():
+                return f"flag: not estimable, 0 events in {int(inside.sum())} {name}; one-sided limit"
+    direction = "above" if line["conf_high"] == np.inf else "below"
+    return f"flag: not estimable, the likelihood has no maximum; the hazard ratio is bounded on one side only ({direction})"
+
+
+def _fit_notes(fit: CoxFit) -> list[str]:
+    return [note for note in fit.notes if "dropped" in note or "merged" in note]
+
+
+def _note(parts: Sequence[str]) -> str:
+    return "; ".join(dict.fromkeys(part for part in parts if part))
+
+
+def describe(strata: Sequence[str], adjust: Sequence[str]) -> str:
+    """The model in words: "Cox, Efron ties; strata liver_mets; adjusted for arm"."""
+    parts = ["Cox, Efron ties"]
+    if strata:
+        parts.append(f"strata {', '.join(strata)}")
+    if adjust:
+        parts.append(f"adjusted for {', '.join(adjust)}")
+    return "; ".join(parts)
+
+
+def require_columns(rows: pd.DataFrame, columns: Sequence[str]) -> None:
+    """Refuse a column that the rows do not have."""
+    missing = [c for c in columns if c not in rows]
+    if missing:
+        raise UseError(f"column {missing[0]!r} is not among {', '.join(map(str, rows.columns))}")

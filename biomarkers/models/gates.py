@@ -1,0 +1,113 @@
+"""When a hazard ratio is not given: the gates that stand before every Cox row.
+
+* fewer than five events in a marker group: the row is descriptive, without a P value;
+* more parameters than events / 10: refused unless overridden in writing, and the override is stamped;
+* a rare group (under 15 % or under 10 subjects), a heavily skewed covariate, or fewer than 10 events per parameter: the
+  permutation P is the confirmatory one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from biomarkers.models.exposure import Exposure
+
+MIN_EVENTS_PER_GROUP = 5
+EVENTS_PER_PARAMETER = 10
+RARE_SHARE, RARE_COUNT = 0.15, 10
+HEAVY_SKEW = 2.0
+OVERRIDES = ("events_per_parameter", "events_per_group", "immortal_time", "chosen_cohorts")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the gates say: why a row is descriptive ("" if not), why the permutation P leads ("" if not), and notes."""
+
+    descriptive: str = ""
+    permute: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def gate(event: np.ndarray, exposure: Exposure, *, n_parameters: int, override: Sequence[str] = ()) -> Verdict:
+    """Judge whether a Cox row may be given.
+
+    Parameters
+    ----------
+    event : (n,) int
+        0 or 1.
+    exposure : Exposure
+        Aligned with `event`.
+    n_parameters : int
+        Coefficients of the model, the marker's included.
+    override : sequence of str
+        Keys of `OVERRIDES`, declared in writing.
+    """
+    n, events = len(event), int(event.sum())
+    if events == 0:
+        return Verdict(descriptive=f"0 events among {n}")
+    if len(np.unique(exposure.x)) < 2:
+        return Verdict(descriptive=f"the marker is constant ({_shown(exposure)}) in {n} subjects")
+    notes = []
+    short = _short_group(event, exposure)
+    if short and "events_per_group" not in override:
+        return Verdict(descriptive=short)
+    if short:
+        notes.append(f"flag: override events_per_group ({short})")
+    if n_parameters * EVENTS_PER_PARAMETER > events:
+        words = f"{events} events for {n_parameters} {'parameter' if n_parameters == 1 else 'parameters'}"
+        if "events_per_parameter" not in override:
+            return Verdict(descriptive=words, notes=tuple(notes))
+        notes.append(f"flag: override events_per_parameter ({words})")
+    return Verdict(permute=_permute(event, exposure, n_parameters), notes=(*notes, *_thin_levels(event, exposure)))
+
+
+def _shown(exposure: Exposure) -> str:
+    return str(exposure.groups[0]) if exposure.groups is not None else f"{exposure.x[0]:g}"
+
+
+def _short_group(event: np.ndarray, exposure: Exposure) -> str:
+    """A class with fewer than five events; an ordered genotype needs two levels with five."""
+    if exposure.groups is None:
+        return ""
+    counts = {name: int(event[exposure.groups == name].sum()) for name in exposure.order}
+    thin = [name for name, k in counts.items() if k < MIN_EVENTS_PER_GROUP]
+    if exposure.binary and thin:
+        size = int((exposure.groups == thin[0]).sum())
+        return f"{counts[thin[0]]} events in {size} {thin[0]}"
+    if not exposure.binary and len(counts) - len(thin) < 2:
+        return "; ".join(f"{counts[name]} events in {name}" for name in exposure.order)
+    return ""
+
+
+def _thin_levels(event: np.ndarray, exposure: Exposure) -> list[str]:
+    """Levels of an ordered genotype that could not stand alone, in counts."""
+    if exposure.groups is None or exposure.binary:
+        return []
+    thin = []
+    for name in exposure.order:
+        inside = exposure.groups == name
+        if event[inside].sum() < MIN_EVENTS_PER_GROUP:
+            thin.append(f"{name}: {int(inside.sum())} subjects, {int(event[inside].sum())} events, descriptive")
+    return thin
+
+
+def _permute(event: np.ndarray, exposure: Exposure, n_parameters: int) -> str:
+    """Why the permutation P leads, or ""."""
+    if exposure.groups is not None:
+        sizes = {name: int((exposure.groups == name).sum()) for name in exposure.order}
+        smallest = min((k for k in sizes.values() if k), default=0)
+        if exposure.binary and (smallest < RARE_COUNT or smallest < RARE_SHARE * len(event)):
+            return f"rare group ({smallest} of {len(event)}): permutation P leads"
+    elif abs(_skewness(exposure.x)) > HEAVY_SKEW:
+        return "heavily skewed covariate: permutation P leads"
+    if event.sum() < EVENTS_PER_PARAMETER * n_parameters:
+        return "few events per parameter: permutation P leads"
+    return ""
+
+
+def _skewness(x: np.ndarray) -> float:
+    deviation = x - x.mean()
+    return float((deviation**3).mean() / (deviation**2).mean() ** 1.5)

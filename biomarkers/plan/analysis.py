@@ -1,0 +1,316 @@
+"""One question is one `Analysis`; a notebook and a plan build the same object, and it runs the same code.
+
+The only difference is the stamp: rows from a plan are prespecified, rows from a notebook are not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import pandas as pd
+
+from biomarkers.domain.errors import Refused, UseError
+from biomarkers.domain.marker import Marker
+from biomarkers.domain.times import Landmark, Visit
+from biomarkers.models.association import Model, associate_rows
+from biomarkers.models.cox import CoxFit
+from biomarkers.models.curves import class_curves
+from biomarkers.models.exposure import Exposure, departs, entering, exposure
+from biomarkers.models.gates import OVERRIDES
+from biomarkers.models.results_table import result_table
+from biomarkers.study.analysis_set import AnalysisSet
+from biomarkers.study.draws import baseline_values
+from biomarkers.study.study import Study
+
+FEATURES = ("value",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Analysis:
+    """A question, whole: marker, endpoint, when the marker is known, by what it is split, and how it is judged.
+
+    Parameters
+    ----------
+    marker : str
+        A marker of the study.
+    endpoint : str
+    at : "baseline", a visit's name, or Landmark
+        When the value is known. An on-treatment value needs a landmark: it was not known at time zero.
+    by : str or None
+        Column that makes the groups; None asks for the stratified pooled row alone.
+    strata, adjust : tuple of str or None
+        None takes the design's (declared strata; arm where both arms are present); () takes none, and is recorded.
+    feature : str
+    cut : float, "registry", "below median", "at or above median" or None
+    scale : str or None
+        Another scale than the registry's.
+    zero : "below_limit" or None
+        What a delivered 0 means, where the registry says that zero is not real.
+    interaction : str or None
+        "arm": subgroup rows, the ratio of hazard ratios and its test.
+    method : {"auto", "profile", "permutation"}
+    permutations, seed : int
+    level : float
+    id, family : str
+    prespecified : bool
+        Set by a plan only.
+    override : tuple of str
+        Gates switched off in writing; each stamps its rows.
+    """
+
+    marker: str
+    endpoint: str = "pfs"
+    at: str | Landmark = "baseline"
+    by: str | None = "cohort"
+    strata: tuple[str, ...] | None = None
+    adjust: tuple[str, ...] | None = None
+    feature: str = "value"
+    cut: float | str | None = None
+    scale: str | None = None
+    zero: str | None = None
+    clock: str = "time zero"
+    interaction: str | None = None
+    method: str = "auto"
+    permutations: int = 9999
+    seed: int = 0
+    level: float = 0.95
+    id: str = ""
+    family: str = ""
+    prespecified: bool = False
+    override: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.feature not in FEATURES:
+            raise UseError(f"feature {self.feature!r} is not one of {', '.join(FEATURES)}")
+        if self.method not in ("auto", "profile", "permutation"):
+            raise UseError(f"method {self.method!r} is not one of auto, profile, permutation")
+        if not 0 < self.level < 1:
+            raise UseError(f"level must lie between 0 and 1, not {self.level!r}")
+        if self.permutations < 0:
+            raise UseError(f"permutations must be zero or more, not {self.permutations!r}")
+        unknown = [o for o in self.override if o not in OVERRIDES]
+        if unknown:
+            raise UseError(f"override {unknown[0]!r} is not one of {', '.join(OVERRIDES)}")
+
+    def run(self, study: Study) -> Association:
+        """Ask the study.
+
+        Raises
+        ------
+        Refused
+            The question would mislead as asked; the message gives the call to use instead.
+        UseError
+            A marker, endpoint, column or visit that the study does not have.
+        """
+        marker, notes = departs(study.design.marker(self.marker), scale=self.scale, cut=self.cut, zero=self.zero)
+        self._refuse(study, marker)
+        strata, adjust = self._terms(study)
+        values = entering(baseline_values(study, marker), marker, cut=self.cut)
+        needed = list(dict.fromkeys([*strata, *adjust, *([self.by] if self.by else []),
+                                     *([self.interaction] if self.interaction else [])]))
+        chosen = study.analysis_set(values, self.endpoint, [c for c in needed if c not in ("cohort", "arm")] +
+                                    [c for c in needed if c in ("cohort", "arm")])
+        rows = chosen.rows
+        if adjust and self.adjust is None and rows["arm"].nunique() < 2:
+            adjust = ()
+        faced = exposure(rows, marker, cut=self.cut, notes=[*notes, *self._stamps()])
+        order = self._order(study, rows)
+        model = Model(strata, adjust, self.level, self.permutations, self.seed, self.method, self.override)
+        fitted = associate_rows(
+            rows, faced, marker, model, groups=self.by, order=order, interaction=self.interaction,
+            constant={"analysis": self.id or self._default_id(), "prespecified": self.prespecified,
+                      "family": self.family or marker.family, "endpoint": self.endpoint.lower(), "timing": self.timing},
+        )
+        table = result_table(fitted.rows)
+        table["n_excluded"] = _n_excluded(chosen, table, self.by)
+        return Association(self, marker, table, chosen, faced, fitted.fits, order)
+
+    @property
+    def timing(self) -> str:
+        """When the marker is known, in words."""
+        return self.at if isinstance(self.at, str) else str(self.at)
+
+    def _default_id(self) -> str:
+        return "_".join([self.marker, self.timing.split(",")[0].replace(" ", ""), self.endpoint.lower()])
+
+    def _refuse(self, study: Study, marker: Marker) -> None:
+        if self.at != "baseline":
+            landmark = self.at if isinstance(self.at, Landmark) else _visit_landmark(study.design.visit(str(self.at)))
+            raise UseError(
+                f"{marker.label} at {landmark}: on-treatment analyses are not part of this version. A value drawn on treatment "
+                "was not known at time zero and is never analysed as if it were"
+            )
+        if self.by == "cohort" and self.interaction == "cohort":
+            raise UseError('interaction="cohort" is already tested when by="cohort": read the row marker:cohort')
+        if study.design.cohort_assignment == "chosen" and (self.interaction == "cohort" or "cohort" in (self.adjust or ())):
+            raise Refused(
+                "cohort as an effect", "patients chose their cohort, so a hazard ratio between cohorts is no effect of it",
+                'by="cohort": each cohort separately')
+
+    def _terms(self, study: Study) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        strata = study.design.strata if self.strata is None else self.strata
+        strata = tuple(s for s in strata if s != self.by)
+        if self.adjust is not None:
+            return strata, self.adjust
+        both_arms = "arm" in study.groups and study.members["arm"].nunique() > 1
+        return strata, ("arm",) if both_arms else ()
+
+    def _stamps(self) -> list[str]:
+        """What was recorded as a departure from the design's terms."""
+        stamps = []
+        if self.by is None and self.strata == () and self.adjust == ():
+            stamps.append("sensitivity: crude, without strata or adjusters")
+        at_the_gate = ("events_per_parameter", "events_per_group")
+        return [*stamps, *(f"flag: override {o}" for o in self.override if o not in at_the_gate)]
+
+    def _order(self, study: Study, rows: pd.DataFrame) -> tuple[str, ...]:
+        if self.by is None:
+            return ()
+        if self.by == "cohort" and study.design.cohorts:
+            return study.design.cohorts
+        if self.by == "arm" and study.design.arms:
+            return study.design.arms
+        return tuple(str(v) for v in sorted(rows[self.by].dropna().unique()))
+
+
+def _visit_landmark(visit: Visit) -> Landmark:
+    return Landmark(day=visit.last, visit=visit)
+
+
+def _n_excluded(chosen: AnalysisSet, table: pd.DataFrame, by: str | None) -> list[int]:
+    """How many of each row's group did not enter it."""
+    flow = chosen.flow
+    by_cohort = flow.groupby("cohort", observed=True)["n_excluded"].sum() if by == "cohort" and "cohort" in flow else {}
+    everybody = len(chosen.members) - len(chosen)
+    return [int(by_cohort.get(c, everybody)) if c != "all" else everybody for c in table["cohort"]]
+
+
+@dataclass(frozen=True, slots=True)
+class Association:
+    """The answer: a tidy table, the flow that led to it, the fits, and the curves.
+
+    Parameters
+    ----------
+    question : Analysis
+    marker : Marker
+        As analysed, with declared departures.
+    table : pandas.DataFrame
+        The result table, one row per cohort, the pooled row, and the heterogeneity row.
+    sets : AnalysisSet
+        Who was analysed and why the others were not.
+    exposure : Exposure
+    fits : mapping of cohort to CoxFit
+    order : tuple of str
+    """
+
+    question: Analysis
+    marker: Marker
+    table: pd.DataFrame
+    sets: AnalysisSet
+    exposure: Exposure
+    fits: Mapping[str, CoxFit] = field(default_factory=dict)
+    order: tuple[str, ...] = ()
+
+    @property
+    def flow(self) -> pd.DataFrame:
+        """Who left and why, by cohort and arm."""
+        flow = self.sets.flow
+        flow.insert(0, "timing", self.question.timing)
+        flow.insert(0, "marker", self.marker.name)
+        flow.insert(0, "analysis", self.table["analysis"].iloc[0])
+        return flow
+
+    @property
+    def curves(self) -> pd.DataFrame:
+        """Kaplan-Meier steps by declared class or genotype, per group; empty for a continuous marker."""
+        return class_curves(self.sets.rows, self.exposure, self.question.by, self.order, self.question.level,
+                            self.table["analysis"].iloc[0])[0]
+
+    @property
+    def medians(self) -> pd.DataFrame:
+        """Medians of those curves with their intervals."""
+        return class_curves(self.sets.rows, self.exposure, self.question.by, self.order, self.question.level,
+                            self.table["analysis"].iloc[0])[1]
+
+    def diagnostics(self) -> pd.DataFrame:
+        """The proportional-hazards test of each fit: cohort, term, statistic, df, p_value."""
+        parts = []
+        for cohort, fit in self.fits.items():
+            table = fit.zph().table
+            parts.append(table.assign(cohort=cohort, term=table["term"].str.replace("_marker", self.marker.name)))
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+    def __repr__(self) -> str:
+        columns = ["cohort", "term", "contrast", "n", "n_events", "estimate", "conf_low", "conf_high", "p_value", "note"]
+        return self.table[columns].to_string(index=False, float_format=lambda v: f"{v:.3g}")
+
+    def _repr_html_(self) -> str:
+        from biomarkers.domain.fragments import association_fragment
+
+        return association_fragment(self.table.to_dict("records"), label=self.marker.label)
+
+
+def associate(study: Study, marker: str, *, endpoint: str = "pfs", at: str | Landmark = "baseline", by: str | None = "cohort",
+              strata: Any = None, adjust: Any = None, feature: str = "value", cut: float | str | None = None,
+              scale: str | None = None, zero: str | None = None, clock: str = "time zero", interaction: str | None = None,
+              method: str = "auto", permutations: int = 9999, seed: int = 0, level: float = 0.95) -> Association:
+    """Does this marker go with this endpoint, in each cohort, pooled, and differently between cohorts?
+
+    Parameters
+    ----------
+    study : Study
+    marker : str
+    endpoint : str
+    at : "baseline", a visit's name, or Landmark
+    by : str or None
+        One row per level of this column, in the order of the design, and the stratified pooled row; None: the latter alone.
+    strata, adjust : sequence of str or None
+        None: the design's. (): none, recorded.
+    cut, scale, zero
+        Declared departures from the registry; they stamp their rows.
+    interaction : "arm" or None
+    method : {"auto", "profile", "permutation"}
+        Which p is confirmatory.
+    permutations : int
+        0 switches the permutation p off.
+    seed : int
+    level : float
+
+    Returns
+    -------
+    Association
+        `.table` in the columns of the result table, `.flow`, `.fits`, `.curves`, `.medians`, `.diagnostics()`.
+
+    Raises
+    ------
+    Refused
+        The question would mislead as asked.
+    UseError
+        Something the study does not have.
+
+    Examples
+    --------
+    >>> import biomarkers as bm
+    >>> tk1 = bm.associate(bm.load_example("br1801"), "tk1_dul", permutations=0)
+    >>> tk1.table["cohort"].tolist()
+    ['ER+', 'ER-', 'all', 'all']
+    """
+    given = dict(locals())
+    study_ = given.pop("study")
+    names = {f.name for f in fields(Analysis)}
+    settings = {k: v for k, v in given.items() if k in names}
+    for key in ("strata", "adjust"):
+        settings[key] = _columns(settings[key], key)
+    return Analysis(**settings).run(study_)
+
+
+def _columns(given: Any, what: str) -> tuple[str, ...] | None:
+    if given is None:
+        return None
+    if isinstance(given, str):
+        raise UseError(f"{what} takes a list of column names: {what}=[{given!r}], not {given!r}")
+    return tuple(given)
+
+

@@ -1,0 +1,61 @@
+"""The ledger: every test that ran, in its family, with its raw and its adjusted P.
+
+A family is what the plan declares. Its cohort rows are tested together; the pooled rows and the rows that compare groups
+answer other questions and form families of their own, named after it. Nothing that ran is left out of the count.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from biomarkers.domain.errors import UseError
+from biomarkers.kernels.adjust import adjust
+
+LEDGER = ("analysis", "cohort", "term", "family", "prespecified", "test", "p_value", "p_adjusted", "adjust_method",
+          "family_size", "plan_sha256")
+METHODS = ("holm", "bh", "by", "none")
+
+
+def family_of(row: pd.Series) -> str:
+    """The family a row is tested in."""
+    if row["estimand"] != "hazard ratio":
+        return f"{row['family']}: differences" if row["estimand"] == "ratio of hazard ratios" else f"{row['family']}: checks"
+    if ", in " in row["contrast"]:
+        return f"{row['family']}: subgroups"
+    return str(row["family"]) if row["cohort"] != "all" else f"{row['family']}: pooled"
+
+
+def adjusted(table: pd.DataFrame, method: str, plan_sha256: str = "") -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Fill `p_adjusted` within families and write the ledger.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        The result table.
+    method : {"holm", "bh", "by", "none"}
+    plan_sha256 : str
+        Stamped on every line.
+
+    Returns
+    -------
+    table, ledger : pandas.DataFrame
+        Prespecified rows are adjusted among themselves; exploratory rows keep their raw P, are counted, and are never
+        mixed into a family of the plan.
+    """
+    if method not in METHODS:
+        raise UseError(f"multiplicity {method!r} is not one of {', '.join(METHODS)}")
+    table = table.copy()
+    families = table.apply(family_of, axis=1) if len(table) else pd.Series(dtype=str)
+    tested = table["p_value"].notna()
+    size = pd.Series(0, table.index)
+    for _, place in table[tested].groupby([families[tested], table.loc[tested, "prespecified"]], sort=False).groups.items():
+        size.loc[place] = len(place)
+        planned = bool(table.loc[place, "prespecified"].iloc[0])
+        if planned and method != "none":
+            table.loc[place, "p_adjusted"] = adjust(table.loc[place, "p_value"].to_numpy(float), method)
+    ledger = table[tested].assign(
+        family=families[tested], test=table.loc[tested, "method"], family_size=size[tested], plan_sha256=plan_sha256,
+        adjust_method=np.where(table.loc[tested, "prespecified"] & (method != "none"), method, "none"),
+    )
+    return table, ledger[list(LEDGER)].reset_index(drop=True)

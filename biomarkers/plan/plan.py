@@ -1,0 +1,243 @@
+"""plan.toml: what is asked, written down before anybody looks. Unknown keys are errors that name the nearest known one."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from biomarkers.domain.errors import PlanError, UseError
+from biomarkers.domain.times import Landmark
+from biomarkers.models.gates import OVERRIDES
+from biomarkers.plan.analysis import Analysis
+from biomarkers.plan.multiplicity import METHODS
+from biomarkers.plan.results import Results
+from biomarkers.plan.run import run_plan, seed_for
+from biomarkers.readers.toml_lines import did_you_mean, line_of
+from biomarkers.study.study import Study, read_study
+
+
+class _Closed(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class LandmarkEntry(_Closed):
+    """`at = { day = 49, visit = "week6" }`"""
+
+    day: int
+    since: int | None = None
+    max_age: float | None = None
+    visit: str | None = None
+
+
+class AnalysisEntry(_Closed):
+    """One `[[analysis]]` of plan.toml; the fields are those of `bm.associate`."""
+
+    id: Annotated[str, Field(min_length=1)]
+    marker: str
+    endpoint: str = "pfs"
+    at: str | LandmarkEntry = "baseline"
+    by: str | Literal[False] = "cohort"
+    strata: list[str] | None = None
+    adjust: list[str] | None = None
+    feature: str = "value"
+    cut: float | int | str | None = None
+    scale: str | None = None
+    zero: str | None = None
+    clock: str = "time zero"
+    interaction: str | None = None
+    method: Literal["auto", "profile", "permutation"] = "auto"
+    family: str = ""
+    permutations: int | None = None
+    level: float | None = None
+    seed: int | None = None
+    override: list[Literal["events_per_parameter", "events_per_group", "immortal_time", "chosen_cohorts"]] = []
+
+
+class PlanEntry(_Closed):
+    """The whole of plan.toml."""
+
+    title: Annotated[str, Field(min_length=1)]
+    study: str = "study.toml"
+    version: int | str = 1
+    multiplicity: Literal["holm", "bh", "by", "none"] = "holm"
+    seed: int = 0
+    permutations: int = 9999
+    level: float = 0.95
+    analysis: Annotated[list[AnalysisEntry], Field(min_length=1)]
+
+
+assert set(OVERRIDES) == {"events_per_parameter", "events_per_group", "immortal_time", "chosen_cohorts"}
+assert set(METHODS) == {"holm", "bh", "by", "none"}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A prespecified plan; read it with `Plan.read`.
+
+    Parameters
+    ----------
+    title : str
+    study : str
+        Path of study.toml, relative to the plan.
+    multiplicity : {"holm", "bh", "by", "none"}
+    seed : int
+    analyses : tuple of Analysis
+    text, sha256 : str
+        The file as it stands, and its hash, stamped on the ledger.
+    path : pathlib.Path
+    """
+
+    title: str
+    study: str
+    multiplicity: str
+    seed: int
+    analyses: tuple[Analysis, ...]
+    text: str
+    sha256: str
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """File name without its folder."""
+        return self.path.name
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> Plan:
+        """Read and validate plan.toml.
+
+        Raises
+        ------
+        PlanError
+            One line for each fault: file, line, key, and the nearest known key or the legal values.
+        """
+        where = Path(path)
+        data = _bytes(where)
+        try:
+            text = data.decode("utf-8-sig")
+            raw = tomllib.loads(text)
+        except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise PlanError([f"{where.name}: not valid TOML: {error}"]) from None
+        try:
+            entry = PlanEntry.model_validate(raw)
+        except ValidationError as error:
+            raise PlanError([_explain(where.name, text, e) for e in error.errors()]) from None
+        analyses = _analyses(entry, where.name, text)
+        return cls(entry.title, entry.study, entry.multiplicity, entry.seed, analyses, text,
+                   hashlib.sha256(data).hexdigest(), where)
+
+    def read_study(self, *, strict: bool = True) -> Study:
+        """The study that the plan names."""
+        return read_study(self.path.parent / self.study, strict=strict)
+
+    def against(self, study: Study) -> Plan:
+        """The plan with its visits resolved and every name checked against the study, before anything is computed.
+
+        Raises
+        ------
+        PlanError
+            A marker, endpoint, visit or column that the study does not have.
+        """
+        faults, analyses = [], []
+        for i, analysis in enumerate(self.analyses):
+            try:
+                study.design.marker(analysis.marker)
+                study.outcome(analysis.endpoint)
+                for column in [*(analysis.strata or ()), *(analysis.adjust or ()), *filter(None, [analysis.by])]:
+                    if column not in study.members:
+                        known = ", ".join(c for c in study.members if c not in ("excluded", "excluded_why"))
+                        raise UseError(f"column {column!r} is not in subjects; known: {known}")
+                analyses.append(analysis)
+            except UseError as error:
+                line = line_of(self.text, ("analysis", i, "marker"))
+                faults.append(f"{self.name}:{line}: analysis {analysis.id!r}: {error}")
+        if faults:
+            raise PlanError(faults)
+        return replace(self, analyses=tuple(analyses))
+
+    def run(self, study: Study | None = None, *, jobs: int = 1, progress: Callable[[str], None] | None = None) -> Results:
+        """Ask every question.
+
+        Parameters
+        ----------
+        study : Study, optional
+            Else the study that the plan names.
+        jobs : int
+            Worker processes; results are the same for any number.
+        """
+        study = study or self.read_study()
+        return run_plan(self.against(study), study, jobs=jobs, progress=progress)
+
+
+def plan_schema() -> dict[str, Any]:
+    """JSON Schema of plan.toml, for editors."""
+    return PlanEntry.model_json_schema()
+
+
+def _bytes(where: Path) -> bytes:
+    if where.is_dir():
+        raise PlanError([f"{where.name}: is a folder; give the plan.toml inside it"])
+    if not where.is_file():
+        raise PlanError([f"{where.name}: no such file (or not a regular one)"])
+    if where.suffix.lower() in (".yaml", ".yml", ".json"):
+        raise PlanError([f"{where.name}: plans are TOML (plan.toml); {where.suffix} files are not read"])
+    data = where.read_bytes()
+    if not data.strip():
+        raise PlanError([f"{where.name}: the file is empty; a plan needs a title and at least one [[analysis]]"])
+    return data
+
+
+def _explain(name: str, text: str, error: Any) -> str:
+    """One pydantic error as one line: file:line, key, what, and the remedy."""
+    path = [p for p in error["loc"] if p not in ("LandmarkEntry", "str", "int", "float")]
+    place = f"{name}:{line_of(text, path) or 1}"
+    key = ".".join(str(p + 1) if isinstance(p, int) else str(p) for p in path)
+    if error["type"] == "extra_forbidden":
+        model = AnalysisEntry if "analysis" in path else PlanEntry
+        return f"{place}: unknown key {path[-1]!r}; {did_you_mean(str(path[-1]), model.model_fields)}"
+    if error["type"] == "missing":
+        return f"{place}: {key}: this key is required"
+    given = error.get("input")
+    shown = f" (given: {given!r})" if isinstance(given, str | int | float | bool) else ""
+    return f"{place}: {key}: {error['msg'][0].lower()}{error['msg'][1:]}{shown}"
+
+
+def _analyses(entry: PlanEntry, name: str, text: str) -> tuple[Analysis, ...]:
+    """Entries as analyses, stamped prespecified, each with its own seed."""
+    seen: dict[str, int] = {}
+    faults, made = [], []
+    for i, a in enumerate(entry.analysis):
+        line = line_of(text, ("analysis", i, "id"))
+        if a.id in seen:
+            faults.append(f"{name}:{line}: analysis id {a.id!r} is used twice; an id names one question")
+            continue
+        seen[a.id] = i
+        try:
+            made.append(_analysis(a, entry))
+        except UseError as error:
+            faults.append(f"{name}:{line}: analysis {a.id!r}: {error}")
+    if faults:
+        raise PlanError(faults)
+    return tuple(made)
+
+
+def _analysis(a: AnalysisEntry, plan: PlanEntry) -> Analysis:
+    at = a.at
+    if isinstance(at, LandmarkEntry):
+        if at.visit is not None:
+            raise UseError("a landmark on a visit is not part of this version of the plan")
+        at = Landmark(day=at.day, since=at.since, max_age=at.max_age)
+    return Analysis(
+        id=a.id, marker=a.marker, endpoint=a.endpoint, at=at, by=a.by or None,
+        strata=None if a.strata is None else tuple(a.strata), adjust=None if a.adjust is None else tuple(a.adjust),
+        feature=a.feature, cut=a.cut, scale=a.scale, zero=a.zero, clock=a.clock, interaction=a.interaction,
+        method=a.method, family=a.family, permutations=plan.permutations if a.permutations is None else a.permutations,
+        level=a.level or plan.level, seed=seed_for(plan.seed, a.id) if a.seed is None else a.seed,
+        prespecified=True, override=tuple(a.override),
+    )

@@ -1,0 +1,166 @@
+"""A run's folder: complete or absent. Built aside, `run.json` last, then renamed into place.
+
+A folder without a valid `run.json` is not a result. Same inputs give the same bytes in every file but `run.log`, the one
+file that may mention a clock.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from biomarkers.domain.atomic import write_text
+from biomarkers.domain.errors import UseError
+from biomarkers.plan.results import Results
+from biomarkers.report.render import write_report
+
+TABLES = {"results.csv": "table", "flow.csv": "flow", "ledger.csv": "ledger", "curves.csv": "curves",
+          "availability.csv": "availability", "problems.csv": "problems"}
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def report(results: Results, out: str | os.PathLike[str], *, force: bool = False, log: Sequence[str] = ()) -> Path:
+    """Write everything a run found into one folder.
+
+    Parameters
+    ----------
+    results : Results
+    out : path-like
+        The folder; it must not exist, or be empty, or hold an earlier run and `force` be given.
+    force : bool
+        Replace an earlier run, once the new one is complete.
+    log : sequence of str
+        Lines for `run.log`.
+
+    Returns
+    -------
+    pathlib.Path
+        `out/report.html`.
+
+    Raises
+    ------
+    UseError
+        The folder holds something, and `force` was not given, or it is no earlier run.
+    OSError
+        The disk is full or the folder read-only; whatever stood there is intact.
+    """
+    target = Path(out)
+    may_write(target, force=force)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    aside = target.parent / f".{target.name}.partial-{os.getpid()}"
+    shutil.rmtree(aside, ignore_errors=True)
+    try:
+        aside.mkdir()
+        _fill(aside, results, log)
+        _into_place(aside, target)
+    except BaseException:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
+    return target / "report.html"
+
+
+def may_write(target: Path, *, force: bool) -> None:
+    """Refuse a folder that holds something else, or an earlier run without `force`, before anything is computed."""
+    if target.exists() and not target.is_dir():
+        raise UseError(f"{target.name} is a file; give a folder that does not exist yet")
+    if not target.is_dir() or not any(target.iterdir()):
+        return
+    if not (target / "run.json").is_file():
+        raise UseError(f"{target.name} holds files that are no earlier run; nothing there is touched. Give another folder")
+    if not force:
+        raise UseError(f"{target.name} holds an earlier run; --force replaces it once the new one is complete")
+
+
+def _fill(folder: Path, results: Results, log: Sequence[str]) -> None:
+    written = [Path(p) for p in write_report(results, folder)]
+    for name, attribute in TABLES.items():
+        write_text(folder / name, csv_text(getattr(results, attribute)))
+        written.append(folder / name)
+    outputs = [_entry(path, folder) for path in sorted(written)]
+    if log:
+        write_text(folder / "run.log", "\n".join([*log, f"finished {time.strftime('%Y-%m-%dT%H:%M:%S%z')}", ""]))
+    write_text(folder / "run.json", canonical_json({**results.provenance, "outputs": outputs}))
+
+
+def _into_place(aside: Path, target: Path) -> None:
+    """Rename the finished folder; an earlier one steps aside first and goes only when the new one stands."""
+    old = target.parent / f".{target.name}.old-{os.getpid()}"
+    if target.exists():
+        target.rename(old)
+    try:
+        aside.rename(target)
+    except OSError:
+        if old.exists():
+            old.rename(target)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _entry(path: Path, folder: Path) -> dict[str, Any]:
+    data = path.read_bytes()
+    return {"path": path.relative_to(folder).as_posix(), "sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
+
+
+def csv_text(table: pd.DataFrame) -> str:
+    """A table as CSV: unrounded numbers, and text that a spreadsheet would run as a formula made harmless."""
+    safe = table.copy()
+    for column in safe.columns:
+        if not (pd.api.types.is_numeric_dtype(safe[column]) or pd.api.types.is_bool_dtype(safe[column])):
+            safe[column] = [_harmless(v) for v in safe[column]]
+    return str(safe.to_csv(index=False, lineterminator="\n"))
+
+
+def _harmless(cell: Any) -> Any:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+
+
+def canonical_json(value: Any) -> str:
+    """JSON with sorted keys, shortest round-trip floats and no NaN."""
+    return json.dumps(_plain(value), sort_keys=True, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def verify(folder: str | os.PathLike[str]) -> list[str]:
+    """Recompute every hash of a finished run; each line names a missing, altered or extra file.
+
+    Raises
+    ------
+    UseError
+        The folder has no valid `run.json`, so it is no finished run.
+    """
+    root = Path(folder)
+    try:
+        record = json.loads((root / "run.json").read_text(encoding="utf-8"))
+        expected = {entry["path"]: entry["sha256"] for entry in record["outputs"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UseError(f"{root.name} has no valid run.json: it is no finished run") from None
+    faults = []
+    for name, digest in expected.items():
+        path = root / name
+        if not path.is_file():
+            faults.append(f"{name}: missing")
+        elif hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+            faults.append(f"{name}: altered")
+    present = {p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file()}
+    faults += [f"{name}: not part of the run" for name in sorted(present - set(expected) - {"run.json", "run.log"})]
+    return faults
+
+

@@ -1,0 +1,166 @@
+"""One marker's measurements: every row of it with its subject and day, replicates and readers combined per specimen.
+
+A specimen has one value per marker. Several readers of one section, or several wells of one tube, are combined by the
+mean **on the analysis scale** (log2 for TK1, identity for TIL); nothing is picked. What could not be measured stays a row
+with its reason.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from biomarkers.domain.marker import Marker
+from biomarkers.domain.scales import SCALES
+
+if TYPE_CHECKING:
+    from biomarkers.study.study import Study
+
+VALID = ("measured", "below", "above")
+COLUMNS = (
+    "subject", "specimen", "day", "reason_for_draw", "value", "c", "censor", "lower", "upper", "lod", "status", "reason",
+    "excluded", "n_reads",
+)
+LOST = {
+    "not_collected": "no_measurement", "not_received": "no_measurement", "withdrawn_consent": "no_measurement",
+    "event_before_draw": "no_measurement", "pending": "no_measurement",
+    "not_evaluable": "not_evaluable", "indeterminate": "not_evaluable", "no_assay_design": "not_evaluable",
+    "not_given": "not_evaluable",
+}
+"""Flow reason of a missing value by its own reason; all others failed quality control."""
+
+
+def measurements(study: Study, marker: Marker) -> pd.DataFrame:
+    """All measurements of a marker, one row per subject and specimen, in the columns of `COLUMNS`.
+
+    Parameters
+    ----------
+    study : Study
+    marker : Marker
+
+    Returns
+    -------
+    pandas.DataFrame
+        `value` in the marker's unit (the level's number for calls and genotypes), `c` the offset of its scale, `status`
+        measured, below, above or missing, `reason` why it is missing, `excluded` the flow reason of a check.
+    """
+    if marker.name == "cd8_foxp3":
+        return _ratio(measurements(study, study.design.marker("cd8")), measurements(study, study.design.marker("foxp3")))
+    if marker.kind == "genotype":
+        return _genotypes(study.genotypes, marker)
+    parts = [_placed(table[table["marker"] == marker.name], study.specimens) for table in (study.tissue_reads, study.blood)]
+    rows = pd.concat([part for part in parts if len(part)], ignore_index=True) if any(map(len, parts)) else parts[0]
+    if rows.empty:
+        return pd.DataFrame({c: pd.Series(dtype="object") for c in COLUMNS})
+    return _combined(rows.assign(c=_offsets(rows, marker)), marker)
+
+
+def _placed(rows: pd.DataFrame, specimens: pd.DataFrame) -> pd.DataFrame:
+    """Rows with the subject, day and reason of their specimen; an exclusion of the specimen is one of the row."""
+    tubes = specimens.drop_duplicates("specimen").set_index("specimen")
+    own = {"subject": "subject", "collection_day": "day", "reason_for_draw": "reason_for_draw"}
+    known = {name: rows["specimen"].map(tubes[column]).astype("object") for column, name in own.items()}
+    for name, column in known.items():
+        if name in rows:
+            known[name] = column.where(column.notna(), rows[name].astype("object"))
+    excluded = rows["excluded"].fillna("").astype(str)
+    excluded = excluded.where(excluded != "", rows["specimen"].map(tubes["excluded"]).fillna("").astype(str))
+    rows = rows.assign(**known, excluded=excluded, reason=rows["reason"].fillna("").astype(str))
+    rows = rows.assign(day=pd.to_numeric(rows["day"], errors="coerce").astype(float))
+    return rows[rows["subject"].notna()]
+
+
+def _offsets(rows: pd.DataFrame, marker: Marker) -> pd.Series:
+    """What is added before a logarithm: one cell of the counted area; without an area half the smallest value above 0."""
+    scale = SCALES[marker.scale]
+    if marker.scale != "log2(x+c)":
+        return pd.Series(scale.offset or 0.0, rows.index)
+    positive = rows["value"][rows["value"] > 0]
+    return rows["c"].astype(float).fillna(float(positive.min()) / 2 if len(positive) else 0.0)
+
+
+def _combined(rows: pd.DataFrame, marker: Marker) -> pd.DataFrame:
+    """Readers and replicates of one specimen as one row: the mean on the analysis scale of what is valid."""
+    rows = rows.assign(
+        lod=pd.to_numeric(rows["lod"], errors="coerce") if "lod" in rows else np.nan,
+        usable=rows["status"].isin(VALID) & (rows["excluded"] == ""),
+        at=_entering(rows),
+    )
+    single = rows.groupby("specimen", sort=False)["usable"].transform("size") == 1
+    parts = [_as_is(rows[single])]
+    for _, group in rows[~single].groupby("specimen", sort=False):
+        parts.append(_mean(group, marker))
+    combined = pd.concat([part for part in parts if len(part)], ignore_index=True)
+    return combined.sort_values(["subject", "day", "specimen"], kind="stable", ignore_index=True)[list(COLUMNS)]
+
+
+def _entering(rows: pd.DataFrame) -> pd.Series:
+    """The number that stands for a value: itself, its limit when censored, the midpoint of an interval."""
+    value = pd.to_numeric(rows["value"], errors="coerce")
+    lower, upper = pd.to_numeric(rows["lower"], errors="coerce"), pd.to_numeric(rows["upper"], errors="coerce")
+    value = value.where(rows["censor"] != "left", upper)
+    value = value.where(rows["censor"] != "right", lower)
+    return value.where(rows["censor"] != "interval", (lower + upper) / 2)
+
+
+def _as_is(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows.assign(value=rows["at"], n_reads=rows["usable"].astype(int))[list(COLUMNS)]
+
+
+def _mean(group: pd.DataFrame, marker: Marker) -> pd.DataFrame:
+    usable = group[group["usable"]]
+    first = group.iloc[[0]] if usable.empty else usable.iloc[[0]]
+    if len(usable) <= 1:
+        return first.assign(value=first["at"], n_reads=len(usable))[list(COLUMNS)]
+    c = float(usable["c"].mean())
+    if marker.quantitative:
+        scale = SCALES[marker.scale]
+        on_scale = scale.to_model(usable["at"], usable["c"])
+        finite = np.isfinite(on_scale).all()
+        value = float(scale.to_raw(on_scale.mean(), c)) if finite else float(usable["at"].mean())
+    else:
+        value = float(usable["at"].iloc[0])
+    censors = set(usable["censor"])
+    same = len(censors) == 1
+    censor = censors.pop() if same else "none"
+    return first.assign(
+        value=value, c=c, censor=censor, n_reads=len(usable),
+        lower=value if censor == "right" else usable["lower"].mean() if same else np.nan,
+        upper=value if censor == "left" else usable["upper"].mean() if same else np.nan,
+        status={"left": "below", "right": "above"}.get(censor, "measured"), lod=usable["lod"].max(),
+    )[list(COLUMNS)]
+
+
+def _genotypes(calls: pd.DataFrame, marker: Marker) -> pd.DataFrame:
+    """Germline calls: valid on any day, one per subject; a no-call keeps its reason code."""
+    locus = marker.name.upper().replace("_", "-")
+    rows = calls[(calls["locus"] == locus) & calls["subject"].notna()]
+    called = rows["reason"].fillna("") == "OK"
+    frame = pd.DataFrame({
+        "subject": rows["subject"], "specimen": rows["file"].astype(str), "day": -np.inf, "reason_for_draw": "germline",
+        "value": pd.to_numeric(rows["n_v"], errors="coerce").where(called), "c": 0.0, "censor": "none", "lower": np.nan,
+        "upper": np.nan, "lod": np.nan, "status": np.where(called, "measured", "missing"),
+        "reason": np.where(called, "", rows["reason"].fillna("not_given")),
+        "excluded": rows["excluded"].fillna("") if "excluded" in rows else "", "n_reads": called.astype(int),
+    })
+    return frame[list(COLUMNS)].reset_index(drop=True)
+
+
+def _ratio(cd8: pd.DataFrame, foxp3: pd.DataFrame) -> pd.DataFrame:
+    """(CD8 + c) / (FOXP3 + c) with c one cell of the counted area, so that a zero is a number and nobody is dropped."""
+    both = cd8.merge(foxp3, on=["subject", "specimen"], suffixes=("", "_foxp3"))
+    usable = both["status"].isin(VALID) & both["status_foxp3"].isin(VALID)
+    value = (both["value"].astype(float) + both["c"]) / (both["value_foxp3"].astype(float) + both["c_foxp3"])
+    reason = both["reason"].where(~both["status"].isin(VALID), both["reason_foxp3"])
+    return both.assign(
+        value=value.where(usable), c=0.0, censor="none", lower=np.nan, upper=np.nan,
+        status=np.where(usable, "measured", "missing"), reason=reason.where(~usable, ""),
+        excluded=both["excluded"].where(both["excluded"] != "", both["excluded_foxp3"]),
+    )[list(COLUMNS)]
+
+
+def lost_reason(row_reason: str) -> str:
+    """The flow reason for a missing value's own reason."""
+    return LOST.get(row_reason, "failed_qc")

@@ -1,0 +1,82 @@
+"""How a study shows itself in a notebook: who is in it, what was measured, what is missing and why, what to type next."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from biomarkers.study.study import Study
+
+# Notebook themes do not follow the system's colour scheme, so nothing here has a background or a colour of its own.
+STYLE = (
+    "<style>.bm{font-variant-numeric:tabular-nums lining-nums;line-height:1.4}.bm table{border-collapse:collapse;"
+    "border-top:1.5px solid currentColor;border-bottom:1.5px solid currentColor;margin:.5em 0}.bm th,.bm td{background:none;"
+    "padding:.2em .7em;text-align:right;border:0;border-top:1px solid rgba(128,128,128,.35)}.bm th:first-child,"
+    ".bm td:first-child{text-align:left}.bm .q{opacity:.72}.bm b{font-weight:600}</style>"
+)
+
+
+def study_page(study: Study) -> str:
+    """The study as one HTML fragment: patients and events, markers by cohort, problems, the next line to type."""
+    parts = [STYLE, '<div class="bm">', f"<b>{escape(study.design.name)}</b>", _patients(study), _markers(study),
+             _problems(study)]
+    first = study.markers[0] if study.markers else "..."
+    parts.append(f'<div class="q">next: <code>bm.associate(study, "{escape(first)}")</code></div></div>')
+    return "".join(parts)
+
+
+def _patients(study: Study) -> str:
+    people, keys = study.analysable, study.groups
+    endpoints = list(dict.fromkeys(study.outcomes["endpoint"].dropna()))
+    events = {e: study.outcome(e).set_index("subject")["event"] for e in endpoints}
+    blocks = people.groupby(keys, sort=True, observed=True) if keys else [((), people)]
+    rows = []
+    for key, block in blocks:
+        counts = [int(block["subject"].map(events[e]).fillna(0).sum()) for e in endpoints]
+        rows.append([*map(str, key), len(block), *counts])
+    heads = [*keys, "subjects", *(f"{e.upper()} events" for e in endpoints)]
+    return _table(heads, rows)
+
+
+def _markers(study: Study) -> str:
+    """Evaluable of expected, per marker and visit, by cohort."""
+    table = study.availability()
+    if table.empty:
+        return ""
+    per_arm = table.drop_duplicates(["marker", "visit", "cohort", "arm"])
+    keys = ["marker", "visit", "cohort"]
+    sums = per_arm.groupby(keys, sort=False, observed=True)[["expected", "evaluable", "below_lod"]].sum()
+    cohorts = list(dict.fromkeys(per_arm["cohort"]))
+    rows = []
+    for marker, visit in dict.fromkeys(zip(per_arm["marker"], per_arm["visit"], strict=True)):
+        cells = []
+        for cohort in cohorts:
+            key = (marker, visit, cohort)
+            cells.append(_cell(sums.loc[key]) if key in sums.index else "–")
+        rows.append([f"{study.design.markers[marker].label}, {visit}", *cells])
+    return _table(["evaluable of expected", *map(str, cohorts)], rows)
+
+
+def _cell(row: pd.Series) -> str:
+    below = f" ({int(row['below_lod'])} below LOD)" if row["below_lod"] else ""
+    return f"{int(row['evaluable'])} of {int(row['expected'])}{below}"
+
+
+def _problems(study: Study) -> str:
+    serious = study.problems[study.problems["severity"] != "note"]
+    lines = [f"<div>{'▲ ' if len(serious) else ''}{escape(study.check())}</div>"]
+    for row in serious.head(5).to_dict("records"):
+        place = f"{row['file']}:{row['line']}" if pd.notna(row["line"]) else row["file"]
+        lines.append(f'<div class="q">{escape(place)} {escape(str(row["subject"]))} {escape(row["problem"])}</div>')
+    if len(serious) > 5:
+        lines.append(f'<div class="q">and {len(serious) - 5} more in <code>study.problems</code></div>')
+    return "".join(lines)
+
+
+def _table(heads: list[str], rows: list[list[object]]) -> str:
+    head = "".join(f'<th scope="col">{escape(str(h))}</th>' for h in heads)
+    body = "".join("<tr>" + "".join(f"<td>{escape(str(c))}</td>" for c in row) + "</tr>" for row in rows)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

@@ -1,0 +1,249 @@
+"""A study: what came in at the bottom, reconciled, with every problem named, ready to be asked."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from biomarkers.domain.design import Design
+from biomarkers.domain.errors import DataProblem, UseError
+from biomarkers.domain.flow import FLOW
+from biomarkers.domain.problems import COLUMNS, Problem, rows, sort, summary
+from biomarkers.readers.study_file import StudyFile, read_study_file
+from biomarkers.readers.tables import read_tables
+from biomarkers.study.analysis_set import AnalysisSet
+from biomarkers.study.checks import check
+
+TABLES = ("subjects", "outcomes", "specimens", "tissue_reads", "blood", "genotypes", "therapy", "response",
+          "adverse_events", "pros")
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """The tables of a trial with its design; built by `read_study`.
+
+    Parameters
+    ----------
+    design : Design
+    tables : mapping of str to pandas.DataFrame
+        The canonical tables, also as attributes: `subjects`, `outcomes`, `specimens`, `tissue_reads`, `blood`,
+        `genotypes`, `therapy`, `pros`.
+    problems : pandas.DataFrame
+        file, line, column, subject, value, severity, problem, remedy, code: every problem at once.
+    inputs : tuple of dict
+        path (relative to study.toml), sha256, size of every file read.
+    path : pathlib.Path
+        The study.toml.
+    replicates : mapping of str to str
+        By table, what two valid specimens of one subject, marker and day become; "error" refuses them.
+    """
+
+    design: Design
+    tables: dict[str, pd.DataFrame]
+    problems: pd.DataFrame
+    inputs: tuple[dict[str, Any], ...]
+    path: Path
+    replicates: dict[str, str] = field(default_factory=dict)
+
+    def __getattr__(self, name: str) -> pd.DataFrame:
+        if name in TABLES:
+            return self.tables[name]
+        raise AttributeError(f"a Study has no {name!r}; its tables are {', '.join(TABLES)}")
+
+    @cached_property
+    def members(self) -> pd.DataFrame:
+        """Everybody in `subjects`, in the order of the design: subject, cohort, arm, strata, covariates, excluded."""
+        people = self.subjects
+        for name, levels in (("cohort", self.design.cohorts), ("arm", self.design.arms)):
+            if levels and name in people:
+                people = people.assign(**{name: pd.Categorical(people[name], levels)})
+        return people.sort_values([*self.groups, "subject"], kind="stable", ignore_index=True)
+
+    @property
+    def groups(self) -> list[str]:
+        """"cohort" and "arm", as far as the study has them."""
+        return [c for c in ("cohort", "arm") if c in self.subjects and self.subjects[c].notna().any()]
+
+    @property
+    def analysable(self) -> pd.DataFrame:
+        """The members that no check has set aside."""
+        return self.members[self.members["excluded"].fillna("") == ""]
+
+    @property
+    def markers(self) -> list[str]:
+        """Names of the markers that have data, in the order of the registry."""
+        present = set(self.tissue_reads["marker"]) | set(self.blood["marker"])
+        present |= {str(locus).lower().replace("-", "_") for locus in self.genotypes["locus"].dropna().unique()}
+        if {"cd8", "foxp3"} <= present:
+            present.add("cd8_foxp3")
+        return [name for name in self.design.markers if name in present]
+
+    def outcome(self, endpoint: str) -> pd.DataFrame:
+        """subject, time (days), event of one endpoint, one row per subject."""
+        name = self.design.endpoint(endpoint).name.lower()
+        table = self.outcomes[self.outcomes["endpoint"].str.lower() == name]
+        if table.empty:
+            known = ", ".join(sorted(self.outcomes["endpoint"].unique()))
+            raise UseError(f"no outcome rows for endpoint {endpoint!r}; the outcomes table has {known or 'none'}")
+        return table
+
+    def analysis_set(self, values: pd.DataFrame, endpoint: str, covariates: Sequence[str] = ()) -> AnalysisSet:
+        """Who enters a baseline analysis: in the cohort, with an outcome, a value and every covariate.
+
+        Parameters
+        ----------
+        values : pandas.DataFrame
+            One row per subject as `draws.baseline_values` gives it: columns `subject`, `lost`, `detail`, ...
+        endpoint : str
+        covariates : sequence of str
+            Columns of `subjects` that the model needs (strata and adjusters).
+
+        Returns
+        -------
+        AnalysisSet
+            Rows: subject, cohort, arm, the covariates, time, event, and the columns of `values`.
+        """
+        people = self.members
+        unknown = [c for c in covariates if c not in people.columns]
+        if unknown:
+            raise UseError(
+                f"column {unknown[0]!r} is not in subjects; declared are {', '.join(people.columns)}. "
+                "Declare it in study.toml under strata or covariates"
+            )
+        outcome = self.outcome(endpoint)[["subject", "time", "event", "excluded"]]
+        frame = people.merge(outcome.rename(columns={"excluded": "outcome_excluded"}), on="subject", how="left")
+        frame = frame.merge(values, on="subject", how="left")
+        chosen = AnalysisSet.of(frame, people[["subject", *self.groups]])
+        out = chosen.rows["excluded"].fillna("") != ""
+        chosen = chosen.keep(~out.to_numpy(), "not_in_cohort", chosen.rows["excluded_why"].fillna("").astype(str))
+        bad = chosen.rows["time"].isna() | chosen.rows["event"].isna() | (chosen.rows["outcome_excluded"].fillna("") != "")
+        chosen = chosen.keep(~bad.to_numpy(), "not_in_cohort", "no outcome")
+        for reason in FLOW:
+            if (chosen.rows["lost"] == reason).any():
+                chosen = chosen.keep((chosen.rows["lost"] != reason).to_numpy(), reason, chosen.rows["detail"])
+        missing = chosen.rows[list(covariates)].isna()
+        which = missing.apply(lambda row: ", ".join(c for c in missing.columns if row[c]), axis=1) if len(covariates) else ""
+        return chosen.keep(~missing.any(axis=1).to_numpy(), "missing_covariate", which)
+
+    def availability(self) -> pd.DataFrame:
+        """Who has the specimen: cohort x arm x marker x visit, with the missing by reason.
+
+        Returns
+        -------
+        pandas.DataFrame
+            marker, visit, cohort, arm, expected, collected, evaluable, below_lod, reason, n; one row per reason, the
+            reason "" for those evaluable.
+        """
+        from biomarkers.study.availability import availability
+
+        return availability(self)
+
+    def check(self) -> str:
+        """"0 errors, 1 warning": the problems counted by severity."""
+        return summary(Problem(**row) for row in self.problems.to_dict("records"))
+
+    def __repr__(self) -> str:
+        return f"<Study {self.design.name}: {len(self.subjects)} subjects, {len(self.markers)} markers, {self.check()}>"
+
+    def _repr_html_(self) -> str:
+        from biomarkers.study.pages import study_page
+
+        return study_page(self)
+
+
+def read_study(path: str | os.PathLike[str], *, strict: bool = True) -> Study:
+    """Read everything a study.toml names, reconcile it, and list every problem at once.
+
+    Parameters
+    ----------
+    path : path-like
+        study.toml.
+    strict : bool
+        Raise when there is an error among the problems; False returns the study with its problems.
+
+    Returns
+    -------
+    Study
+
+    Raises
+    ------
+    DataProblem
+        The data hold errors, or study.toml cannot be read. The exception's text is the table of problems.
+    """
+    file = read_study_file(path)
+    before = _hashes(file)
+    read = read_tables(file)
+    frames = {name: read[name].rows for name in TABLES if name in read}
+    found: list[Problem] = [problem for table in read.values() for problem in table.problems]
+    frames, more = check(frames, file.design, file.sources)
+    found += [*more, *_changed(before, _hashes(file))]
+    problems = pd.DataFrame(rows(found), columns=list(COLUMNS))
+    if strict:
+        refuse(found)
+    return Study(file.design, frames, problems, tuple(before.values()), Path(path),
+                 {source.table: source.replicates for source in file.sources})
+
+
+def refuse(problems: Iterable[Problem]) -> None:
+    """Raise `DataProblem` with the whole table where there is an error among the problems."""
+    ordered = sort(problems)
+    if not any(p.severity == "error" for p in ordered):
+        return
+    shown = [p for p in ordered if p.severity != "note"]
+    marks = {"error": "✘", "warning": "▲"}
+    text = "\n".join([*(f"{marks[p.severity]} {p}" for p in shown), f"{summary(ordered)}. Nothing was analysed."])
+    raise DataProblem(text, pd.DataFrame(rows(ordered), columns=list(COLUMNS)))
+
+
+def load_example(name: str) -> Study:
+    """One of the two synthetic studies that come with the package.
+
+    Parameters
+    ----------
+    name : {"br1801", "stop_her2"}
+
+    Examples
+    --------
+    >>> load_example("br1801")
+    <Study ACCRU-BR-1801 (synthetic): 114 subjects, ... markers, ...>
+    """
+    return read_study(example_folder(name) / "study.toml")
+
+
+def example_folder(name: str) -> Path:
+    """Where a synthetic study lies: inside an installed package, or beside it in a checkout."""
+    if name not in ("br1801", "stop_her2"):
+        raise UseError(f"no example study {name!r}; there are 'br1801' and 'stop_her2'")
+    installed = Path(str(resources.files("biomarkers"))) / "sample_data" / name
+    checkout = Path(str(resources.files("biomarkers"))).parent / "sample_data" / name
+    return installed if installed.is_dir() else checkout
+
+
+def _hashes(file: StudyFile) -> dict[str, dict[str, Any]]:
+    """sha256 and size of study.toml and of every file it names; paths relative to study.toml."""
+    root = Path(file.path).parent
+    paths = [Path(file.path), *(Path(p) for source in file.sources for p in source.paths)]
+    found = {}
+    for path in paths:
+        if path.is_file():
+            data = path.read_bytes()
+            name = os.path.relpath(path, root).replace(os.sep, "/")
+            found[name] = {"path": name, "sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
+    return dict(sorted(found.items()))
+
+
+def _changed(before: dict[str, dict[str, Any]], after: dict[str, dict[str, Any]]) -> list[Problem]:
+    return [
+        Problem(file=name, problem="the file changed while it was read", code="changed",
+                remedy="run again when nobody is writing to it")
+        for name in before if before[name] != after.get(name)
+    ]
+

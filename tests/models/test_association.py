@@ -1,0 +1,136 @@
+"""The rows of an association are those of R survival, and hold together."""
+
+import csv
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from biomarkers.domain.markers import MARKERS
+from biomarkers.models.association import Model, associate_rows
+from biomarkers.models.exposure import exposure
+from biomarkers.models.results_table import RESULT_COLUMNS, result_row, result_table
+
+HERE = Path(__file__).parent.parent / "reference" / "baseline"
+COHORTS = ("ER+", "ER-")
+TK1 = MARKERS["tk1_dul"]
+
+
+@pytest.fixture(scope="module")
+def frame():
+    return pd.read_csv(HERE / "frame.csv").assign(c=0.0, censor="none", lost="", detail="")
+
+
+@pytest.fixture(scope="module")
+def expected():
+    with (HERE / "expected.csv").open(encoding="utf-8") as file:
+        return {line["row"]: {k: float(v) for k, v in line.items() if k != "row"} for line in csv.DictReader(file)}
+
+
+def table(frame, cut=None, *, strata=("liver",), adjust=("arm",), groups="cohort", order=COHORTS, permutations=0, **more):
+    model = Model(strata=strata, adjust=adjust, permutations=permutations)
+    return result_table(associate_rows(frame, exposure(frame, TK1, cut=cut), TK1, model, groups=groups, order=order, **more).rows)
+
+
+@pytest.mark.parametrize("marker", ["l2", "high"])
+@pytest.mark.parametrize("place", ["ER+", "ER-", "all", "difference", "crude"])
+def test_every_row_equals_r(marker, place, frame, expected):
+    cut = 200 if marker == "high" else None
+    if place == "crude":
+        row = table(frame, cut, strata=(), adjust=(), groups=None).iloc[0]
+    else:
+        row = table(frame, cut).iloc[["ER+", "ER-", "all", "difference"].index(place)]
+    r = expected[f"{marker} {place}"]
+    assert (row["n"], row["n_events"]) == (r["n"], r["n_events"])
+    assert math.log(row["estimate"]) == pytest.approx(r["coef"], abs=1e-9)
+    assert row["std_error"] == pytest.approx(r["std_error"], rel=1e-9)
+    assert math.log(row["conf_low"]) == pytest.approx(r["low"], abs=1e-8)
+    assert math.log(row["conf_high"]) == pytest.approx(r["high"], abs=1e-8)
+    assert row["statistic"] == pytest.approx(r["statistic"], abs=1e-8)
+    assert row["p_value"] == pytest.approx(r["p_value"], rel=1e-8)
+
+
+def test_the_columns_are_those_of_the_interface(frame):
+    assert tuple(table(frame).columns) == RESULT_COLUMNS
+
+
+def test_an_unknown_column_cannot_be_written():
+    with pytest.raises(KeyError, match="hazardratio"):
+        result_row(hazardratio=1.0)
+
+
+def test_a_cohort_analysed_alone_gives_the_row_of_the_joint_run(frame):
+    joint = table(frame, permutations=199)
+    for i, cohort in enumerate(COHORTS):
+        alone = table(frame[frame["cohort"] == cohort], order=(cohort,), permutations=199)
+        pd.testing.assert_series_equal(alone.iloc[0], joint.iloc[i], check_names=False)
+
+
+def test_rows_keep_the_order_of_the_design(frame):
+    assert table(frame)["cohort"].tolist() == ["ER+", "ER-", "all", "all"]
+    assert table(frame, order=COHORTS[::-1])["cohort"].tolist() == ["ER-", "ER+", "all", "all"]
+
+
+def test_reversing_the_cohorts_inverts_their_ratio(frame):
+    forth, back = table(frame).iloc[-1], table(frame, order=COHORTS[::-1]).iloc[-1]
+    assert forth["estimate"] * back["estimate"] == pytest.approx(1, rel=1e-9)
+    assert forth["p_value"] == pytest.approx(back["p_value"], rel=1e-8)
+
+
+def test_shuffling_rows_and_changing_the_unit_of_the_marker_change_nothing(frame):
+    shuffled = frame.sample(frac=1, random_state=3)
+    scaled = frame.assign(value=frame["value"] * 1000)
+    for other in (shuffled, scaled):
+        a, b = table(frame), table(other)
+        for column in ("estimate", "conf_low", "conf_high", "p_value", "detectable"):
+            np.testing.assert_allclose(a[column], b[column], rtol=1e-8)
+
+
+def test_a_cohort_without_subjects_keeps_its_place_with_a_reason(frame):
+    rows = table(frame[frame["cohort"] == "ER+"])
+    assert rows.loc[1, "n"] == 0
+    assert rows.loc[1, "note"].startswith("descriptive only: 0 events among 0")
+    assert "marker:cohort" not in rows["term"].tolist()
+
+
+def test_a_constant_arm_is_left_out_and_named(frame):
+    one_arm = frame.assign(arm=np.where(frame["cohort"] == "ER-", "T-DM1", frame["arm"]))
+    row = table(one_arm).iloc[1]
+    assert "arm is constant here (T-DM1)" in row["note"]
+    assert "arm" not in row["model"]
+
+
+def test_an_interaction_gives_subgroups_and_the_ratio_that_decides(frame):
+    rows = table(frame, interaction="arm")
+    er_plus = rows[(rows["cohort"] == "ER+")]
+    assert er_plus["term"].tolist() == ["tk1_dul", "tk1_dul", "tk1_dul", "marker:arm"]
+    assert er_plus["contrast"].iloc[1].endswith("in T-DM1")
+    assert "never a claim by itself" in er_plus["note"].iloc[1]
+    assert er_plus["estimand"].iloc[3] == "ratio of hazard ratios"
+
+
+def test_a_class_without_events_is_descriptive_and_one_without_a_maximum_is_not_a_number(frame):
+    rare = frame.assign(value=np.where(frame["subject"].isin(frame["subject"].head(6)), 500.0, 50.0),
+                        event=np.where(frame["subject"].isin(frame["subject"].head(6)), 0, frame["event"]))
+    row = table(rare, 200).iloc[2]
+    assert math.isnan(row["estimate"])
+    assert row["note"].startswith("descriptive only: 0 events in 6")
+
+
+def test_a_marker_that_orders_every_event_is_said_to_be_infinite():
+    n = 40
+    perfect = pd.DataFrame({"subject": range(n), "cohort": "ER+", "time": np.arange(1, n + 1), "event": 1,
+                            "value": 2.0 ** (n - np.arange(n)), "c": 0.0, "censor": "none"})
+    row = table(perfect, strata=(), adjust=(), order=("ER+",)).iloc[0]
+    assert not row["finite"]
+    assert math.isnan(row["estimate"])
+    assert "flag: not estimable" in row["note"]
+    assert np.isfinite(row["conf_low"]) != np.isfinite(row["conf_high"])
+
+
+def test_detectable_hazard_ratios_use_the_events_and_the_variance_that_is_left(frame):
+    row = table(frame, strata=(), adjust=(), groups=None).iloc[0]
+    sd = np.log2(frame["value"]).std(ddof=0)
+    assert row["detectable"] == pytest.approx(math.exp((1.959964 + 0.841621) / math.sqrt(row["n_events"]) / sd), rel=1e-6)
