@@ -146,6 +146,12 @@ class Study:
 
         return availability(self)
 
+    def agreement(self, marker: str, *, min_share: float = 0.8, level: float = 0.95) -> pd.DataFrame:
+        """How well the readers of a tissue marker agree: see `study.agreement.agreement`."""
+        from biomarkers.study.agreement import agreement
+
+        return agreement(self, marker, min_share=min_share, level=level)
+
     def check(self) -> str:
         """"0 errors, 1 warning": the problems counted by severity."""
         return summary(Problem(**row) for row in self.problems.to_dict("records"))
