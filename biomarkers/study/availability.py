@@ -51,7 +51,9 @@ def _count(study: Study, marker: Marker, visit: str, rows: pd.DataFrame) -> pd.D
     best = rows.assign(usable=usable).sort_values("usable", kind="stable").drop_duplicates("subject", keep="last")
     frame = people.merge(best, on="subject", how="left")
     collected, good = frame["specimen"].notna(), frame["usable"].fillna(False).astype(bool)
-    frame["reason"] = np.where(good, "", np.where(collected, _words(frame), "no draw in the window"))
+    frame["reason"] = np.where(good, "", np.where(collected, _words(frame), _not_drawn(study, frame["subject"], visit)))
+    if visit == "progression":
+        frame = frame[collected | frame["subject"].map(_follow_up(study)["event"]).fillna(0).astype(bool)]
     lines = []
     blocks = frame.groupby(keys, sort=True, observed=True) if keys else [((), frame)]
     for key, block in blocks:
@@ -72,3 +74,21 @@ def _words(frame: pd.DataFrame) -> pd.Series:
     code = frame["excluded"].fillna("").astype(str)
     code = code.where(code != "", frame["reason"].fillna("not_given").astype(str)).replace("", "not_given")
     return code.map({**MISSING_REASONS, **FLOW}).fillna(code)
+
+
+def _not_drawn(study: Study, subjects: pd.Series, visit: str) -> np.ndarray:
+    """Why there is no draw: an event or the end of follow-up before the window closed is no missing specimen."""
+    words = np.full(len(subjects), "no draw in the window", dtype=object)
+    if visit in study.design.visits and study.design.visits[visit].last > 0:
+        ended = _follow_up(study).reindex(subjects)
+        before = (ended["time"] <= study.design.visits[visit].last).to_numpy(bool, na_value=False)
+        event = (ended["event"] == 1).to_numpy(bool, na_value=False)
+        words[before & event] = MISSING_REASONS["event_before_draw"]
+        words[before & ~event] = "follow-up ended before the draw"
+    return words
+
+
+def _follow_up(study: Study) -> pd.DataFrame:
+    """Time and event of the study's first endpoint, by subject."""
+    first = next(iter(study.design.endpoints))
+    return study.outcome(first).drop_duplicates("subject").set_index("subject")[["time", "event"]]
