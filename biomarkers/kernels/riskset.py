@@ -353,7 +353,7 @@ def risk_sets(
             entered[lo:hi] = np.where(count > 0, a + count - 1, -1)
     if entered is not None and not (entered >= 0).any():
         # Everybody had entered before the first death of the stratum (a landmark stack): nothing to subtract.
-        s, entered, entry_order = None, None, None
+        entered, entry_order = None, None
     dense: Floats | None = None
     if entered is not None and U * n <= _DENSE:
         u = np.arange(U)[:, None]
@@ -383,7 +383,8 @@ def risk_sets(
         time_stratum=time_stratum, n_tied=n_tied, death_weight=death_weight, step_time=step_time,
         step_fraction=step_fraction, step_weight=step_weight, first=first, end=end,
         exposed=np.where(first < end, w, 0.0), death_share=w * d, ties=ties, weighted=weight is not None, deaths=deaths,
-        death_starts=death_starts, _last=last, _last_of_step=last[step_time], _entry_order=entry_order, _entered=entered, _dense=dense,
+        death_starts=death_starts, _last=last, _last_of_step=last[step_time], _entry_order=entry_order, _entered=entered,
+        _dense=dense,
         _tied_deaths=tied_deaths, _tied_starts=tied_starts, _tied_steps=tied_steps,
         _tied_step_time=tied_step_time, _time_starts=time_starts, death_time=row_time,
     )  # fmt: skip

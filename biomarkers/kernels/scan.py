@@ -132,7 +132,7 @@ def score_matrix(null: NullModel, M: Floats) -> tuple[Floats, Floats]:
 
 
 def centred(rs: RiskSets, M: Floats) -> Floats:
-    """Markers (n, Q) minus their stratum's mean, over their mean absolute deviation: the test is the same, its digits better."""
+    """Markers (n, Q) minus their stratum's mean, over their mean absolute deviation: same test, better digits."""
     w = rs.exposed if rs.exposed.any() else rs.weight
     total = np.add.reduceat(w, rs.starts)
     total = np.where(total > 0, total, 1.0)

@@ -8,7 +8,7 @@ a table of 50 patients quietly becomes another one.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -31,13 +31,18 @@ class Term:
         ``age``; ``stage[II]``, ``stage[III]``; ``age:arm[B]``.
     X : (n, len(columns)) float
     is_factor : bool
+    parts : tuple of (str, levels or None)
+        The columns of the frame that the term is the product of; a factor with the levels it was coded by.
+    kept : tuple of int
+        Which columns of that product are in X: a level without rows has none.
     """
 
     name: str
     columns: tuple[str, ...]
     X: Floats
     is_factor: bool
-    levels: tuple[str, ...] = ()
+    parts: tuple[tuple[str, tuple[object, ...] | None], ...]
+    kept: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -200,12 +205,13 @@ def read_time(series: pd.Series, role: str) -> Floats:
 def read_term(frame: pd.DataFrame, name: str) -> Term:
     """One term; ``a:b`` is the product of its parts, factors in 0/1 columns against their first level."""
     if name not in frame.columns and ":" in name:
-        parts = [read_term(frame, part.strip()) for part in name.split(":")]
-        X, labels = parts[0].X, parts[0].columns
-        for part in parts[1:]:
+        made = [read_term(frame, part.strip()) for part in name.split(":")]
+        X, labels = made[0].X, made[0].columns
+        for part in made[1:]:
             X = (X[:, :, None] * part.X[:, None, :]).reshape(X.shape[0], -1)
             labels = tuple(f"{a}:{b}" for a in labels for b in part.columns)
-        return Term(name, labels, X, any(part.is_factor for part in parts))
+        parts = tuple(part for term in made for part in term.parts)
+        return Term(name, labels, X, any(term.is_factor for term in made), parts, tuple(range(len(labels))))
     series = column(frame, name)
     if not is_factor(series):
         values = numbers(series, "covariate")
@@ -216,14 +222,47 @@ def read_term(frame: pd.DataFrame, name: str) -> Term:
                 f"covariate {name!r} is infinite in {int(infinite.sum())} row(s), first at row {series.index[where]!r}: "
                 "a ratio over zero? Set it missing or give it a declared value."
             )
-        return Term(name, (name,), values[:, None], False)
-    found, levels = codes(series)
-    X = (found[:, None] == np.arange(1, max(len(levels), 1))).astype(np.float64)
-    X[found < 0] = np.nan
+        return Term(name, (name,), values[:, None], False, ((name, None),), (0,))
+    levels = tuple(factor_levels(series))
     if len(levels) < 2:
         only = repr(levels[0]) if levels else "nothing"
         raise UseError(f"factor {name!r} has one level in these {len(series)} rows ({only}): there is nothing to compare.")
-    return Term(name, tuple(f"{name}[{level}]" for level in levels[1:]), X, True, tuple(str(v) for v in levels))
+    X = _indicators(series, levels)
+    labels = tuple(f"{name}[{level}]" for level in levels[1:])
+    return Term(name, labels, X, True, ((name, levels),), tuple(range(len(labels))))
+
+
+def _indicators(series: pd.Series, levels: tuple[object, ...]) -> Floats:
+    """0/1 columns of all levels but the first; NaN where missing."""
+    found = pd.Index(levels, dtype=object).get_indexer(pd.Index(series.astype(object), dtype=object))
+    X = (found[:, None] == np.arange(1, len(levels))).astype(np.float64)
+    X[series.isna().to_numpy()] = np.nan
+    return X
+
+
+def read_coded(frame: pd.DataFrame, part: tuple[str, tuple[object, ...] | None]) -> Floats:
+    """New rows of one part of a term, coded as in the fit; a level the fit did not have is refused."""
+    name, levels = part
+    series = column(frame, name)
+    if levels is None:
+        return numbers(series, "covariate")[:, None]
+    unknown = [value for value in series.dropna().unique() if value not in levels]
+    if unknown:
+        raise UseError(f"{name!r} has level {unknown[0]!r}, which the fit did not have; it has {', '.join(map(str, levels))}.")
+    return _indicators(series, levels)
+
+
+def stratum_labels(frame: pd.DataFrame, columns: tuple[str, ...]) -> list[str]:
+    """The label of each row's stratum, as `survival_rows` names it."""
+    parts = [column(frame, name).tolist() for name in columns]
+    return [
+        ", ".join(f"{name}={_plain(value)}" for name, value in zip(columns, row, strict=True))
+        for row in zip(*parts, strict=True)
+    ]
+
+
+def _plain(level: object) -> str:
+    return f"{level:g}" if isinstance(level, (int, float)) and not isinstance(level, bool) else str(level)
 
 
 def survival_rows(
@@ -304,22 +343,23 @@ def survival_rows(
 def _kept_term(term: Term, kept: NDArray[np.bool_]) -> Term:
     """The term on the rows kept; a factor loses levels that no longer occur, the first one left is its reference."""
     X = term.X[kept]
-    if not term.is_factor or not term.levels:
-        return Term(term.name, term.columns, X, term.is_factor, term.levels)
-    used = X.sum(axis=0) > 0
-    reference_used = bool((X.sum(axis=1) == 0).any())
-    if reference_used and used.all():
-        return Term(term.name, term.columns, X, True, term.levels)
-    keep = np.flatnonzero(used)
-    levels = tuple(np.array(term.levels)[np.r_[reference_used, used]].tolist())
-    if not reference_used:
-        keep = keep[1:]
-    if keep.size == 0:
+    if not term.is_factor or len(term.parts) > 1:
+        return replace(term, X=X)
+    levels = np.array(term.parts[0][1], dtype=object)
+    used = np.r_[(X == 0).all(axis=1).any(), (X == 1).any(axis=0)]
+    if used.all():
+        return replace(term, X=X)
+    left = tuple(levels[used])
+    if len(left) < 2:
         raise UseError(
             f"factor {term.name!r} has one level in the {X.shape[0]} rows without missing values "
-            f"({', '.join(levels)}): there is nothing to compare."
+            f"({', '.join(map(repr, left))}): there is nothing to compare."
         )
-    return Term(term.name, tuple(term.columns[j] for j in keep), X[:, keep], True, levels)
+    keep = np.flatnonzero(used)[1:] - 1
+    return Term(
+        term.name, tuple(f"{term.name}[{level}]" for level in left[1:]), X[:, keep], True,
+        ((term.name, left),), tuple(range(len(left) - 1)),
+    )  # fmt: skip
 
 
 def _read_weights(series: pd.Series) -> Floats:
@@ -342,15 +382,8 @@ def _cross(frame: pd.DataFrame, columns: tuple[str, ...]) -> tuple[NDArray[np.in
     for found, levels in parts:
         combined = combined * max(len(levels), 1) + found
         gone |= found < 0
-    present, small = np.unique(combined[~gone], return_inverse=True)
+    _, first, small = np.unique(combined[~gone], return_index=True, return_inverse=True)
     out = np.full(len(frame), -1, dtype=np.int64)
     out[~gone] = small
-    labels: list[str] = []
-    for value in present.tolist():
-        label: list[str] = []
-        for (_, levels), name in zip(reversed(parts), reversed(columns), strict=True):
-            level = levels[value % len(levels)]
-            label.append(f"{name}={level:g}" if isinstance(level, float) else f"{name}={level}")
-            value //= len(levels)
-        labels.append(", ".join(reversed(label)))
+    labels = stratum_labels(frame.iloc[np.flatnonzero(~gone)[first]], columns)
     return out, tuple(labels)

@@ -14,16 +14,18 @@ from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import chdtrc, ndtr, ndtri
 
 from biomarkers.domain.errors import UseError
 from biomarkers.kernels import cox as kernel
+from biomarkers.kernels import hazard, residuals
 from biomarkers.kernels import profile as profiles
-from biomarkers.kernels import residuals
+from biomarkers.kernels import zph as kernel_zph
+from biomarkers.kernels.concordance import Concordance, concordance
 from biomarkers.kernels.riskset import Ties
 
-from .columns import SurvivalRows, names, survival_rows
+from .columns import SurvivalRows, Term, names, read_coded, stratum_labels, survival_rows
 
 Floats = NDArray[np.float64]
 Interval = Literal["auto", "wald", "profile"]
@@ -58,6 +60,7 @@ class CoxFit:
     robust: bool
     n_dropped: int
     notes: tuple[str, ...]
+    strata: tuple[str, ...]
     frame_index: pd.Index
 
     # -- numbers ---------------------------------------------------------------------------------------------------
@@ -127,7 +130,12 @@ class CoxFit:
 
     @cached_property
     def _profile(self) -> profiles.Profile:
-        return profiles.profile(self.solution, cut=profiles.cut_off(self.level, df=self._df))
+        cut = profiles.cut_off(self.level, df=self._df)
+        if self.penalty == "firth":
+            from biomarkers.kernels.firth import firth_profile
+
+            return firth_profile(self.solution, cut=cut)
+        return profiles.profile(self.solution, cut=cut)
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -190,8 +198,7 @@ class CoxFit:
         """
         if kind not in residuals.KINDS:
             raise UseError(f"residuals {kind!r} are not known; choose from {', '.join(residuals.KINDS)}.")
-        if self.penalty is not None:
-            raise UseError("residuals are those of the unpenalised model; fit without penalty.")
+        self._unpenalised("a residual")
         fit = self.solution
         index = self._index
         if kind == "martingale":
@@ -213,6 +220,112 @@ class CoxFit:
     @cached_property
     def _index(self) -> pd.Index:
         return self.frame_index[self.rows.kept] if self.n_dropped else self.frame_index
+
+    def zph(self, transform: str = "km") -> pd.DataFrame:
+        """Test of proportional hazards, per term and global: ``term, statistic, df, p_value``.
+
+        Parameters
+        ----------
+        transform : {"km", "rank", "identity", "log"}
+            Scale of time on which a coefficient may trend. "rank" changes when rows are split into intervals.
+        """
+        self._unpenalised("the test of proportional hazards")
+        try:
+            found = kernel_zph.zph(self.solution, list(self.blocks.values()), transform=transform)
+        except ValueError as error:
+            raise UseError(str(error)) from None
+        return pd.DataFrame(
+            {
+                "term": [*self.blocks, "global"],
+                "statistic": found.statistic,
+                "df": found.df,
+                "p_value": found.p_value,
+            }
+        )
+
+    @cached_property
+    def concordance(self) -> Concordance:
+        """Harrell's C of the linear predictor, with its infinitesimal-jackknife error and the counts of pairs."""
+        rows = self.rows
+        return concordance(
+            rows.time,
+            rows.event,
+            self.solution.linear_predictor(),
+            entry=rows.entry,
+            stratum=rows.stratum,
+            weight=rows.weight,
+            cluster=rows.cluster,
+        )
+
+    def baseline_hazard(self) -> pd.DataFrame:
+        """Cumulative baseline hazard at covariates 0: ``stratum, time, cumulative_hazard, survival``."""
+        found = hazard.baseline_hazard(self.solution)
+        labels = np.array(self.rows.stratum_names or ("all",), dtype=object)
+        return pd.DataFrame(
+            {
+                "stratum": labels[found.stratum],
+                "time": found.time,
+                "cumulative_hazard": found.hazard,
+                "survival": np.exp(-found.hazard),
+            }
+        )
+
+    def survival(self, frame: pd.DataFrame, times: ArrayLike, *, level: float | None = None) -> pd.DataFrame:
+        """Predicted survival of the rows of a frame.
+
+        Parameters
+        ----------
+        frame : DataFrame
+            The model's covariates, and its strata where it has any.
+        times : float or sequence of float
+        level : float, optional
+            The model's own where None.
+
+        Returns
+        -------
+        DataFrame
+            ``row`` (label in `frame`), ``time, survival, std_error, conf_low, conf_high, conf_level``.
+        """
+        t = np.atleast_1d(np.asarray(times, dtype=np.float64))
+        X = np.column_stack([self._columns_of(frame, term) for term in self.rows.terms])
+        stratum = self._strata_of(frame)
+        level = self.level if level is None else level
+        if not self.solution.finite[self.solution.used].all():
+            raise UseError("a coefficient is infinite: survival cannot be predicted from it; fit with penalty='firth'.")
+        found = hazard.predict(self.solution, X, stratum, t, level=level)
+        return pd.DataFrame(
+            {
+                "row": np.repeat(frame.index.to_numpy(), t.size),
+                "time": np.tile(t, len(frame)),
+                "survival": found.survival.ravel(),
+                "std_error": found.std_error.ravel(),
+                "conf_low": found.low.ravel(),
+                "conf_high": found.high.ravel(),
+                "conf_level": level,
+            }
+        )
+
+    def _columns_of(self, frame: pd.DataFrame, term: Term) -> Floats:
+        """The design of new rows for a term, coded by the levels of the fit."""
+        parts = [read_coded(frame, part) for part in term.parts]
+        X = parts[0]
+        for part in parts[1:]:
+            X = (X[:, :, None] * part[:, None, :]).reshape(X.shape[0], -1)
+        return X[:, list(term.kept)]
+
+    def _strata_of(self, frame: pd.DataFrame) -> NDArray[np.int64]:
+        if not self.strata:
+            return np.zeros(len(frame), dtype=np.int64)
+        labels = stratum_labels(frame, self.strata)
+        known = {name: i for i, name in enumerate(self.rows.stratum_names)}
+        unknown = [label for label in labels if label not in known]
+        if unknown:
+            raise UseError(f"stratum {unknown[0]!r} was not in the fit; it has {', '.join(known)}.")
+        return np.array([known[label] for label in labels], dtype=np.int64)
+
+    def _unpenalised(self, what: str) -> None:
+        if self.penalty is not None:
+            raise UseError(f"{what} belongs to the unpenalised model: fit without penalty.")
 
     # -- looks -----------------------------------------------------------------------------------------------------
     def __repr__(self) -> str:
@@ -345,6 +458,7 @@ def cox(
         robust=robust,
         n_dropped=rows.n_dropped,
         notes=tuple(notes),
+        strata=names(strata),
         frame_index=frame.index,
     )
 

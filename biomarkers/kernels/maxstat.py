@@ -1,0 +1,222 @@
+r"""Maximally selected rank statistics: the p-value of a cut-point that was searched for.
+
+Log-rank scores a_i = d_i - sum_{j: R_j <= R_i} d_j / (n - R_j + 1), R the largest rank among ties, within strata. For
+a cut with m_g below it in stratum g, S = sum of their scores and::
+
+    T = |S - sum m_g abar_g| / sqrt( sum_g m_g (n_g - m_g) / (n_g (n_g - 1)) sum (a - abar_g)^2 )
+
+The largest T over cuts with between minprop and maxprop below is the statistic. A best cut-point without this
+correction rejects a true null in 43 % of trials.
+
+Sources: Lausen and Schumacher, Biometrics 48 (1992) 73 ("lau92") and Comput Stat Data Anal 21 (1996) 307 ("lau94", an
+improved Bonferroni inequality); Hothorn and Lausen, Comput Stat Data Anal 43 (2003) 121 ("hl", exact sums of integer
+scores); R maxstat.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import ndtr
+
+from .resample import generator, orders
+from .riskset import Floats, Ints, merge_near_ties
+
+_HL_LARGEST = 300  # subjects up to which the exact sums are tabulated; the table grows with n cubed
+
+
+@dataclass(frozen=True, slots=True)
+class MaxSelectedStatistic:
+    """The best cut and what it is worth.
+
+    Attributes
+    ----------
+    statistic : float
+        Largest standardised statistic.
+    cutpoint : float
+        "At or below" against "above".
+    cuts, statistics : (m,) float
+        Every cut looked at, in the marker's units, and its statistic (unsigned).
+    p_values : dict
+        "lau92", "lau94", "hl" (one stratum only) and "permutation" (where asked); NaN where not computed.
+    n, n_events : int
+    """
+
+    statistic: float
+    cutpoint: float
+    cuts: Floats
+    statistics: Floats
+    p_values: dict[str, float]
+    n: int
+    n_events: int
+
+
+def max_selected(
+    exit: ArrayLike,
+    event: ArrayLike,
+    marker: ArrayLike,
+    *,
+    stratum: ArrayLike | None = None,
+    minprop: float = 0.1,
+    maxprop: float = 0.9,
+    permutations: int = 0,
+    seed: int = 0,
+) -> MaxSelectedStatistic:
+    """Search the cut of a marker that separates survival most, and give the p-value of the search.
+
+    Parameters
+    ----------
+    exit, event, marker : (n,)
+    stratum : (n,), optional
+        Scores and permutations stay within it.
+    minprop, maxprop : float
+        Share of subjects at or below the smallest and largest cut.
+    permutations : int
+        B; 0 leaves out the permutation p.
+    seed : int
+
+    Raises
+    ------
+    ValueError
+        No events, a constant marker, or no cut between minprop and maxprop.
+    """
+    t = merge_near_ties(exit).exit
+    d = np.asarray(event).astype(bool)
+    x = np.asarray(marker, dtype=np.float64)
+    n = x.size
+    g = np.zeros(n, dtype=np.int64) if stratum is None else np.unique(np.asarray(stratum), return_inverse=True)[1].reshape(-1)
+    if not d.any():
+        raise ValueError(f"0 events among n = {n}: there is nothing to separate.")
+    a = log_rank_scores(t, d, g)
+    # By marker, and within it by everything else, so that row order cannot matter.
+    order = np.lexsort((a, g, x))
+    a, g, x = a[order], g[order], x[order]
+    below = np.flatnonzero(np.diff(x) > 0) + 1  # subjects at or below each possible cut
+    low, high = max(1, int(np.floor(n * minprop))), int(np.floor(n * maxprop))
+    below = below[(below >= low) & (below <= high)]
+    if below.size == 0:
+        raise ValueError(
+            f"no cut leaves between {minprop:.0%} and {maxprop:.0%} of the {n} subjects below it: the marker has "
+            f"{np.unique(x).size} distinct value(s)."
+        )
+    moments = _moments(a, g, below)
+    T = _standardised(np.cumsum(a)[below - 1], moments)
+    best = int(np.argmax(T))
+    M = float(T[best])
+    one = int(g.max()) == 0
+    p = {"lau92": float("nan"), "lau94": float("nan"), "hl": float("nan"), "permutation": float("nan")}
+    if one:
+        p["lau92"] = _lau92(M, minprop, maxprop)
+        p["lau94"] = _lau94(M, below, n)
+        p["hl"] = _hothorn_lausen(a, below) if n <= _HL_LARGEST else float("nan")
+    if permutations:
+        p["permutation"] = _permutation(a, g, below, moments, M, permutations, seed)
+    return MaxSelectedStatistic(M, float(x[below[best] - 1]), x[below - 1], T, p, n, int(d.sum()))
+
+
+def log_rank_scores(t: Floats, d: np.ndarray[tuple[int], np.dtype[np.bool_]], stratum: Ints) -> Floats:
+    """a_i with the largest rank among ties, within strata, (n,)."""
+    out = np.empty(t.size)
+    for g in np.unique(stratum):
+        here = np.flatnonzero(stratum == g)
+        time, dead = t[here], d[here].astype(np.float64)
+        rank = np.searchsorted(np.sort(time), time, side="right")
+        by_rank = np.argsort(rank, kind="stable")
+        hazard = np.cumsum((dead / (here.size - rank + 1))[by_rank])
+        out[here] = dead - hazard[rank - 1]
+    return out
+
+
+def _moments(a: Floats, g: Ints, below: Ints) -> tuple[Floats, Floats]:
+    """Permutation mean and variance of the sum of scores at or below each cut."""
+    mean, variance = np.zeros(below.size), np.zeros(below.size)
+    for k in range(int(g.max()) + 1):
+        mine = g == k
+        n, scores = int(mine.sum()), a[mine]
+        m = np.cumsum(mine)[below - 1]
+        mean += m * scores.mean()
+        if n > 1:
+            variance += m * (n - m) / (n * (n - 1)) * ((scores - scores.mean()) ** 2).sum()
+    return mean, variance
+
+
+def _standardised(S: Floats, moments: tuple[Floats, Floats]) -> Floats:
+    mean, variance = moments
+    usable = variance > 1e-12
+    return np.asarray(np.where(usable, np.abs(S - mean) / np.sqrt(np.where(usable, variance, 1.0)), 0.0))
+
+
+def _permutation(
+    a: Floats, g: Ints, below: Ints, moments: tuple[Floats, Floats], M: float, permutations: int, seed: int
+) -> float:
+    """(1 + #{permuted maximum >= M}) / (B + 1), scores permuted within strata."""
+    by_stratum = np.argsort(g, kind="stable")
+    exceed = 0
+    for block in orders(generator(seed), g[by_stratum], permutations):
+        moved = np.empty((block.shape[0], a.size))
+        moved[:, by_stratum] = a[by_stratum][block]
+        T = _standardised(np.cumsum(moved, axis=1)[:, below - 1], moments)
+        exceed += int((T.max(axis=1) >= M - 1e-10).sum())
+    return (1 + exceed) / (permutations + 1)
+
+
+def _density(b: float) -> float:
+    return float(np.exp(-b * b / 2) / np.sqrt(2 * np.pi))
+
+
+def _lau92(b: float, low: float, high: float) -> float:
+    """Asymptotic: the supremum of a Brownian bridge between two shares."""
+    if b < 1:
+        return 1.0
+    phi = _density(b)
+    return min(1.0, max(0.0, 4 * phi / b + phi * (b - 1 / b) * float(np.log(high * (1 - low) / ((1 - high) * low)))))
+
+
+def _lau94(b: float, below: Ints, n: int) -> float:
+    """Improved Bonferroni over the cuts that are there."""
+    m1, m2 = below[:-1], below[1:]
+    t = np.sqrt(np.maximum(0.0, 1 - m1 * (n - m2) / ((n - m1) * m2)))
+    bound = float((np.exp(-b * b / 2) / np.pi * (t - (b * b / 4 - 1) * t**3 / 6)).sum())
+    return min(1.0, max(0.0, 2 * float(ndtr(-b)) + bound))
+
+
+def _hothorn_lausen(a: Floats, below: Ints) -> float:
+    """Exact sums of integer scores, joined from one cut to the next by a lower bound on both exceeding.
+
+    Scores are rounded to 0 .. n; P(sum of m of them = s) comes from the shift algorithm of Streitberg and Roehmel. A
+    sum that exceeds at m, and exceeds at m + 1 whichever score is added, is counted once.
+    """
+    n = a.size
+    shifted = a - a.min()
+    if shifted.max() <= 0:
+        return 1.0
+    scores = np.round(shifted * n / shifted.max()).astype(np.int64)
+    scores -= scores.min()
+    total = int(scores.sum())
+    m = np.arange(1, n)
+    mean = m / n * total
+    variance = m * (n - m) / (n**2 * (n - 1.0)) * (n * float((scores**2).sum()) - float(total) ** 2)
+    b = float(_standardised(np.cumsum(scores)[below - 1].astype(np.float64), (mean[below - 1], variance[below - 1])).max())
+    share = np.zeros((n + 1, total + 1))  # P(sum = s) of m scores drawn, built one score at a time
+    share[0, 0] = 1.0
+    for i, score in enumerate(scores):
+        # Of i + 1 scores, m drawn: the new one is among them with chance m / (i + 1).
+        keep = share[: i + 2].copy()
+        take = np.arange(i + 2)[:, None] / (i + 1)
+        share[: i + 2] = keep * (1 - take)
+        share[1 : i + 2, score:] += (keep[: i + 1, : total + 1 - score]) * take[1:]
+    H = share[1:n, 1:]
+    s = np.arange(1, total + 1)
+    S = np.abs(s - mean[:, None]) / np.sqrt(variance)[:, None]
+    H = np.where((b < S) & (H > 0), H, 0.0)
+    exceeds = H.sum(axis=1)
+    largest = int(scores.max())
+    for i in range(int(below.min()) - 1, n - 2):
+        hit = np.flatnonzero(H[i] > 0)
+        for side, added in ((hit[s[hit] < mean[i]], largest), (hit[s[hit] > mean[i]], 0)):
+            if side.size and int(side.max()) + added < total:
+                surely = side[S[i + 1, side + added] > b]
+                exceeds[i + 1] -= H[i, surely].sum()
+    return float(min(1.0, exceeds[below - 1].sum()))
