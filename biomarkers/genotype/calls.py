@@ -112,7 +112,7 @@ class _Plan:
 
     def first(self, header: bytes) -> list[Region]:
         self.header = parse_header(header)
-        self.builds = [find_build(header, locus.chromosome, self.options.build).name for locus in self.loci]
+        self.builds = [find_build(self.header.meta, locus.chromosome, self.options.build).name for locus in self.loci]
         return [Region(locus.chromosome.names, *locus.window(build))
                 for locus, build in zip(self.loci, self.builds, strict=True) if build in locus.position]
 
@@ -164,9 +164,9 @@ def _refused_by(path: str, locus: Locus, samples: Sequence[str], view: View, bui
 
 
 def _build(locus: Locus, options: Options, header: Header, lines: Lines) -> Build:
-    build = find_build(header.text, locus.chromosome, options.build)
-    if build.reason in ("", "BUILD_UNKNOWN") and not lines.seen & locus.chromosome.names and has_contig_lines(header.text) \
-            and not declared_contigs(header.text, locus.chromosome):
+    build = find_build(header.meta, locus.chromosome, options.build)
+    if build.reason in ("", "BUILD_UNKNOWN") and not lines.seen & locus.chromosome.names and has_contig_lines(header.meta) \
+            and not declared_contigs(header.meta, locus.chromosome):
         return Build("", "NO_CONTIG", f"no contig of chromosome {locus.chromosome.name} under any of its names "
                                       f"({', '.join(sorted(locus.chromosome.names))})")
     if not build.reason and build.name not in locus.position:
@@ -193,7 +193,7 @@ def _decide(path: str, locus: Locus, build: str, samples: Sequence[str], views: 
             options: Options, header: Header) -> LocusCalls:
     n, p = len(samples), locus.position[build]
     if not views:
-        return LocusCalls(path, locus.id, build, samples, [decision.verdict(())], [0] * n if n < 64 else np.zeros(n, np.int32),
+        return LocusCalls(path, locus.id, build, samples, [decision.verdict(())], [0] * n if n < 64 else np.zeros(n, np.intp),
                           [None])
     columns = [read_column(CellReader(v, p, options, gp_is_phred=header.gp_is_phred), n) for v in views]
     codes, combinations = combine(columns, n)

@@ -7,8 +7,12 @@ The header is judged as bytes, once, with regular expressions that touch only th
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
+
+import numpy as np
 
 from biomarkers.genotype.loci import Chromosome
 
@@ -19,14 +23,15 @@ _TAGS = (
     ("NCBI36", re.compile(rb"ncbi[._-]?36|hg18|(?<![a-z0-9])b36(?!\d)", re.I)),
     ("CHM13", re.compile(rb"chm13|(?<![a-z0-9])t2t(?![a-z0-9])|(?<![a-z0-9])hs1(?![a-z0-9])", re.I)),
 )
-_REFERENCE = re.compile(rb"^##(?:reference|assembly)=([^\r\n]*)", re.M)
+# A header begins with ##fileformat, so every other line of it follows a line end; a literal beginning keeps searches fast.
+_REFERENCE = re.compile(rb"\n##(?:reference|assembly)=([^\r\n]*)")
 # What somatic callers write about themselves. A tumour-normal file's 0/0 is "not somatic", no germline genotype.
 _SOMATIC = re.compile(
-    rb"^##(?:tumor_sample=|normal_sample=|source=(?:[^\r\n]*mutect|[^\r\n]*somatic|[^\r\n]*caveman)|mutectversion"
+    rb"\n##(?:tumor_sample=|normal_sample=|source=(?:[^\r\n]*mutect|[^\r\n]*somatic|[^\r\n]*caveman)|mutectversion"
     rb"|gatkcommandline(?:\.mutect|=<id=mutect)|content=strelka somatic|cmdline=[^\r\n]*(?:somaticworkflow|mutect)"
     rb"|muse_version|pedigree=<(?:[^>\r\n]*,)?derived=|vcfprocesslog=[^\r\n]*caveman"
-    rb"|info=<id=(?:ss|spv|ssc|somaticevs|qss_nt|tqss),|dragencommandline=<[^\r\n]*--tumor-)", re.M | re.I)
-_GP_PHRED = re.compile(rb"^##FORMAT=<ID=GP,[^\r\n]*phred", re.M | re.I)
+    rb"|info=<id=(?:ss|spv|ssc|somaticevs|qss_nt|tqss),|dragencommandline=<[^\r\n]*--tumor-)", re.I)
+_GP_PHRED = re.compile(rb"\n##FORMAT=<ID=GP,[^\r\n]*phred", re.I)
 
 
 class HeaderProblem(Exception):
@@ -51,23 +56,20 @@ class Header:
 
     Parameters
     ----------
-    samples : tuple of str
-        Names as written, in file order; never empty, never repeated.
-    text : bytes
-        All header lines.
+    samples : Samples
+        Names as written (read as Latin-1 where they are no UTF-8), in file order; never empty, never repeated.
+    meta : bytes
+        The header lines before #CHROM.
     somatic : bool
         A somatic caller wrote the file.
     gp_is_phred : bool
         The file declares GP as phred-scaled (VCF 4.2 and earlier; DRAGEN).
-    latin1 : bool
-        The names were no UTF-8 and were read as Latin-1.
     """
 
-    samples: tuple[str, ...]
-    text: bytes
+    samples: Samples
+    meta: bytes
     somatic: bool
     gp_is_phred: bool
-    latin1: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ def parse_header(text: bytes) -> Header:
     if start < 0:
         raise HeaderProblem("FILE_ERROR", "no #CHROM line (header cut off, or not a VCF)")
     last = text[start + 1:].rstrip(b"\r\n")
-    columns = last.split(b"\t")
+    columns = last.split(b"\t", 9)
     if columns[:8] != _COLUMNS:
         raise HeaderProblem("FILE_ERROR", "the #CHROM line does not name the eight VCF columns, separated by tabs"
                             + (" (it has spaces in place of tabs)" if b"\t" not in last else ""))
@@ -100,20 +102,93 @@ def parse_header(text: bytes) -> Header:
         raise HeaderProblem("NO_SAMPLES", "the file has no sample columns (sites only)")
     if columns[8] != b"FORMAT":
         raise HeaderProblem("FILE_ERROR", "the ninth column of the #CHROM line is not FORMAT")
-    names = last.split(b"\t", 9)[9]
-    latin1 = False
-    try:
-        samples = tuple(names.decode().split("\t"))
-    except UnicodeDecodeError:
-        samples, latin1 = tuple(names.decode("latin-1").split("\t")), True
-    if "" in samples:
-        raise HeaderProblem("FILE_ERROR", f"sample column {samples.index('') + 1} has no name")
-    if len(set(samples)) != len(samples):
+    meta = text[:start + 1]
+    return Header(_samples(columns[9]), meta, _SOMATIC.search(meta) is not None,
+                  _GP_PHRED.search(meta) is not None)
+
+
+class Samples(Sequence[str]):
+    """Sample names as written, in file order; half a million of them stay bytes until someone looks.
+
+    Parameters
+    ----------
+    raw : bytes
+        The names in UTF-8, joined by tabs.
+
+    Attributes
+    ----------
+    table : ndarray of uint8, (n, width), or None
+        The bytes of many names that are all of one width.
+    """
+
+    __slots__ = ("_names", "n", "raw", "table")
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw, self.n = raw, raw.count(b"\t") + 1
+        self.table = _equally_wide(raw, self.n) if self.n >= 1000 else None
+        self._names: list[str] | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """The names as a list."""
+        if self._names is None:
+            self._names = self.raw.decode().split("\t")
+        return self._names
+
+    def __len__(self) -> int:
+        return self.n
+
+    def __getitem__(self, i: Any) -> Any:
+        return self.names[i]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+
+def _equally_wide(raw: bytes, n: int) -> np.ndarray | None:
+    width = (len(raw) + 1) // n
+    if width < 2 or width * n != len(raw) + 1:
+        return None
+    table = np.frombuffer(raw + b"\t", dtype=np.uint8).reshape(n, width)
+    return table[:, :-1] if (table[:, -1] == 9).all() else None
+
+
+def _samples(raw: bytes) -> Samples:
+    if not raw.isascii():
+        try:
+            raw.decode()
+        except UnicodeDecodeError:
+            raw = raw.decode("latin-1").encode()
+    samples = Samples(raw)
+    if samples.table is None and (not raw or b"\t\t" in raw or raw.startswith(b"\t") or raw.endswith(b"\t")):
+        raise HeaderProblem("FILE_ERROR", f"sample column {samples.names.index('') + 1} has no name")
+    if not _all_different(samples):
         seen: set[str] = set()
         twice = sorted({name for name in samples if name in seen or seen.add(name)})  # type: ignore[func-returns-value]
         raise HeaderProblem("FILE_ERROR", f"sample named twice in the header: {', '.join(twice[:5])}")
-    meta = text[:start + 1]
-    return Header(samples, text, _SOMATIC.search(meta) is not None, _GP_PHRED.search(meta) is not None, latin1)
+    return samples
+
+
+def _all_different(samples: Samples) -> bool:
+    """True when no name occurs twice. Names of one width are compared as numbers: a set of 200,000 strings is slow."""
+    n, table = samples.n, samples.table
+    if table is not None:
+        wide = np.zeros((n, -(-table.shape[1] // 8) * 8), dtype=np.uint8)
+        wide[:, :table.shape[1]] = table
+        words = wide.view(">u8").astype(np.uint64)
+        rising, level = np.zeros(n - 1, dtype=bool), np.ones(n - 1, dtype=bool)
+        for word in words.T:
+            rising |= level & (word[1:] > word[:-1])
+            level &= word[1:] == word[:-1]
+        if rising.all():
+            return True
+        key = np.zeros(n, dtype=np.uint64)
+        for word in words.T:  # different keys are different names; equal ones may be chance
+            key = key * np.uint64(0x9E3779B97F4A7C15) + word
+        key.sort()
+        if (key[1:] != key[:-1]).all():
+            return True
+    return len(set(samples.names)) == n
 
 
 def check_beginning(text: bytes) -> None:
@@ -129,31 +204,31 @@ def check_beginning(text: bytes) -> None:
 def _contig_pattern(chromosome_names: frozenset[str], accession_stems: frozenset[str]) -> re.Pattern[bytes]:
     names = [re.escape(n.encode()) for n in sorted(chromosome_names)]
     stems = [re.escape(s.encode()) + rb"\.\d+" for s in sorted(accession_stems)]
-    return re.compile(rb"^##contig=<((?:[^>\r\n]*,)?ID=(" + b"|".join(names + stems) + rb")(?:,[^\r\n]*)?)>", re.M)
+    return re.compile(rb"\n##contig=<((?:[^>\r\n]*,)?ID=(" + b"|".join(names + stems) + rb")(?:,[^\r\n]*)?)>")
 
 
-def declared_contigs(text: bytes, chromosome: Chromosome) -> list[tuple[str, bytes]]:
+def declared_contigs(meta: bytes, chromosome: Chromosome) -> list[tuple[str, bytes]]:
     """Header lines of this chromosome: (name, the line's fields)."""
     stems = frozenset(n.split(".")[0] for n in chromosome.names if "." in n)
     pattern = _contig_pattern(chromosome.names, stems)
-    return [(m[2].decode(), m[1]) for m in pattern.finditer(text)]
+    return [(m[2].decode(), m[1]) for m in pattern.finditer(meta)]
 
 
-def has_contig_lines(text: bytes) -> bool:
+def has_contig_lines(meta: bytes) -> bool:
     """True when the header declares any contig."""
-    return text.find(b"\n##contig=<") >= 0
+    return b"\n##contig=<" in meta
 
 
 _LENGTH = re.compile(rb"(?:^|,)length=(\d+)(?=[,>]|$)")
 _ASSEMBLY = re.compile(rb"(?:^|,)assembly=([^,>]*)")
 
 
-def find_build(text: bytes, chromosome: Chromosome, given: str | None) -> Build:
+def find_build(meta: bytes, chromosome: Chromosome, given: str | None) -> Build:
     """The build by the evidence of the header, in order: length and accession version; `given`; tags and `##reference`.
 
     Hard against hard, hard against `given`, or hard against text without `given` is a conflict; `given` wins over text.
     """
-    return _find_build(tuple(declared_contigs(text, chromosome)), tuple(_REFERENCE.findall(text)), chromosome, given)
+    return _find_build(tuple(declared_contigs(meta, chromosome)), tuple(_REFERENCE.findall(meta)), chromosome, given)
 
 
 @lru_cache(maxsize=1024)

@@ -1,47 +1,106 @@
-"""Does an index belong to its file? The data after the last indexed byte must be empty.
+"""A tabix or CSI index: where to look in a bgzipped file, and whether the index belongs to that file at all.
 
 An index of an earlier version of a file answers "no record" where there is one, and every reader believes it. Times do
-not tell: copying changes them. But a tabix or CSI index ends where its file ended when it was made, so an index whose last
-chunk does not end at the end of the data was made for other bytes.
+not tell: copying changes them. But an index ends where its file ended when it was made, so an index behind whose last
+record more data follow was made for other bytes.
 """
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 EOF_BLOCK = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 _LARGEST_INDEX = 1 << 28
+_PIECE = 1 << 18
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
+class _Bins:
+    """One contig's bins: number -> (offset of its first record or 0, place of its chunks, their count)."""
+
+    bins: dict[int, tuple[int, int, int]] = field(default_factory=dict)
+    linear: tuple[int, int] = (0, 0)
+
+
+@dataclass(slots=True)
 class Index:
-    """What is asked of an index before it is used.
+    """An index in memory.
 
     Parameters
     ----------
+    data : bytes
+        The index, decompressed.
     end : int or None
         Virtual offset (compressed offset << 16 | offset within the block) behind the last record; None: no record indexed.
     is_vcf : bool
         Made with the VCF preset, so that it knows how far a record reaches.
+    names : list of str
+        Contigs that have records; empty for BCF, whose own header names them.
+    shift, depth : int
+        Width of the smallest bin (as a power of two) and number of levels above it.
     """
 
+    data: bytes
     end: int | None
     is_vcf: bool
+    names: list[str]
+    contigs: list[_Bins]
+    shift: int = 14
+    depth: int = 5
+
+    def chunks(self, name: str, start: int, end: int) -> list[tuple[int, int]]:
+        """Stretches of the file, as virtual offsets, that hold every record of `start` to `end` (1-based, both included)."""
+        contig = self.contigs[self.names.index(name)]
+        begin, stop = max(0, start - 1), max(start, end)
+        found, least = [], self._least(contig, begin)
+        for number in self._bins_over(begin, stop):
+            if number in contig.bins:
+                _, place, n_chunk = contig.bins[number]
+                values = struct.unpack_from(f"<{2 * n_chunk}Q", self.data, place)
+                found += [(max(a, least), b) for a, b in zip(values[::2], values[1::2], strict=True) if b > least]
+        merged: list[tuple[int, int]] = []
+        for a, b in sorted(found):
+            if merged and a >> 16 <= merged[-1][1] >> 16:
+                merged[-1] = merged[-1][0], max(merged[-1][1], b)
+            else:
+                merged.append((a, b))
+        return merged
+
+    def _bins_over(self, begin: int, stop: int) -> Iterator[int]:
+        first, shift = 0, self.shift + 3 * self.depth
+        for level in range(self.depth + 1):
+            yield from range(first + (begin >> shift), first + (stop - 1 >> shift) + 1)
+            first += 1 << 3 * level
+            shift -= 3
+
+    def _least(self, contig: _Bins, begin: int) -> int:
+        """No record that reaches `begin` lies before this offset."""
+        place, n = contig.linear
+        if n:
+            i = min(begin >> self.shift, n - 1)
+            return int(struct.unpack_from("<Q", self.data, place + 8 * i)[0])
+        number = ((1 << 3 * self.depth) - 1) // 7 + (begin >> self.shift)
+        while number:
+            if number in contig.bins:
+                return contig.bins[number][0]
+            number = number - 1 >> 3
+        return contig.bins[0][0] if 0 in contig.bins else 0
 
 
-def find_index(path: Path) -> Path | None:
+def find_index(path: str) -> str | None:
     """The index beside a file: `.csi` before `.tbi`, as htslib looks for them."""
     for ending in (".csi", ".tbi"):
-        beside = path.with_name(path.name + ending)
-        if beside.is_file():
-            return beside
+        if os.path.isfile(path + ending):  # noqa: PTH113  called once per file; Path objects would cost more than the test
+            return path + ending
     return None
 
 
-def read_index(path: Path) -> Index:
+def read_index(path: str) -> Index:
     """Read a `.tbi` or `.csi`.
 
     Raises
@@ -50,13 +109,13 @@ def read_index(path: Path) -> Index:
         It is neither, or is damaged.
     """
     try:
-        raw = path.read_bytes()
-        data = _inflate(raw)
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123  as above
+            data = _inflate(file.read())
         if data[:4] == b"TBI\1":
             return _tbi(data)
         if data[:4] == b"CSI\1":
             return _csi(data)
-    except (struct.error, zlib.error, IndexError, OSError) as error:
+    except (struct.error, zlib.error, IndexError, OSError, UnicodeDecodeError) as error:
         raise ValueError(f"damaged index ({error})") from error
     raise ValueError("neither a tabix nor a CSI index")
 
@@ -78,52 +137,67 @@ def _inflate(raw: bytes) -> bytes:
 
 def _tbi(data: bytes) -> Index:
     n_ref, preset, _, _, _, _, _, l_names = struct.unpack_from("<8i", data, 4)
-    offset, end = 36 + l_names, None
+    names = data[36:36 + l_names].decode().split("\0")[:-1]
+    offset, end, contigs = 36 + l_names, -1, []
+    bin_of, last_of = struct.Struct("<II").unpack_from, struct.Struct("<Q").unpack_from
     for _ in range(n_ref):
+        contig = _Bins()
+        contigs.append(contig)
+        bins = contig.bins
         (n_bin,) = struct.unpack_from("<i", data, offset)
         offset += 4
         for _ in range(n_bin):
-            number, n_chunk = struct.unpack_from("<Ii", data, offset)
-            # Bin 37450 is no bin but a note; its second pair counts records.
-            end = _last(data, offset + 8, 1 if number == 37450 else n_chunk, end)
+            number, n_chunk = bin_of(data, offset)
+            bins[number] = 0, offset + 8, n_chunk
+            if n_chunk and number != _NOTE:
+                (last,) = last_of(data, offset + 16 * n_chunk)
+                if last > end:
+                    end = last
             offset += 8 + 16 * n_chunk
         (n_interval,) = struct.unpack_from("<i", data, offset)
+        if n_interval < 0:
+            raise ValueError("damaged index (interval count)")
+        contig.linear = offset + 4, n_interval
         offset += 4 + 8 * n_interval
-    return Index(end, preset & 0xFFFF == 2)
+    return Index(data, None if end < 0 else end, preset & 0xFFFF == 2 and len(names) == n_ref, names, contigs)
+
+
+_NOTE = 37450  # no bin but a note: the first and last offset, and how many records
 
 
 def _csi(data: bytes) -> Index:
-    _, depth, l_aux = struct.unpack_from("<3i", data, 4)
-    is_vcf = l_aux < 28 or struct.unpack_from("<i", data, 16)[0] & 0xFFFF == 2
-    offset, end, note = 16 + l_aux, None, ((1 << 3 * depth + 3) - 1) // 7 + 1
+    shift, depth, l_aux = struct.unpack_from("<3i", data, 4)
+    if not (0 <= depth <= 12 and 0 < shift <= 30):
+        raise ValueError("damaged index (depth)")
+    names, is_vcf = [], True
+    if l_aux >= 28:
+        preset, _, _, _, _, _, l_names = struct.unpack_from("<7i", data, 16)
+        names = data[44:44 + l_names].decode().split("\0")[:-1]
+        is_vcf = preset & 0xFFFF == 2
+    offset, end, note, contigs = 16 + l_aux, -1, ((1 << 3 * depth + 3) - 1) // 7 + 1, []
     (n_ref,) = struct.unpack_from("<i", data, offset)
     offset += 4
     for _ in range(n_ref):
+        contig = _Bins()
+        contigs.append(contig)
         (n_bin,) = struct.unpack_from("<i", data, offset)
         offset += 4
         for _ in range(n_bin):
-            number, _, n_chunk = struct.unpack_from("<IQi", data, offset)
-            end = _last(data, offset + 16, 1 if number == note else n_chunk, end)
+            number, first, n_chunk = struct.unpack_from("<IQI", data, offset)
+            contig.bins[number] = first, offset + 16, n_chunk
+            if n_chunk and number != note:
+                end = max(end, struct.unpack_from("<Q", data, offset + 8 + 16 * n_chunk)[0])
             offset += 16 + 16 * n_chunk
-    return Index(end, is_vcf)
+    return Index(data, None if end < 0 else end, is_vcf and len(names) in (0, n_ref), names, contigs, shift, depth)
 
 
-def _last(data: bytes, offset: int, n_chunk: int, end: int | None) -> int | None:
-    if not 0 <= n_chunk <= len(data) // 16:
-        raise ValueError("damaged index (chunk count)")
-    if n_chunk == 0:
-        return end
-    (last,) = struct.unpack_from("<Q", data, offset + 16 * n_chunk - 8)
-    return last if end is None or last > end else end
-
-
-def index_fits(index: Index, path: Path, size: int) -> bool:
+def index_fits(index: Index, path: str, size: int) -> bool:
     """True when nothing but empty blocks follows the last byte the index knows of.
 
     Parameters
     ----------
     index : Index
-    path : Path
+    path : str
         The BGZF file, known to end with its end block.
     size : int
         Its size in bytes.
@@ -131,21 +205,20 @@ def index_fits(index: Index, path: Path, size: int) -> bool:
     if index.end is None:
         return False
     at, within = index.end >> 16, index.end & 0xFFFF
-    if at >= size:
+    if at == size - len(EOF_BLOCK):
+        return within == 0
+    if not 0 <= size - at <= 4 * 65536:
         return False
-    if size - at > 4 * 65536:
-        return False
-    with path.open("rb") as file:
+    with Path(path).open("rb") as file:
         file.seek(at)
         rest = file.read()
     try:
-        data = inflate_blocks(rest)
+        return len(inflate_blocks(rest)) == within
     except ValueError:
         return False
-    return len(data) == within
 
 
-def inflate_blocks(raw: bytes) -> bytes:
+def inflate_blocks(raw: bytes, start: int = 0) -> bytes:
     """Decompress whole BGZF blocks; every checksum is verified.
 
     Raises
@@ -153,20 +226,53 @@ def inflate_blocks(raw: bytes) -> bytes:
     ValueError
         A block is damaged or cut off, or something else follows a block.
     """
-    parts, offset, n = [], 0, len(raw)
-    while offset < n:
-        if raw[offset:offset + 4] != b"\x1f\x8b\x08\x04" or raw[offset + 12:offset + 16] != b"BC\x02\x00" or n - offset < 28:
-            raise ValueError("trailing bytes that are no BGZF block, or a truncated block")
-        length = int.from_bytes(raw[offset + 16:offset + 18], "little") + 1
-        if offset + length > n or length < 26:
-            raise ValueError("truncated in the middle of a BGZF block")
-        try:
-            part = zlib.decompressobj(-15).decompress(raw[offset + 18:offset + length - 8], 65537)
-        except zlib.error as error:
-            raise ValueError(f"corrupt BGZF block at byte {offset}: {error}") from error
-        checksum, isize = struct.unpack_from("<II", raw, offset + length - 8)
-        if len(part) != isize or zlib.crc32(part) != checksum:
-            raise ValueError(f"corrupt BGZF block at byte {offset}: checksum or size is wrong")
+    parts, n = [], len(raw)
+    while start < n:
+        part, start = inflate_block(raw, start)
         parts.append(part)
-        offset += length
     return b"".join(parts)
+
+
+def inflate_block(raw: bytes, start: int) -> tuple[bytes, int]:
+    """One BGZF block that begins at `start`, decompressed, and where the next one begins; see `inflate_blocks`."""
+    if raw[start:start + 4] != b"\x1f\x8b\x08\x04" or raw[start + 12:start + 16] != b"BC\x02\x00":
+        raise ValueError("corrupt: trailing bytes that are no BGZF block")
+    stop = start + int.from_bytes(raw[start + 16:start + 18], "little") + 1
+    if stop > len(raw) or stop < start + 26:
+        raise ValueError("truncated in the middle of a BGZF block")
+    size, checksum = int.from_bytes(raw[stop - 4:stop], "little"), int.from_bytes(raw[stop - 8:stop - 4], "little")
+    try:
+        # Without the right buffer size zlib would grow its buffer in steps; a block that lies about it is damaged anyway.
+        part = zlib.decompress(raw[start + 18:stop - 8], -15, min(size, 65536) or 1)
+    except zlib.error as error:
+        raise ValueError(f"corrupt BGZF block: {error}") from error
+    if len(part) != size or zlib.crc32(part) != checksum:
+        raise ValueError("corrupt BGZF block: checksum or size is wrong")
+    return part, stop
+
+
+def inflate_from(handle: int, begin: int, end: int | None = None) -> Iterator[bytes]:
+    """The decompressed blocks from one virtual offset to another, as far as they are asked for.
+
+    Parameters
+    ----------
+    handle : int
+        File descriptor.
+    begin, end : int
+        Virtual offsets; without `end` to the end of the file.
+    """
+    at, skip = begin >> 16, begin & 0xFFFF
+    raw, start, where = b"", 0, at
+    while end is None or where << 16 < end:
+        if len(raw) - start < 65536 + 18:
+            more = os.pread(handle, _PIECE, at + len(raw))
+            raw, at, start = raw[start:] + more, where, 0
+            if not raw:
+                return
+            if more and len(raw) < 65536 + 18:
+                continue
+        part, stop = inflate_block(raw, start)
+        last = end is not None and where == end >> 16
+        part = part[:end & 0xFFFF] if last and end is not None else part
+        yield part[skip:] if skip else part
+        where, start, skip = where + stop - start, stop, 0

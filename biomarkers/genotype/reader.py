@@ -1,8 +1,11 @@
 """From a file to its header and the few lines that bear on the loci. The only file that knows pysam.
 
 Two lanes, one answer. The *index lane* asks a tabix or CSI index (large bgzipped text, BCF). The *scan lane* reads
-everything: plain text, gzip, unindexed files, and every small file, which costs less to read than its index costs to open.
+everything: plain text, gzip, unindexed files, and every small file, which costs less to read than its index costs to ask.
 Both give the same lines, as bytes, to the same decision. Content decides how a file is read, never its name.
+
+Text is decompressed here block by block, each checksum verified, up to the last line that can matter; htslib, through
+pysam, reads BCF.
 """
 
 from __future__ import annotations
@@ -18,21 +21,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Protocol
-
-import pysam
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from biomarkers.genotype.header import HeaderProblem, check_beginning
-from biomarkers.genotype.index import EOF_BLOCK, find_index, index_fits, inflate_blocks, read_index
+from biomarkers.genotype.index import EOF_BLOCK, Index, find_index, index_fits, inflate_blocks, inflate_from, read_index
 from biomarkers.genotype.record import extent, position
 
-pysam.set_verbosity(0)  # htslib's messages on stderr are answered by rows with a reason
+if TYPE_CHECKING:
+    import pysam
 
 SMALL = 64 * 1024             # compressed bytes; below this a file is read whole
 _CHUNK = 1 << 20
 _LONGEST_LINE = 1 << 28       # 256 MB: half a million samples with every field; beyond it the file is no VCF
 _LONGEST_HEADER = 1 << 28
-VERSIONS = {"pysam": pysam.__version__, "htslib": getattr(pysam, "__htslib_version__", pysam.version.__htslib_version__)}
 
 
 class FileProblem(Exception):
@@ -103,8 +104,8 @@ def read_lines(path: str, plan: Plan, *, lane: str = "auto") -> Lines:
     try:
         if path == "-":
             with _spooled(sys.stdin.buffer) as copy:
-                return _read(Path(copy), plan, lane)
-        return _read(Path(path), plan, lane)
+                return _read(copy, plan, lane)
+        return _read(path, plan, lane)
     except (OSError, EOFError, zlib.error, ValueError) as error:
         raise FileProblem(_words(error)) from error
 
@@ -128,7 +129,7 @@ def _spooled(stream: BinaryIO) -> Iterator[str]:
             Path(copy.name).unlink(missing_ok=True)
 
 
-def _read(path: Path, plan: Plan, lane: str) -> Lines:
+def _read(path: str, plan: Plan, lane: str) -> Lines:
     with _opened(path) as file:
         size = os.fstat(file.fileno()).st_size
         head = file.read(SMALL if lane != "index" else 4096)
@@ -149,11 +150,11 @@ def _read(path: Path, plan: Plan, lane: str) -> Lines:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
+def _opened(path: str) -> Iterator[BinaryIO]:
     """A regular file, opened without waiting: a pipe or a device is refused."""
-    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(handle, "rb", buffering=0) as file:
-        mode = os.fstat(file.fileno()).st_mode
+        mode = os.fstat(handle).st_mode
         if not stat.S_ISREG(mode):
             what = "a directory" if stat.S_ISDIR(mode) else "a pipe, socket or device"
             raise FileProblem(f"{what}, not a regular file")
@@ -161,50 +162,121 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
 
 
 # ---------------------------------------------------------------------- bgzipped files
-def _read_bgzf(path: Path, file: BinaryIO, size: int, head: bytes, plan: Plan, lane: str) -> Lines:
-    first = zlib.decompressobj(31).decompress(head, 65536)
+def _read_bgzf(path: str, file: BinaryIO, size: int, head: bytes, plan: Plan, lane: str) -> Lines:
+    first = zlib.decompressobj(31).decompress(head, 64)
     if first[:3] == b"BCF":
         return _read_bcf(path, size, plan, lane, indexable=True)
-    check_beginning(first[:64])
+    check_beginning(first)
     beside = find_index(path)
-    note = "" if beside else "NO_INDEX"
-    usable = False
-    if beside is not None:
-        try:
-            index = read_index(beside)
-            usable = index.is_vcf and index_fits(index, path, size)
-        except ValueError:
-            usable = False
-        note = "" if usable else "STALE_INDEX"
+    index = _fitting(beside, path, size) if beside else None
     if size <= SMALL and lane != "index":
         lines = _scan(iter([inflate_blocks(head)]), plan)
-    elif usable and lane != "scan":
-        return _ask_index(path, beside, plan)
+    elif index is not None and lane != "scan":
+        return _ask_index(file.fileno(), index, plan)
     else:
-        file.seek(0)
-        lines = _scan(_unblocked(file), plan)
-    # An index of a file without records has no end to compare, and nothing to answer wrongly.
-    lines.note = "" if note == "STALE_INDEX" and not lines.seen and beside is not None and _indexes_nothing(beside) else note
+        lines = _scan(inflate_from(file.fileno(), 0), plan)
+    if index is None:
+        # An index of a file without records has no end to compare, and nothing to answer wrongly.
+        lines.note = "NO_INDEX" if beside is None else "STALE_INDEX" if lines.seen else ""
     return lines
 
 
-def _indexes_nothing(index: Path) -> bool:
+def _fitting(beside: str, path: str, size: int) -> Index | None:
+    """The index, if it can be read and was made for this very file."""
     try:
-        return read_index(index).end is None
+        index = read_index(beside)
     except ValueError:
-        return False
+        return None
+    return index if index.is_vcf and index_fits(index, path, size) else None
 
 
-def _ask_index(path: Path, index: Path | None, plan: Plan) -> Lines:
-    with pysam.BGZFile(str(path), "r") as file:
-        header = _header_lines(iter(file.readline, b""))
-    with pysam.TabixFile(str(path), index=str(index), encoding="latin-1") as table:
-        lines = Lines(header, frozenset(table.contigs))
-        for step in (1, 2):
-            asked = plan.first(header) if step == 1 else plan.then(lines)
-            _add(lines, ((region, name, (text.encode("latin-1") for text in table.fetch(name, region.start - 1, region.end)))
-                         for region in asked for name in sorted(region.names & lines.seen)))
+def _ask_index(handle: int, index: Index, plan: Plan) -> Lines:
+    lines = Lines(_header_of(handle), frozenset(index.names))
+    for step in (1, 2):
+        asked = plan.first(lines.header) if step == 1 else plan.then(lines)
+        _add(lines, ((region, name, _lines_over(handle, index, region, name))
+                     for region in asked for name in sorted(region.names & lines.seen)))
     return lines
+
+
+def _header_of(handle: int) -> bytes:
+    parts, size = [], 0
+    tail = b"\n"
+    for part in inflate_from(handle, 0):
+        parts.append(part)
+        size += len(part)
+        # The line that begins with #CHROM is the last of the header, and may end many blocks later.
+        if b"\n" in part and _ends_header(tail + part):
+            break
+        if size > _LONGEST_HEADER:
+            raise FileProblem("the header does not end, or a line is too long for a VCF")
+        tail = _open_line(tail, part)
+    return _rest_after_header(bytearray(b"".join(parts)), iter(()))[0]
+
+
+def _open_line(tail: bytes, part: bytes) -> bytes:
+    """The beginning of the line that is not finished yet, with the line end before it; enough to know it again."""
+    cut = part.rfind(b"\n")
+    return (tail + part)[:16] if cut < 0 else part[cut:cut + 16]
+
+
+def _ends_header(text: bytes) -> bool:
+    start = text.find(b"\n#CHROM")
+    return (start >= 0 and text.find(b"\n", start + 1) >= 0) or _FOREIGN.search(text) is not None
+
+
+def _lines_over(handle: int, index: Index, region: Region, name: str) -> Iterator[bytes]:
+    """Lines that the index holds for a region; reading stops at the first line that begins after it.
+
+    Most lines only lie on the way: they are passed over by their beginning, without a copy of their samples.
+    """
+    prefix = name.encode() + b"\t"
+    for begin, end in index.chunks(name, region.start, region.end):
+        parts: list[bytes] = []
+        for piece in inflate_from(handle, begin, end):
+            at = 0
+            while (stop := piece.find(b"\n", at)) >= 0:
+                line = None
+                if parts:
+                    line = b"".join([*parts, piece[at:stop]])
+                    parts = []
+                head = piece[at:min(stop, at + _HEAD)] if line is None else line[:_HEAD]
+                where = _place(head, prefix, region)
+                if where is None:
+                    line = piece[at:stop] if line is None else line
+                    where = _place(line, prefix, region, whole=True)
+                if where == AFTER:
+                    return
+                if where == OVER:
+                    yield (piece[at:stop] if line is None else line).rstrip(b"\r")
+                at = stop + 1
+            parts.append(piece[at:])
+            if len(parts) == 1 and _place(parts[0][:_HEAD], prefix, region) == AFTER:
+                return  # an unfinished line already shows that it lies behind the region
+        if any(parts) and _place(line := b"".join(parts), prefix, region, whole=True) == OVER:
+            yield line
+
+
+BEFORE, OVER, AFTER = -1, 0, 1
+_HEAD = 160
+
+
+def _place(head: bytes, prefix: bytes, region: Region, *, whole: bool = False) -> int | None:
+    """Where a line lies, by its beginning; None where the beginning does not tell."""
+    if not head.startswith(prefix):
+        return BEFORE if whole or len(head) >= len(prefix) else None
+    fields = head.split(b"\t", 5)
+    if len(fields) < 3 or (pos := position(fields[1])) is None:
+        return BEFORE if whole else None
+    if pos > region.end:
+        return AFTER
+    if pos >= region.start:
+        return OVER
+    if len(fields) == 6 and b"<" not in fields[4] and fields[4] != b".":
+        return OVER if pos + len(fields[3]) > region.start else BEFORE
+    if not whole:
+        return None
+    return OVER if _reach(head)[1] >= region.start else BEFORE
 
 
 def _add(lines: Lines, answers: Iterable[tuple[Region, str, Iterable[bytes]]]) -> None:
@@ -213,7 +285,7 @@ def _add(lines: Lines, answers: Iterable[tuple[Region, str, Iterable[bytes]]]) -
     for region, name, texts in answers:
         here: Counter[tuple[str, int, int, bytes]] = Counter()
         for line in texts:
-            pos, end, _ = _reach(line)
+            pos, end = _reach(line)
             if pos is not None and pos <= region.end and end >= region.start:
                 item = name, pos, end, line
                 here[item] += 1
@@ -222,33 +294,21 @@ def _add(lines: Lines, answers: Iterable[tuple[Region, str, Iterable[bytes]]]) -
                     lines.found.append(item)
 
 
-def _header_lines(lines: Iterator[bytes]) -> bytes:
-    kept, size = [], 0
-    for line in lines:
-        kept.append(line if line.endswith(b"\n") else line + b"\n")
-        size += len(line)
-        if not line.startswith(b"##"):
-            break
-        if size > _LONGEST_HEADER:
-            raise FileProblem("the header does not end")
-    if not kept or not kept[-1].startswith(b"#CHROM"):
-        raise HeaderProblem("FILE_ERROR", "no #CHROM line (header cut off, or not a VCF)")
-    return b"".join(kept)
-
-
-def _reach(line: bytes) -> tuple[int | None, int, list[bytes]]:
+def _reach(line: bytes) -> tuple[int | None, int]:
     """First and last base that a line may cover. A block whose samples carry their own LEN may reach anywhere."""
-    fields = line.split(b"\t", 9)
+    fields = line[:400].split(b"\t", 9)
+    if len(fields) < 10:
+        fields = line.split(b"\t", 9)
     pos = position(fields[1]) if len(fields) > 1 else None
     if pos is None:
-        return None, 0, fields
+        return None, 0
     if len(fields) < 8:
-        return pos, pos, fields
+        return pos, pos
     end = extent(pos, fields[3], fields[4], fields[7])
-    if len(fields) > 9 and b"LEN" in fields[8].split(b":") and fields[4] in (b"<*>", b"<NON_REF>", b"."):
-        lengths = [int(x) for x in re.findall(rb"\d{1,9}", fields[9])]
+    if len(fields) > 9 and b"LEN" in fields[8] and fields[4] in (b"<*>", b"<NON_REF>", b"."):
+        lengths = [int(x) for x in re.findall(rb"\d{1,9}", line)]
         end = max([end, *(pos + x - 1 for x in lengths)])
-    return pos, end, fields
+    return pos, end
 
 
 # ---------------------------------------------------------------------- the scan
@@ -264,6 +324,13 @@ def _scan(chunks: Iterator[bytes], plan: Plan) -> Lines:
     lines = Lines(rest[0])
     _scan_body(rest[1], chunks, plan.everything(), lines)
     return lines
+
+
+def versions() -> dict[str, str]:
+    """Versions of the reading libraries, for provenance."""
+    import pysam
+
+    return {"pysam": pysam.__version__, "htslib": pysam.version.__htslib_version__}
 
 
 def _rest_after_header(buffer: bytearray, chunks: Iterator[bytes]) -> tuple[bytes, bytes]:
@@ -345,7 +412,7 @@ def _scan_block(block: bytes, wanted: re.Pattern[bytes], spans: dict[bytes, list
         if all(pos > end for _, end in spans[name]):
             continue
         line = block[start:stop].rstrip(b"\r")
-        _, end, _ = _reach(line)
+        _, end = _reach(line)
         if any(pos <= last and end >= first for first, last in spans[name]):
             lines.found.append((text, pos, end, line))
 
@@ -353,25 +420,6 @@ def _scan_block(block: bytes, wanted: re.Pattern[bytes], spans: dict[bytes, list
 def _chunks(file: BinaryIO) -> Iterator[bytes]:
     while chunk := file.read(_CHUNK):
         yield chunk
-
-
-def _unblocked(file: BinaryIO) -> Iterator[bytes]:
-    """BGZF blocks, decompressed and checked, about a megabyte at a time."""
-    rest = b""
-    while chunk := file.read(_CHUNK):
-        raw = rest + chunk
-        offset = 0
-        while offset + 18 <= len(raw):
-            length = int.from_bytes(raw[offset + 16:offset + 18], "little") + 1
-            if offset + length > len(raw):
-                break
-            offset += length
-        yield inflate_blocks(raw[:offset])
-        rest = raw[offset:]
-        if len(rest) > 65536:
-            raise FileProblem("corrupt: no BGZF block where one should begin")
-    if rest:
-        raise FileProblem("truncated in the middle of a BGZF block")
 
 
 def _gunzipped(file: BinaryIO) -> Iterator[bytes]:
@@ -402,15 +450,13 @@ def _gunzipped(file: BinaryIO) -> Iterator[bytes]:
 
 
 # ---------------------------------------------------------------------- BCF
-def _read_bcf(path: Path, size: int, plan: Plan, lane: str, *, indexable: bool) -> Lines:
+def _read_bcf(path: str, size: int, plan: Plan, lane: str, *, indexable: bool) -> Lines:
+    import pysam
+
+    pysam.set_verbosity(0)  # htslib's messages on stderr are answered by rows with a reason
     beside = find_index(path) if indexable else None
-    usable = False
-    if beside is not None:
-        try:
-            usable = index_fits(read_index(beside), path, size)
-        except ValueError:
-            usable = False
-    with pysam.VariantFile(str(path), "r", **({"index_filename": str(beside)} if usable else {})) as file:
+    usable = beside is not None and _fitting(beside, path, size) is not None
+    with pysam.VariantFile(path, "r", **({"index_filename": beside} if usable else {})) as file:
         header = str(file.header).encode("utf-8", "surrogateescape")
         lines = Lines(header, note="" if usable else ("STALE_INDEX" if beside else "NO_INDEX"))
         if usable and lane != "scan":
