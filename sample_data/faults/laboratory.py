@@ -382,8 +382,12 @@ def plant_pbmc(t: Twin) -> None:
     file = "blood_pbmc.csv"
     if not t.recoverable:
         rows = [row for row in t.tables[file] if row["batch"] == "B3" and row["marker"] in ("pbmc_cd4", "pbmc_cd8")]
+        total: dict[str, float] = {}
         for row in rows:
-            t.set(file, row, "value", number(float(row["value"]) * 1.2, 1))
+            total[row["specimen"]] = total.get(row["specimen"], 0.0) + float(row["value"])
+        for row in rows:
+            # CD4 and CD8 make up nearly all of CD3, and never more
+            t.set(file, row, "value", number(float(row["value"]) * min(1.25, 97 / total[row["specimen"]]), 1))
             t.set(file, row, "unit", "%")
         cells = [t.set(file, row, "parent_gate", "CD3") for row in rows]
         t.plant("P01", "R", "one batch counts from CD3, the others from lymphocytes", cells, "CD3", need="any", subjects=())

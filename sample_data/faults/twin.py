@@ -89,6 +89,7 @@ class Twin:
                 self.columns[path.name] = list(reader.fieldnames or [])
         for path in sorted((folder / "vcf").glob("*.vcf.gz")) if (folder / "vcf").is_dir() else []:
             self.vcf[f"vcf/{path.name}"] = read_vcf(path)
+        self.clean_columns = {name: list(columns) for name, columns in self.columns.items()}
         self.study_toml = (folder / "study.toml").read_text(encoding="utf-8")
         self.plan_toml = (folder / "plan.toml").read_text(encoding="utf-8")
         self.equivalent = {name: [dict(row) for row in rows] for name, rows in self.tables.items()}
@@ -236,7 +237,7 @@ class Twin:
         """Write every table, VCF, study.toml and plan.toml."""
         folder.mkdir(parents=True, exist_ok=True)
         for name, rows in (self.equivalent if equivalent else self.tables).items():
-            columns = [c for c in self.columns[name] if c in rows[0]] if equivalent else self.columns[name]
+            columns = (self.clean_columns if equivalent else self.columns)[name]
             text = table_text(rows, columns)
             encode = self.bytes.get(name) if not equivalent else None
             (folder / name).write_bytes(encode(text) if encode else text.encode("utf-8"))
