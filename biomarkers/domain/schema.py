@@ -12,12 +12,15 @@ from typing import Literal
 
 Kind = Literal["text", "day", "number", "integer", "flag"]
 
+TEXT = "string[python]"
+"""The dtype of text. Its plain name would mean another storage wherever pyarrow happens to be installed."""
+
 KINDS: dict[str, str] = {
-    "text": "string",
+    "text": TEXT,
     "day": "Int64",
     "number": "float64",
     "integer": "Int64",
-    "flag": "string",
+    "flag": TEXT,
 }
 """Kind of a column to its dtype. A flag is "yes" or "no"."""
 
@@ -88,18 +91,18 @@ ALIASES: dict[str, dict[str, tuple[str, ...]]] = {
 """Other names under which a column of a table is known; counted only where its own name is absent."""
 
 VALUE: dict[str, str] = {
-    "raw_value": "string",
+    "raw_value": TEXT,
     "value": "float64",
-    "censor": "string",
+    "censor": TEXT,
     "lower": "float64",
     "upper": "float64",
-    "status": "string",
-    "reason": "string",
-    "flags": "string",
+    "status": TEXT,
+    "reason": TEXT,
+    "flags": TEXT,
 }
 """What a parsed cell adds to a row. status: measured, below, above, missing, ambiguous or invalid."""
 
-TRACE: dict[str, str] = {"source_file": "string", "source_row": "Int64", "excluded": "string", "excluded_why": "string"}
+TRACE: dict[str, str] = {"source_file": TEXT, "source_row": "Int64", "excluded": TEXT, "excluded_why": TEXT}
 """Where a row stood, and why it may not be used (a code of `flow.FLOW` or `flow.MISSING_REASONS`), with words."""
 
 TABLES: dict[str, Schema] = {

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from biomarkers.domain import vocabulary as words
-from biomarkers.domain.schema import KINDS, Column
+from biomarkers.domain.schema import KINDS, TEXT, Column
 from biomarkers.domain.source import Source
 from biomarkers.domain.times import DAYS_PER
 from biomarkers.readers.cells import read_number
@@ -123,9 +123,9 @@ def number(text: str, sheet: Sheet) -> float | Bad | None:
 
 def _text(sheet: Sheet, column: str, found: Findings) -> pd.api.extensions.ExtensionArray:
     if column in ("subject", "specimen"):
-        return pd.array(sheet.frame[column].fillna("").tolist(), dtype="string")
+        return pd.array(sheet.frame[column].fillna("").tolist(), dtype=TEXT)
     values = [None if text.strip().casefold() in words.BLANK else text.strip() for text in sheet.frame[column].fillna("")]
-    return pd.array(values, dtype="string")
+    return pd.array(values, dtype=TEXT)
 
 
 def _number(sheet: Sheet, column: str, found: Findings) -> np.ndarray:
@@ -187,7 +187,7 @@ def _flag(sheet: Sheet, column: str, found: Findings) -> pd.api.extensions.Exten
             return "yes" if low in words.YES else "no"
         return Bad("flag", "neither yes nor no", "write yes or no")
 
-    return pd.array(mapped(sheet, column, read, found), dtype="string")
+    return pd.array(mapped(sheet, column, read, found), dtype=TEXT)
 
 
 _READ: dict[str, Callable[[Sheet, str, Findings], object]] = {

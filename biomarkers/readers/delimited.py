@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from biomarkers.domain.schema import TEXT
 from biomarkers.domain.source import Source
 from biomarkers.readers.findings import Findings
 from biomarkers.readers.table import Table, Wanted
@@ -61,15 +62,15 @@ def read_delimited(path: Path, *, name: str, source: Source, wanted: Wanted | No
     if not body and not found.errors:
         found.add("no_rows", "a header and no rows: 0 rows of data", "export it again; an empty table is not a clean table")
     rows = pd.DataFrame(
-        {header[i]: pd.array([cells[i] for _, cells in body], dtype="string") for i in keep}, index=range(len(body))
+        {header[i]: pd.array([cells[i] for _, cells in body], dtype=TEXT) for i in keep}, index=range(len(body))
     )
-    rows["source_file"] = pd.array([name] * len(body), dtype="string")
+    rows["source_file"] = pd.array([name] * len(body), dtype=TEXT)
     rows["source_row"] = pd.array([line for line, _ in body], dtype="Int64")
     return Table(name, rows, tuple(found.all()), tuple(h for h in header if h))
 
 
 def _empty(found: Findings) -> Table:
-    rows = pd.DataFrame({"source_file": pd.array([], dtype="string"), "source_row": pd.array([], dtype="Int64")})
+    rows = pd.DataFrame({"source_file": pd.array([], dtype=TEXT), "source_row": pd.array([], dtype="Int64")})
     return Table(found.file, rows, tuple(found.all()))
 
 

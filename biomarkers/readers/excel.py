@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from biomarkers.domain.schema import TEXT
 from biomarkers.domain.source import Source
 from biomarkers.readers.delimited import LARGEST_FILE, LONGEST_CELL
 from biomarkers.readers.findings import Findings, lines
@@ -61,14 +62,14 @@ def read_excel(path: Path, *, name: str, source: Source, wanted: Wanted | None) 
         numbers.append(number)
         for i in keep:
             body[header[i]].append(_text(cells[i], raw, number, i, header[i], found))
-    frame = pd.DataFrame({column: pd.array(texts, dtype="string") for column, texts in body.items()}, index=range(len(numbers)))
-    frame["source_file"] = pd.array([name] * len(numbers), dtype="string")
+    frame = pd.DataFrame({column: pd.array(texts, dtype=TEXT) for column, texts in body.items()}, index=range(len(numbers)))
+    frame["source_file"] = pd.array([name] * len(numbers), dtype=TEXT)
     frame["source_row"] = pd.array(numbers, dtype="Int64")
     return Table(name, frame, tuple(found.all()), tuple(h for h in header if h))
 
 
 def _empty(found: Findings) -> Table:
-    rows = pd.DataFrame({"source_file": pd.array([], dtype="string"), "source_row": pd.array([], dtype="Int64")})
+    rows = pd.DataFrame({"source_file": pd.array([], dtype=TEXT), "source_row": pd.array([], dtype="Int64")})
     return Table(found.file, rows, tuple(found.all()))
 
 

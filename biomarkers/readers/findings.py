@@ -84,6 +84,8 @@ def lines(numbers: Iterable[int | None], most: int = 12) -> str:
     ('rows 5, 9, 12', 'row 7', 'rows 2, 3, 4 and 25 more')
     """
     known = [number for number in dict.fromkeys(numbers) if number is not None]
+    if not known:
+        return ""
     if len(known) == 1:
         return f"row {known[0]}"
     shown = ", ".join(str(number) for number in known[:most])

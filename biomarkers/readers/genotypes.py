@@ -8,7 +8,7 @@ import pandas as pd
 from biomarkers.domain.design import Design
 from biomarkers.domain.flow import MISSING_REASONS
 from biomarkers.domain.marker import Marker
-from biomarkers.domain.schema import TABLES
+from biomarkers.domain.schema import TABLES, TEXT
 from biomarkers.readers.cells import Cell, parse_cell
 from biomarkers.readers.columns import Sheet, typed
 from biomarkers.readers.findings import Findings
@@ -50,17 +50,15 @@ def genotypes_of(sheet: Sheet, design: Design, found: Findings) -> pd.DataFrame:
         for i in range(len(frame))
     ]
     markers = [marker_of(locus, design) for locus in frame["locus"]]
-    frame["marker"] = pd.array([marker.name if marker is not None else None for marker in markers], dtype="string")
-    frame["raw_value"] = pd.array([cell.raw_value for cell in cells], dtype="string")
+    frame["marker"] = pd.array([marker.name if marker is not None else None for marker in markers], dtype=TEXT)
+    frame["raw_value"] = pd.array([cell.raw_value for cell in cells], dtype=TEXT)
     frame["value"] = np.array([cell.value for cell in cells], float)
     frame["n_v"] = pd.array([None if np.isnan(cell.value) else int(cell.value) for cell in cells], dtype="Int64")
-    frame["call"] = pd.array([cell.call or None for cell in cells], dtype="string")
-    frame["status"] = pd.array([cell.status for cell in cells], dtype="string")
-    frame["missing_reason"] = pd.array([cell.reason or None for cell in cells], dtype="string")
+    frame["call"] = pd.array([cell.call or None for cell in cells], dtype=TEXT)
+    frame["status"] = pd.array([cell.status for cell in cells], dtype=TEXT)
+    frame["missing_reason"] = pd.array([cell.reason or None for cell in cells], dtype=TEXT)
     if not called:
-        frame["reason"] = pd.array(
-            ["OK" if cell.call else (cell.reason or cell.code).upper() for cell in cells], dtype="string"
-        )
+        frame["reason"] = pd.array(["OK" if cell.call else (cell.reason or cell.code).upper() for cell in cells], dtype=TEXT)
     return frame
 
 

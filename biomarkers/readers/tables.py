@@ -13,7 +13,7 @@ import pandas as pd
 from biomarkers.domain.design import Design
 from biomarkers.domain.errors import UseError
 from biomarkers.domain.problems import Problem, sort
-from biomarkers.domain.schema import ALIASES, KINDS, TABLES, TRACE, VALUE, Schema
+from biomarkers.domain.schema import ALIASES, KINDS, TABLES, TEXT, TRACE, VALUE, Schema
 from biomarkers.domain.source import Source
 from biomarkers.readers.cells import decimal_mark
 from biomarkers.readers.columns import Sheet, blank, typed
@@ -190,12 +190,12 @@ class _Reading:
         extra = [column for part in parts for column in part.columns if column not in dtypes] if schema.open else []
         order = [*dtypes, *dict.fromkeys(extra)]
         if not parts:
-            return pd.DataFrame({column: pd.array([], dtype=dtypes.get(column, "string")) for column in order})
+            return pd.DataFrame({column: pd.array([], dtype=dtypes.get(column, TEXT)) for column in order})
         whole = {}
         for column in order:
             pieces = [part[column] if column in part else pd.Series([pd.NA] * len(part)) for part in parts]
             values = [value for piece in pieces for value in piece.tolist()]
-            dtype = dtypes.get(column, "string")
+            dtype = dtypes.get(column, TEXT)
             if dtype == "float64":
                 whole[column] = np.array([np.nan if value is pd.NA or value is None else value for value in values], float)
             else:
@@ -211,7 +211,7 @@ def _dtypes(schema: Schema, design: Design) -> dict[str, str]:
     """Every column of a canonical table with its dtype."""
     dtypes = {column.name: KINDS[column.kind] for column in schema.columns}
     if schema.name == "subjects":
-        dtypes |= {name: "string" for name in (*design.strata, *design.covariates) if name not in dtypes}
+        dtypes |= {name: TEXT for name in (*design.strata, *design.covariates) if name not in dtypes}
     if schema.name == "outcomes":
         dtypes["raw_time"] = "float64"
     if schema.typed:
@@ -275,10 +275,10 @@ class _Wanted:
         header = tuple(rows.columns)
         frame = pd.DataFrame({name: rows[place] for name, place in self.spelled(header).items()}, index=rows.index)
         for name, value in self.source.constants.items():
-            frame[name] = pd.array([value] * len(frame), dtype="string")
+            frame[name] = pd.array([value] * len(frame), dtype=TEXT)
         frame["source_file"], frame["source_row"] = rows["source_file"], rows["source_row"]
         if self.schema.name == "genotypes" and "subject" not in frame and "sample" in frame:
-            frame["subject"] = pd.array([self.source.samples.get(sample, sample) for sample in frame["sample"]], dtype="string")
+            frame["subject"] = pd.array([self.source.samples.get(sample, sample) for sample in frame["sample"]], dtype=TEXT)
         return frame
 
     def long(self, header: tuple[str, ...]) -> bool:
@@ -348,7 +348,7 @@ def _endpoint_sheet(sheet: Sheet, rows: pd.DataFrame, name: str, time: str, even
             "source_row": rows["source_row"],
         }
     )
-    frame["endpoint"] = pd.array([name] * len(frame), dtype="string")
+    frame["endpoint"] = pd.array([name] * len(frame), dtype=TEXT)
     return Sheet(
         sheet.file,
         frame,
@@ -388,12 +388,12 @@ def _marker_sheet(sheet: Sheet, rows: pd.DataFrame, name: str, column: str, tabl
     value = "call" if table == "genotypes" else "value"
     frame[value] = rows[column]
     if table == "genotypes":
-        frame["locus"] = pd.array([name.upper().replace("_", "-")] * len(frame), dtype="string")
+        frame["locus"] = pd.array([name.upper().replace("_", "-")] * len(frame), dtype=TEXT)
     else:
-        frame["marker"] = pd.array([name] * len(frame), dtype="string")
+        frame["marker"] = pd.array([name] * len(frame), dtype=TEXT)
         if sheet.source.table == "subjects" and "day" not in frame:
-            frame["day"] = pd.array([str(day)] * len(frame), dtype="string")
-            frame["visit"] = pd.array(["baseline" if day <= 0 else ""] * len(frame), dtype="string")
+            frame["day"] = pd.array([str(day)] * len(frame), dtype=TEXT)
+            frame["visit"] = pd.array(["baseline" if day <= 0 else ""] * len(frame), dtype=TEXT)
     source = replace(sheet.source, table=table, day_unit="days" if sheet.source.table == "subjects" else sheet.source.day_unit)
     return Sheet(sheet.file, frame, {**sheet.spelled, value: column, name: column}, source, sheet.decimal_seen)
 
@@ -409,11 +409,11 @@ def _plain(sheet: Sheet, design: Design, found: Findings) -> pd.DataFrame:
         for name in (*design.strata, *design.covariates):
             if name not in frame:
                 texts = sheet.frame[name].fillna("") if name in sheet.frame else pd.Series([""] * len(frame))
-                frame[name] = pd.array([None if blank(text) else text.strip() for text in texts], dtype="string")
+                frame[name] = pd.array([None if blank(text) else text.strip() for text in texts], dtype=TEXT)
     if schema.open:
         for name in sheet.frame.columns:
             if name not in frame and name not in ("source_file", "source_row"):
-                frame[name] = pd.array(sheet.frame[name].tolist(), dtype="string")
+                frame[name] = pd.array(sheet.frame[name].tolist(), dtype=TEXT)
     return frame
 
 
@@ -449,9 +449,11 @@ def _join_days(frames: dict[str, pd.DataFrame]) -> None:
             frame["day"] = frame["day"].fillna(0)
         missing = ~given & frame["subject"].notna()
         if missing.any():
-            day = frame["day"].astype("string").fillna("no day")
+            place = frame["day"].astype(TEXT).fillna("no day")
+            if name == "blood":
+                place = place + (":" + frame["visit"]).fillna("")
             kind = "tissue" if name == "tissue_reads" else "draw"
-            frame.loc[missing, "specimen"] = (frame["subject"] + ":" + kind + ":" + day)[missing]
+            frame.loc[missing, "specimen"] = (frame["subject"] + ":" + kind + ":" + place)[missing]
             new = frame[missing].drop_duplicates("specimen")
             columns = {
                 "specimen": new["specimen"],
@@ -463,7 +465,7 @@ def _join_days(frames: dict[str, pd.DataFrame]) -> None:
             if name == "blood":
                 columns |= {"visit_label": new["visit"], "reason_for_draw": new["reason_for_draw"]}
             else:
-                columns["type"] = pd.Series(["biopsy"] * len(new), index=new.index, dtype="string")
+                columns["type"] = pd.Series(["biopsy"] * len(new), index=new.index, dtype=TEXT)
             implied.append(pd.DataFrame(columns))
     if implied:
         specimens = frames["specimens"]

@@ -13,7 +13,7 @@ from biomarkers.domain import vocabulary as words
 from biomarkers.domain.design import Design
 from biomarkers.domain.flow import MISSING_REASONS
 from biomarkers.domain.marker import Marker
-from biomarkers.domain.schema import TABLES, VALUE
+from biomarkers.domain.schema import TABLES, TEXT, VALUE
 from biomarkers.readers.cells import Cell, parse_cell
 from biomarkers.readers.columns import Sheet, typed
 from biomarkers.readers.findings import Findings
@@ -25,7 +25,7 @@ def values_of(sheet: Sheet, design: Design, found: Findings) -> pd.DataFrame:
     """Typed rows of `tissue_reads` or `blood`, with the columns of `schema.VALUE`; `c` is one cell in the counted area."""
     schema = TABLES[sheet.source.table]
     columns = {column.name: typed(sheet, column, found) for column in schema.columns}
-    columns["marker"] = pd.Series(pd.array(_markers(sheet, design, found), dtype="string"))
+    columns["marker"] = pd.Series(pd.array(_markers(sheet, design, found), dtype=TEXT))
     frame = pd.DataFrame({name: columns[name] for name in schema.names})
     if "internal_control" in frame:
         frame["internal_control"] = _control(sheet, frame["internal_control"], found)
@@ -34,9 +34,9 @@ def values_of(sheet: Sheet, design: Design, found: Findings) -> pd.DataFrame:
     cells = [rows.cell(i) for i in range(len(frame))]
     for name, dtype in VALUE.items():
         made = [_joined(getattr(cell, name)) for cell in cells]
-        frame[name] = np.array(made, float) if dtype == "float64" else pd.array(made, dtype="string")
+        frame[name] = np.array(made, float) if dtype == "float64" else pd.array(made, dtype=TEXT)
     if "call" in frame:
-        calls = pd.array([cell.call or None for cell in cells], dtype="string")
+        calls = pd.array([cell.call or None for cell in cells], dtype=TEXT)
         frame["call"] = pd.Series(calls).where(pd.Series(calls).notna(), frame["call"])
         frame["call_reason"] = frame["call_reason"].where(
             frame["call_reason"].notna(), frame["reason"].where(frame["reason"] != "")
@@ -93,7 +93,7 @@ def _control(sheet: Sheet, column: pd.Series, found: Findings) -> pd.Series:
                 subject=sheet.subject(i),
             )
         values.append(known if known is not None else pd.NA)
-    return pd.Series(pd.array(values, dtype="string"))
+    return pd.Series(pd.array(values, dtype=TEXT))
 
 
 def _constants_of_markers(frame: pd.DataFrame, sheet: Sheet) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from biomarkers.domain.schema import TEXT
 from biomarkers.domain.source import Source
 from biomarkers.readers.table import Table, Wanted
 
@@ -20,15 +21,15 @@ def read_vcf(path: Path, *, name: str, source: Source, wanted: Wanted | None) ->
     options = {key: value for key, value in source.options.items() if key in OPTIONS}
     calls = call_genotypes([path], loci=source.locus, build=source.build, **options)
     rows = pd.DataFrame({column: _text(calls[column]) for column in calls.columns}, index=range(len(calls)))
-    rows["file"] = pd.array([name] * len(rows), dtype="string")
-    rows["source_file"] = pd.array([name] * len(rows), dtype="string")
+    rows["file"] = pd.array([name] * len(rows), dtype=TEXT)
+    rows["source_file"] = pd.array([name] * len(rows), dtype=TEXT)
     rows["source_row"] = pd.array([pd.NA] * len(rows), dtype="Int64")
     return Table(name, rows, (), tuple(calls.columns))
 
 
 def _text(column: pd.Series) -> pd.api.extensions.ExtensionArray:
     """Text of each value, blank where missing."""
-    return pd.array(["" if pd.isna(value) else _plain(value) for value in column], dtype="string")
+    return pd.array(["" if pd.isna(value) else _plain(value) for value in column], dtype=TEXT)
 
 
 def _plain(value: object) -> str:

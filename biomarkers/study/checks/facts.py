@@ -34,6 +34,8 @@ class Facts:
     design: Design
     sources: Sequence[Source]
     found: Findings = field(default_factory=lambda: Findings(""))
+    explained: set[int] = field(default_factory=set)
+    """Rows of `blood` that a finding of its own explains, so that no other check tells of them again."""
 
     def __getitem__(self, table: str) -> pd.DataFrame:
         return self.tables[table]
@@ -78,8 +80,18 @@ class Facts:
         return None
 
     def report(
-        self, table: str, row: pd.Series, code: str, problem: str, remedy: str = "", *, column: str = "", value: object = "",
-        severity: Severity = "error", same: tuple[str, ...] | None = None, rows: pd.DataFrame | None = None,
+        self,
+        table: str,
+        row: pd.Series,
+        code: str,
+        problem: str,
+        remedy: str = "",
+        *,
+        column: str = "",
+        value: object = "",
+        severity: Severity = "error",
+        same: tuple[str, ...] | None = None,
+        rows: pd.DataFrame | None = None,
     ) -> None:
         """A problem at one row of a table; with `rows`, at the first of several, which are all named."""
         if rows is not None and len(rows) > 1:
@@ -88,9 +100,16 @@ class Facts:
         if rows is not None and "subject" in rows and rows["subject"].nunique() > 1:
             subject = ""
         self.found.add(
-            code, problem, remedy, file=str(row["source_file"]), line=_int(row["source_row"]),
-            column=self.called(table, column, row) if column else "", subject="" if _blank(subject) else str(subject),
-            value="" if _blank(value) else str(value), severity=severity, same=same,
+            code,
+            problem,
+            remedy,
+            file=str(row["source_file"]),
+            line=_int(row["source_row"]),
+            column=self.called(table, column, row) if column else "",
+            subject="" if _blank(subject) else str(subject),
+            value="" if _blank(value) else str(value),
+            severity=severity,
+            same=same,
         )
 
     def exclude(self, table: str, rows: pd.Index, reason: str, why: str) -> None:
@@ -156,5 +175,3 @@ def raw(row: Mapping[str, object]) -> dict[str, object]:
 def keys(table: str) -> tuple[str, ...]:
     """Columns that identify a row of a table."""
     return TABLES[table].key
-
-

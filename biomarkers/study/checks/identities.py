@@ -8,26 +8,39 @@ from collections import defaultdict
 
 import pandas as pd
 
+from biomarkers.domain.schema import TEXT
 from biomarkers.study.checks.facts import Facts, keys, raw
 
 _CODINGS = (frozenset({"0", "1"}), frozenset({"y", "n"}), frozenset({"yes", "no"}), frozenset({"true", "false"}))
 
 
 def repeated_rows(facts: Facts) -> None:
-    """A row that stands twice, word for word, counts once."""
-    for name, frame in facts.tables.items():
-        if frame.empty or name in ("specimens",) or name == "adverse_events":
+    """A row that stands twice, word for word, counts once; a row of a wide sheet is told once."""
+    told: set[tuple[str, int]] = set()
+    for name, frame in list(facts.tables.items()):
+        if frame.empty or name in ("specimens", "genotypes", "adverse_events"):
             continue
-        said = frame[[c for c in frame.columns if c not in ("source_row", "excluded", "excluded_why", "c")]]
-        again = said.duplicated(keep="first")
-        if name in ("blood", "tissue_reads"):
-            again &= frame["marker"].notna()
+        said = frame.drop(columns=["source_row", "excluded", "excluded_why"]).astype(TEXT).fillna("")
+        again = said.duplicated(keep="first") & frame["source_row"].notna()
         if not again.any():
             continue
-        for _, row in frame[again].iterrows():
-            first = frame[(said == said.loc[row.name]).fillna(True).all(axis=1)].iloc[0]
-            facts.report(name, row, "repeated_row", f"a duplicate row: the same as row {first['source_row']}, word for word; it counts once",
-                         "remove it", column=keys(name)[0], value=row.get(keys(name)[0], ""), severity="warning")
+        first_row = frame["source_row"].groupby([said[c] for c in said.columns], sort=False).transform("first")
+        for index, row in frame[again].iterrows():
+            place = (str(row["source_file"]), int(row["source_row"]))
+            if place in told:
+                continue
+            told.add(place)
+            key = keys(name)[0]
+            facts.report(
+                name,
+                row,
+                "repeated_row",
+                f"a duplicate row: the same as row {first_row[index]}, word for word; it counts once",
+                "remove it",
+                column=key,
+                value=row[key],
+                severity="warning",
+            )
         facts.drop(name, frame.index[again])
 
 
@@ -35,19 +48,41 @@ def identifiers(facts: Facts) -> None:
     """Identifiers that are blank, look like formulas, or differ from another only in case or Unicode form."""
     subjects = facts["subjects"]
     for _, row in subjects[subjects["subject"].fillna("").str.strip() == ""].iterrows():
-        facts.report("subjects", row, "no_subject", "no subject identifier in this row", "fill it in, or remove the row", column="subject")
+        facts.report(
+            "subjects",
+            row,
+            "no_subject",
+            "no subject identifier in this row",
+            "fill it in, or remove the row",
+            column="subject",
+        )
     alike: dict[str, list[pd.Series]] = defaultdict(list)
     for _, row in subjects.drop_duplicates("subject").iterrows():
         alike[_folded(str(row["subject"]))].append(row)
         if str(row["subject"]).strip().startswith(("=", "+", "-", "@")):
-            facts.report("subjects", row, "formula_id", "an identifier that a spreadsheet would take for a formula; kept as text, "
-                         "neutralised when written", column="subject", value=row["subject"], severity="note", same=("formula",))
+            facts.report(
+                "subjects",
+                row,
+                "formula_id",
+                "an identifier that a spreadsheet would take for a formula; kept as text, neutralised when written",
+                column="subject",
+                value=row["subject"],
+                severity="note",
+                same=("formula",),
+            )
     for rows in alike.values():
         if len(rows) > 1:
             both = " and ".join(repr(str(row["subject"])) for row in rows)
-            facts.report("subjects", rows[-1], "alike_ids", f"{both} differ only in case, blanks or Unicode form: are they one subject?",
-                         "make them equal, or clearly different; until then they count as two", column="subject",
-                         value=rows[-1]["subject"], severity="warning")
+            facts.report(
+                "subjects",
+                rows[-1],
+                "alike_ids",
+                f"{both} differ only in case, blanks or Unicode form: are they one subject?",
+                "make them equal, or clearly different; until then they count as two",
+                column="subject",
+                value=rows[-1]["subject"],
+                severity="warning",
+            )
 
 
 def _folded(identifier: str) -> str:
@@ -64,11 +99,19 @@ def subjects_twice(facts: Facts) -> None:
             first, last = rows.iloc[0], rows.iloc[-1]
             one, other = raw(first), raw(last)
             differ = [c for c in frame.columns if one.get(c) != other.get(c) and c in one | other and c != "raw_time"]
-            told = "; ".join(f"{facts.called(table, c, last)} {one.get(c, 'blank')} and {other.get(c, 'blank')}" for c in differ[:4])
+            told = "; ".join(
+                f"{facts.called(table, c, last)} {one.get(c, 'blank')} and {other.get(c, 'blank')}" for c in differ[:4]
+            )
             where = "two cohorts" if "cohort" in differ else "two arms" if "arm" in differ else "two rows that differ"
-            facts.report(table, last, "subject_twice", f"{first['subject']} stands in {where}: rows {first['source_row']} and "
-                         f"{last['source_row']} ({told})", "keep the right row", column=differ[0] if differ else "subject",
-                         value=other.get(differ[0], "") if differ else first["subject"])
+            facts.report(
+                table,
+                last,
+                "subject_twice",
+                f"{first['subject']} stands in {where}: rows {first['source_row']} and {last['source_row']} ({told})",
+                "keep the right row",
+                column=differ[0] if differ else "subject",
+                value=other.get(differ[0], "") if differ else first["subject"],
+            )
 
 
 # ---- near misses and orphans -----------------------------------------------------------------------------------------
@@ -84,8 +127,15 @@ def unknown_subjects(facts: Facts) -> None:
         near = _near(str(subject), silent) or _near(str(subject), sorted(known))
         if near is not None and near in silent and seen[subject] > 1:
             row = facts["subjects"][facts["subjects"]["subject"] == near].iloc[0]
-            facts.report("subjects", row, "near_miss", f"{near!r} stands nowhere else; {len(rows)} rows of {seen[subject]} files have {subject!r}",
-                         f"if they are one subject, write {subject!r}", column="subject", value=near)
+            facts.report(
+                "subjects",
+                row,
+                "near_miss",
+                f"{near!r} stands nowhere else; {len(rows)} rows of {seen[subject]} files have {subject!r}",
+                f"if they are one subject, write {subject!r}",
+                column="subject",
+                value=near,
+            )
         else:
             _orphan(facts, str(subject), rows, near)
 
@@ -101,8 +151,17 @@ def _claims(facts: Facts) -> pd.DataFrame:
         if name in ("blood", "tissue_reads"):
             own &= ~frame["specimen"].isin(tubes.index)
         rows = frame[own]
-        parts.append(pd.DataFrame({"table": name, "index": rows.index, "file": rows["source_file"], "row": rows["source_row"],
-                                   "subject": rows["subject"]}))
+        parts.append(
+            pd.DataFrame(
+                {
+                    "table": name,
+                    "index": rows.index,
+                    "file": rows["source_file"],
+                    "row": rows["source_row"],
+                    "subject": rows["subject"],
+                }
+            )
+        )
     columns = ["table", "index", "file", "row", "subject"]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
 
@@ -116,12 +175,28 @@ def _orphan(facts: Facts, subject: str, rows: pd.DataFrame, near: str | None) ->
         column = "subject"
         if near is not None:
             mapping = ' or map the sample: samples = { "' + subject + '" = "' + near + '" }' if table == "genotypes" else ""
-            facts.report(str(table), there.iloc[0], "near_miss", f"{subject!r} is not in subjects, but {near!r} is: no join by luck",
-                         f"if they are one subject, write {near!r}{mapping}", column=column, value=subject, rows=there)
+            facts.report(
+                str(table),
+                there.iloc[0],
+                "near_miss",
+                f"{subject!r} is not in subjects, but {near!r} is: no join by luck",
+                f"if they are one subject, write {near!r}{mapping}",
+                column=column,
+                value=subject,
+                rows=there,
+            )
         elif not facts["subjects"].empty:
-            facts.report(str(table), there.iloc[0], "unknown_subject", f"{subject!r} is not in subjects",
-                         'add the subject, remove the rows, or declare unknown_subjects = "exclude"', column=column, value=subject,
-                         severity="warning" if declared else "error", rows=there)
+            facts.report(
+                str(table),
+                there.iloc[0],
+                "unknown_subject",
+                f"{subject!r} is not in subjects",
+                'add the subject, remove the rows, or declare unknown_subjects = "exclude"',
+                column=column,
+                value=subject,
+                severity="warning" if declared else "error",
+                rows=there,
+            )
         if declared:
             facts.exclude(str(table), there.index, "not_in_cohort", "subject is not in subjects")
 
@@ -133,7 +208,11 @@ def _near(identifier: str, candidates: list[str]) -> str | None:
         matches = [c for c in candidates if c != identifier and mine and form(c) == mine]
         if len(matches) == 1:
             return matches[0]
-    longer = [c for c in candidates if len(c) >= 4 and _folded(identifier).startswith(_folded(c)) and not identifier[len(c) : len(c) + 1].isalnum()]
+    longer = [
+        c
+        for c in candidates
+        if len(c) >= 4 and _folded(identifier).startswith(_folded(c)) and not identifier[len(c) : len(c) + 1].isalnum()
+    ]
     return longer[0] if len(longer) == 1 else None
 
 
@@ -156,9 +235,17 @@ def specimens(facts: Facts) -> None:
     drop = []
     for specimen, rows in twice.groupby("specimen", sort=False):
         same = all(raw(rows.iloc[0]) == raw(row) for _, row in rows.iterrows())
-        facts.report("specimens", rows.iloc[-1], "repeated_row" if same else "specimen_twice",
-                     f"specimen {specimen} stands twice, rows {' and '.join(str(r) for r in rows['source_row'])}" + (", word for word" if same else " that differ"),
-                     "keep one", column="specimen", value=specimen, severity="warning" if same else "error")
+        facts.report(
+            "specimens",
+            rows.iloc[-1],
+            "repeated_row" if same else "specimen_twice",
+            f"specimen {specimen} stands twice, rows {' and '.join(str(r) for r in rows['source_row'])}"
+            + (", word for word" if same else " that differ"),
+            "keep one",
+            column="specimen",
+            value=specimen,
+            severity="warning" if same else "error",
+        )
         drop += list(rows.index[1:]) if same else []
     if drop:
         facts.drop("specimens", pd.Index(drop))
@@ -168,8 +255,16 @@ def specimens(facts: Facts) -> None:
         lost = frame[frame["specimen"].notna() & ~frame["specimen"].isin(known)]
         for (specimen, _), rows in lost.groupby(["specimen", "source_file"], sort=False):
             near = _near(str(specimen), sorted(known))
-            facts.report(table, rows.iloc[0], "unknown_specimen", f"specimen {specimen!r} is not in specimens, so it has no subject and no day",
-                         f"did you mean {near!r}?" if near else "add it to specimens", column="specimen", value=specimen, rows=rows)
+            facts.report(
+                table,
+                rows.iloc[0],
+                "unknown_specimen",
+                f"specimen {specimen!r} is not in specimens, so it has no subject and no day",
+                f"did you mean {near!r}?" if near else "add it to specimens",
+                column="specimen",
+                value=specimen,
+                rows=rows,
+            )
 
 
 # ---- levels ----------------------------------------------------------------------------------------------------------
@@ -183,17 +278,27 @@ def levels(facts: Facts) -> None:
             continue
         other = subjects[subjects[column].notna() & ~subjects[column].isin(known)]
         for level, rows in other.groupby(column, sort=False):
-            facts.report("subjects", rows.iloc[0], "unknown_level", f"{column} {str(level)[:60]!r} is not a {column} of the design; its names are {', '.join(known)}",
-                         "spell it as the design does, or add it to study.toml", column=column, value=level, rows=rows)
+            facts.report(
+                "subjects",
+                rows.iloc[0],
+                "unknown_level",
+                f"{column} {str(level)[:60]!r} is not a {column} of the design; its names are {', '.join(known)}",
+                "spell it as the design does, or add it to study.toml",
+                column=column,
+                value=level,
+                rows=rows,
+            )
         for _, row in subjects[subjects[column].isna()].iterrows():
-            facts.report("subjects", row, "missing_level", f"no {column}: the subject can be in no analysis", "fill it in", column=column)
+            facts.report(
+                "subjects", row, "missing_level", f"no {column}: the subject can be in no analysis", "fill it in", column=column
+            )
 
 
 def codings(facts: Facts) -> None:
     """Two codings in one stratum: `Y` among 0 and 1, or one level in two spellings."""
     subjects = facts["subjects"]
     for column in (*facts.design.strata, *facts.design.covariates):
-        if column not in subjects or subjects[column].isna().all():
+        if column not in subjects or subjects[column].isna().all() or subjects[column].dtype != TEXT:
             continue
         values = subjects[column].dropna()
         groups: dict[frozenset[str], pd.Series] = {}
@@ -208,8 +313,16 @@ def codings(facts: Facts) -> None:
                     continue
                 for level in members.unique():
                     rows = subjects.loc[members.index[members == level]]
-                    facts.report("subjects", rows.iloc[0], "two_codings", f"{column} {level!r} in a column coded {' / '.join(sorted(main))}: two codings in one column",
-                                 "use one coding", column=column, value=level, rows=rows)
+                    facts.report(
+                        "subjects",
+                        rows.iloc[0],
+                        "two_codings",
+                        f"{column} {level!r} in a column coded {' / '.join(sorted(main))}: two codings in one column",
+                        "use one coding",
+                        column=column,
+                        value=level,
+                        rows=rows,
+                    )
         spelled: dict[str, set[str]] = defaultdict(set)
         for level in values.unique():
             spelled[str(level).casefold()].add(str(level))
@@ -217,8 +330,16 @@ def codings(facts: Facts) -> None:
             if len(variants) > 1:
                 rare = min(sorted(variants), key=lambda level: int((values == level).sum()))
                 rows = subjects[subjects[column] == rare]
-                facts.report("subjects", rows.iloc[0], "two_spellings", f"{column} is spelled {' and '.join(map(repr, sorted(variants)))}",
-                             "use one spelling", column=column, value=rare, rows=rows)
+                facts.report(
+                    "subjects",
+                    rows.iloc[0],
+                    "two_spellings",
+                    f"{column} is spelled {' and '.join(map(repr, sorted(variants)))}",
+                    "use one spelling",
+                    column=column,
+                    value=rare,
+                    rows=rows,
+                )
 
 
 def missing_covariates(facts: Facts) -> None:
@@ -228,8 +349,15 @@ def missing_covariates(facts: Facts) -> None:
         if column not in subjects or subjects[column].isna().mean() > 0.5:
             continue
         for _, row in subjects[subjects[column].isna()].iterrows():
-            facts.report("subjects", row, "missing_covariate", f"{column} is blank: not_given, never a level; models that need it lose the subject",
-                         "fill it in, if it is known", column=column, severity="warning")
+            facts.report(
+                "subjects",
+                row,
+                "missing_covariate",
+                f"{column} is blank: not_given, never a level; models that need it lose the subject",
+                "fill it in, if it is known",
+                column=column,
+                severity="warning",
+            )
 
 
 def eligibility(facts: Facts) -> None:
@@ -237,8 +365,16 @@ def eligibility(facts: Facts) -> None:
     subjects = facts["subjects"]
     out = subjects[subjects["eligible"] == "no"]
     for _, row in out.iterrows():
-        facts.report("subjects", row, "ineligible", "not eligible: not in the cohort, though data were delivered", "no action, if that is right",
-                     column="eligible", value="no", severity="warning")
+        facts.report(
+            "subjects",
+            row,
+            "ineligible",
+            "not eligible: not in the cohort, though data were delivered",
+            "no action, if that is right",
+            column="eligible",
+            value="no",
+            severity="warning",
+        )
     facts.exclude("subjects", out.index, "not_in_cohort", "ineligible")
 
 
@@ -251,13 +387,25 @@ def design_in_data(facts: Facts) -> None:
     for column, known in (("cohort", facts.design.cohorts), ("arm", facts.design.arms)):
         absent = [level for level in known if not (subjects[column] == level).any()]
         if absent and len(known) > 1 and subjects[column].isin(known).any():
-            facts.report("subjects", first, "absent_level", f"{column}: nobody in {', '.join(absent)}; a term for {column} cannot be estimated",
-                         "correct the data or the design", column=column, severity="warning")
+            facts.report(
+                "subjects",
+                first,
+                "absent_level",
+                f"{column}: nobody in {', '.join(absent)}; a term for {column} cannot be estimated",
+                "correct the data or the design",
+                column=column,
+                severity="warning",
+            )
     both = subjects.dropna(subset=["cohort", "arm"])
     if both["cohort"].nunique() > 1 and both["arm"].nunique() > 1:
         pairs = both.drop_duplicates(["cohort", "arm"])
         if len(pairs) == both["cohort"].nunique() == both["arm"].nunique():
-            facts.report("subjects", first, "aliased", "arm and cohort are the same column in two names: their effects cannot be told apart",
-                         "analyse the cohorts separately; no arm term can be estimated", column="arm", severity="warning")
-
-
+            facts.report(
+                "subjects",
+                first,
+                "aliased",
+                "arm and cohort are the same column in two names: their effects cannot be told apart",
+                "analyse the cohorts separately; no arm term can be estimated",
+                column="arm",
+                severity="warning",
+            )
