@@ -230,6 +230,7 @@ def simulate_course(s: Streams, truth: Truth) -> Course:
     week6_drawn = (week6_day <= pfs_day) & s.chance("week6_drawn", 0.92, n)
     progression_day = pfs_day + s.integers("progression_delay", 0, 14, n)
     progression_drawn = pfs_event & ~death_first & s.chance("progression_drawn", 0.80, n) & (progression_day <= os_day)
+    progression_drawn &= ~(week6_drawn & (week6_day == progression_day))  # one draw a day: the scheduled one
     return Course(
         pfs_day,
         pfs_event,

@@ -118,7 +118,8 @@ def dress(t: Twin) -> None:
     """Dress the recoverable files as laboratories do: encodings, line ends, a formula, a blank in a header, no unit column."""
     for row in t.tables["subjects.csv"]:
         row["site"] = row["site"].replace("Site 3", "Klinik S\u00e4ntis")
-    t.tables["subjects.csv"][0]["site"] = "=1+2"
+    formula = t.row("subjects.csv", subject=t.subjects[-1])
+    formula["site"] = "=1+2"
     t.bytes["subjects.csv"] = lambda text: text.replace(",arm,", ",arm ,", 1).encode("cp1252")
     t.bytes["outcomes.csv"] = lambda text: b"\xef\xbb\xbf" + text.encode()
     t.bytes["tissue_reads.csv"] = lambda text: text.replace("\n", "\r\n").encode()
@@ -127,7 +128,7 @@ def dress(t: Twin) -> None:
         del row["unit"]
     t.plant("X01", "C", "Windows-1252 with an umlaut", Place("subjects.csv", None, "site"))
     t.plant("X02", "C", "a blank behind a column name", Place("subjects.csv", None, "arm ", "arm ", line=1))
-    t.plant("X04", "C", "a cell that starts with =", t.places("subjects.csv", t.tables["subjects.csv"][:1], "site"))
+    t.plant("X04", "C", "a cell that starts with =", t.places("subjects.csv", [formula], "site"))
     t.plant("X01", "C", "UTF-8 with a byte order mark", Place("outcomes.csv", None, ""))
     t.plant("X01", "C", "line ends of Windows", Place("tissue_reads.csv", None, ""))
 

@@ -239,6 +239,7 @@ def mrd_tables(s: Streams, truth: Truth, course: Course, ids: list[str]) -> tupl
     drawn = ~s.chance("draw_missed", 0.05, n, visits) & (days <= course.pfs_day[:, None])
     last = course.pfs_day + s.integers("progression_delay", 0, 14, n)
     at_progression = (course.kind == "progression") & s.chance("progression_drawn", 0.80, n) & (last <= course.os_day)
+    at_progression &= ~(drawn & (days == last[:, None])).any(axis=1)  # one draw a day: the scheduled one
     days, drawn = np.column_stack([days, last]), np.column_stack([drawn, at_progression])
 
     state = truth.positive(days / YEAR)

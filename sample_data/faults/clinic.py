@@ -77,7 +77,7 @@ def plant_subjects(t: Twin) -> None:
                 "R",
                 "an arm that the design does not name",
                 t.set(file, t.row(file, subject=subject), "arm", arm),
-                "T-DM1 + abemaciclib",
+                r"T-DM1 \+ abemaciclib",
             )
         cells = []
         for spelled, code in (("Y", "1"), ("N", "0"), ("Y", "1")):

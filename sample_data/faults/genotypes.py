@@ -58,6 +58,7 @@ def plant_genotypes(t: Twin) -> None:
             "the sample name is the subject and a suffix: a mapping is needed",
             place(name, vcf, "#CHROM", subject, f"{subject}_germline"),
             subject,
+            subjects=(f"{subject}_germline", subject),
         )
     subject = t.one("vcf", called)
     name = "vcf/g02_absent.vcf.gz"

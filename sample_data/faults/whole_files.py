@@ -86,7 +86,7 @@ def whole_file_twins(clean: Path) -> dict[str, tuple[str, dict[str, bytes], list
         recode({"1": "0", "0": "1"}),
         column="event",
         raw="0",
-        words=("event_type|type",),
+        words=("event_type|CNSR|0 = event",),
     )
 
     subjects = text("subjects.csv")
