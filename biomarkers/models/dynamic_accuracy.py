@@ -19,8 +19,15 @@ from biomarkers.models.columns import column, numbers, survival_rows
 ACCURACY = ("horizon", "auc", "auc_std_error", "brier", "brier_null", "n", "n_events")
 
 
-def dynamic_accuracy(frame: pd.DataFrame, time: str, event: str, score: str, *, horizons: Sequence[float] | float,
-                     survival: str | Sequence[str] | ArrayLike | None = None) -> pd.DataFrame:
+def dynamic_accuracy(
+    frame: pd.DataFrame,
+    time: str,
+    event: str,
+    score: str,
+    *,
+    horizons: Sequence[float] | float,
+    survival: str | Sequence[str] | ArrayLike | None = None,
+) -> pd.DataFrame:
     """Cumulative/dynamic AUC and Brier score at horizons, by inverse probability of censoring.
 
     Parameters
@@ -63,9 +70,17 @@ def dynamic_accuracy(frame: pd.DataFrame, time: str, event: str, score: str, *, 
         null = np.full(rows.n, kernel.kaplan_meier_at(rows.time, rows.event, h))
         known = h <= rows.time.max()
         own = np.nan if predicted is None or not known else kernel.brier(rows.time, rows.event, predicted[:, k], h)
-        lines.append((h, found.estimate, found.std_error, own,
-                      kernel.brier(rows.time, rows.event, null, h) if known else np.nan, rows.n,
-                      int((rows.event & (rows.time <= h)).sum())))
+        lines.append(
+            (
+                h,
+                found.estimate,
+                found.std_error,
+                own,
+                kernel.brier(rows.time, rows.event, null, h) if known else np.nan,
+                rows.n,
+                int((rows.event & (rows.time <= h)).sum()),
+            )
+        )
     return pd.DataFrame(lines, columns=list(ACCURACY))
 
 

@@ -28,8 +28,16 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Chosen = TypeVar("Chosen", bound=AnalysisSet)
 
-REASONS = ("not_in_cohort", "event_at_or_before_landmark", "censored_at_or_before_landmark", "no_measurement",
-           "no_draw_in_window", "measurement_too_old", "failed_qc", "no_baseline")
+REASONS = (
+    "not_in_cohort",
+    "event_at_or_before_landmark",
+    "censored_at_or_before_landmark",
+    "no_measurement",
+    "no_draw_in_window",
+    "measurement_too_old",
+    "failed_qc",
+    "no_baseline",
+)
 _CODE = {reason: place for place, reason in enumerate(REASONS)}
 _IN = len(REASONS)
 COMPAT = {"dynpred": "exclude", "dynamicLM": "include"}
@@ -59,8 +67,10 @@ class LandmarkSet(AnalysisSet):
 
     def __repr__(self) -> str:
         events = int(self.rows["event"].sum())
-        return f"{self.stamp}\n{len(self)} of {len(self.members)} at risk with a value, {events} events\n" + self.flow.to_string(
-            index=False)
+        return (
+            f"{self.stamp}\n{len(self)} of {len(self.members)} at risk with a value, {events} events\n"
+            + self.flow.to_string(index=False)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +165,11 @@ def landmark_set(
         zero = last(known.valid, np.arange(people.n), 0.0)
         reason[(reason == _IN) & (zero == NONE)] = _CODE["no_baseline"]
         first = np.where(zero == NONE, np.nan, known.value[zero]) if known.value.size else np.full(people.n, np.nan)
-        columns |= {"baseline": first, "change": columns["value"] - first,
-                    "baseline_day": np.where(zero == NONE, np.nan, known.valid.day[zero]) if known.value.size else first}
+        columns |= {
+            "baseline": first,
+            "change": columns["value"] - first,
+            "baseline_day": np.where(zero == NONE, np.nan, known.valid.day[zero]) if known.value.size else first,
+        }
     rows = _beside(people.frame, columns, ["value", "draw_day", "value_age", "entry", "time", "event"])
     chosen = replace(LandmarkSet.of(rows, people.frame), stamp=_stamp(rule, inclusive, duplicates))
     return _leave(chosen, reason)
@@ -214,15 +227,24 @@ def landmark_stack(
     at = np.repeat(grid, people.n)
     place, reason = _at_landmark(people, known, rule, who, at, inclusive)
     end = np.minimum(people.time[who], at + window)
-    columns = {"landmark": at, **_columns(known, place, at, also), "time": end,
-               "event": (people.event[who] & (people.time[who] <= at + window)).astype(np.int64)}
+    columns = {
+        "landmark": at,
+        **_columns(known, place, at, also),
+        "time": end,
+        "event": (people.event[who] & (people.time[who] <= at + window)).astype(np.int64),
+    }
     counts = _counts(grid, at, reason)
     inside = np.flatnonzero(reason == _IN)
     rows = people.frame.take(who).reset_index(drop=True)
     rows = _beside(rows, columns, ["landmark", "value", "draw_day", "value_age", "entry", "time", "event"])
     said = f"{grid.size} landmarks from {grid[0]:g} to {grid[-1]:g}, window {window:g}, {_age(max_age)}; {_tie(inclusive)}"
-    chosen = replace(LandmarkStack.of(rows, people.frame), by_landmark=counts, window=float(window),
-                     landmarks=tuple(grid.tolist()), stamp=f"{said}{_doubles(duplicates)}")
+    chosen = replace(
+        LandmarkStack.of(rows, people.frame),
+        by_landmark=counts,
+        window=float(window),
+        landmarks=tuple(grid.tolist()),
+        stamp=f"{said}{_doubles(duplicates)}",
+    )
     assert len(inside) == counts.loc[counts["reason"] == "included", "n"].sum()
     return _leave(chosen, reason)
 
@@ -254,16 +276,24 @@ def _at_landmark(people: Followed, known: Draws, rule: Landmark, who: Ints, at: 
         place = last(known.valid, who, at, inclusive=inclusive)
         any_place = last(known.all, who, at, inclusive=inclusive)
         too_old = _too_old(known.all.day, any_place, at, rule)
-        reasons = [("no_measurement", any_place == NONE), ("measurement_too_old", too_old),
-                   ("failed_qc", (place == NONE) | _too_old(known.valid.day, place, at, rule))]
+        reasons = [
+            ("no_measurement", any_place == NONE),
+            ("measurement_too_old", too_old),
+            ("failed_qc", (place == NONE) | _too_old(known.valid.day, place, at, rule)),
+        ]
     reason = np.select(
         [np.isnan(time), gone & event, gone, *(mask for _, mask in reasons)],
-        [_CODE["not_in_cohort"], _CODE["event_at_or_before_landmark"], _CODE["censored_at_or_before_landmark"],
-         *(_CODE[name] for name, _ in reasons)],
+        [
+            _CODE["not_in_cohort"],
+            _CODE["event_at_or_before_landmark"],
+            _CODE["censored_at_or_before_landmark"],
+            *(_CODE[name] for name, _ in reasons),
+        ],
         default=_IN,
     )
     used = reason == _IN
-    assert (known.valid.day[place[used]] <= at[used]).all() and (known.valid.day[place[used]] < time[used]).all()
+    assert (known.valid.day[place[used]] <= at[used]).all()
+    assert (known.valid.day[place[used]] < time[used]).all()
     return place, reason
 
 
@@ -279,12 +309,18 @@ def _too_old(day: Floats, place: Ints, at: Floats, rule: Landmark) -> NDArray[np
 
 def _columns(known: Draws, place: Ints, at: Floats, also: Sequence[str]) -> dict[str, Floats]:
     """What is known of the draw at each place, missing where there is none."""
+
     def taken(values: Floats) -> Floats:
         return np.where(place == NONE, np.nan, values[place]) if values.size else np.full(place.size, np.nan)
 
     day = taken(known.valid.day)
-    return {"value": taken(known.value), "draw_day": day, "value_age": at - day, "entry": at,
-            **{name: taken(known.more[name]) for name in also}}
+    return {
+        "value": taken(known.value),
+        "draw_day": day,
+        "value_age": at - day,
+        "entry": at,
+        **{name: taken(known.more[name]) for name in also},
+    }
 
 
 def _beside(frame: pd.DataFrame, columns: dict[str, Floats], front: Sequence[str]) -> pd.DataFrame:
@@ -305,8 +341,12 @@ def _leave(chosen: Chosen, reason: Ints) -> Chosen:
 
 def _counts(grid: Floats, at: Floats, reason: Ints) -> pd.DataFrame:
     names = [*REASONS, "included"]
-    lines = [(landmark, names[code], int(n)) for landmark in grid.tolist()
-             for code, n in enumerate(np.bincount(reason[at == landmark], minlength=len(names))) if n or code == _IN]
+    lines = [
+        (landmark, names[code], int(n))
+        for landmark in grid.tolist()
+        for code, n in enumerate(np.bincount(reason[at == landmark], minlength=len(names)))
+        if n or code == _IN
+    ]
     return pd.DataFrame(lines, columns=["landmark", "reason", "n"])
 
 
@@ -325,5 +365,3 @@ def _doubles(rule: str) -> str:
 def _stamp(rule: Landmark, inclusive: bool, duplicates: str) -> str:
     unlimited = " (unlimited)" if rule.max_age is not None and math.isinf(rule.max_age) else ""
     return f"{rule}{unlimited}; {_tie(inclusive)}{_doubles(duplicates)}"
-
-

@@ -90,8 +90,10 @@ def followed(subjects: pd.DataFrame) -> Followed:
         raise UseError(f"{int(who.isna().sum())} of {len(who)} subjects have no id: nobody can be followed without one")
     twice = who[who.duplicated()]
     if len(twice):
-        raise UseError(f"{len(twice)} subjects are listed twice; first {twice.iloc[0]!r}. One row per subject is needed: "
-                       "time and event belong to the subject, values to the draws")
+        raise UseError(
+            f"{len(twice)} subjects are listed twice; first {twice.iloc[0]!r}. One row per subject is needed: "
+            "time and event belong to the subject, values to the draws"
+        )
     taken = [c for c in RESERVED if c in subjects]
     if taken:
         raise UseError(f"subjects has a column {taken[0]!r}, which the result uses for the draw; rename it")
@@ -101,8 +103,16 @@ def followed(subjects: pd.DataFrame) -> Followed:
     return Followed(subjects.reset_index(drop=True), np.where(lost, np.nan, time), np.where(lost, 0.0, event) > 0)
 
 
-def read_draws(draws: pd.DataFrame, people: Followed, *, until: float | Floats = np.inf, inclusive: bool = True,
-               duplicates: str = "error", floor: float = -np.inf, more: Sequence[str] = ()) -> Draws:
+def read_draws(
+    draws: pd.DataFrame,
+    people: Followed,
+    *,
+    until: float | Floats = np.inf,
+    inclusive: bool = True,
+    duplicates: str = "error",
+    floor: float = -np.inf,
+    more: Sequence[str] = (),
+) -> Draws:
     """Read the draws that may speak: of these subjects, and not after `until`.
 
     Parameters
@@ -132,8 +142,10 @@ def read_draws(draws: pd.DataFrame, people: Followed, *, until: float | Floats =
     value = numbers(column(draws, "value"), "value")
     if np.isinf(value).any():
         where = int(np.flatnonzero(np.isinf(value))[0])
-        raise UseError(f"value is infinite in {int(np.isinf(value).sum())} draws, first of subject "
-                       f"{draws['subject'].iloc[where]!r}: the logarithm of zero? Give such a value its limit, or leave it missing")
+        raise UseError(
+            f"value is infinite in {int(np.isinf(value).sum())} draws, first of subject "
+            f"{draws['subject'].iloc[where]!r}: the logarithm of zero? Give such a value its limit, or leave it missing"
+        )
     extra = {name: numbers(column(draws, name), "column") for name in more}
     known = (code >= 0) & ~np.isnan(day)
     limit = np.broadcast_to(np.asarray(until, float), (people.n,))[np.maximum(code, 0)] if people.n else np.zeros(code.size)
@@ -145,11 +157,18 @@ def read_draws(draws: pd.DataFrame, people: Followed, *, until: float | Floats =
     rows = rows[np.argsort(day[rows], kind="stable")] if np.isfinite(floor) else rows
     spoken = drawn(code[rows], moved[rows])
     values, kept, n_tied = _one_per_day(spoken, value[rows], draws["subject"].iloc[rows], duplicates)
-    columns = {name: _one_per_day(spoken, given[rows], draws["subject"].iloc[rows], duplicates)[0]
-               for name, given in extra.items()}
+    columns = {
+        name: _one_per_day(spoken, given[rows], draws["subject"].iloc[rows], duplicates)[0] for name, given in extra.items()
+    }
     return Draws(
-        all=drawn(code[usable], moved[usable]), valid=kept, value=values, more=columns, n_unknown=int((code < 0).sum()),
-        n_without_day=int((np.isnan(day) & (code >= 0)).sum()), n_missing=int((usable & np.isnan(value)).sum()), n_tied=n_tied,
+        all=drawn(code[usable], moved[usable]),
+        valid=kept,
+        value=values,
+        more=columns,
+        n_unknown=int((code < 0).sum()),
+        n_without_day=int((np.isnan(day) & (code >= 0)).sum()),
+        n_missing=int((usable & np.isnan(value)).sum()),
+        n_tied=n_tied,
     )
 
 

@@ -101,15 +101,22 @@ def start_stop(
     known = read_draws(draws, people, until=people.time, duplicates=duplicates, floor=0.0, more=also)
     pieces = _pieces(people, known, lag - 1, max_age)
     rows = people.frame.take(pieces.who).reset_index(drop=True)
-    carried = {"start": pieces.start, "stop": pieces.stop, "event": pieces.event.astype(np.int64),
-               "value": known.value[pieces.draw], "draw_day": known.valid.day[pieces.draw],
-               **{name: known.more[name][pieces.draw] for name in also}}
+    carried = {
+        "start": pieces.start,
+        "stop": pieces.stop,
+        "event": pieces.event.astype(np.int64),
+        "value": known.value[pieces.draw],
+        "draw_day": known.valid.day[pieces.draw],
+        **{name: known.more[name][pieces.draw] for name in also},
+    }
     front = ["subject", *carried]
     rows = rows.assign(**carried)
     rows = rows[[*front, *[c for c in rows if c not in front]]]
     audit = _audit(draws, people, known, pieces, lag)
     unlimited = "any age (unlimited)" if math.isinf(max_age) else f"at most {max_age:g} old"
-    said = f"value acts from {lag:g} after its draw, {unlimited}" + ("" if duplicates == "error" else f"; duplicates: {duplicates}")
+    said = f"value acts from {lag:g} after its draw, {unlimited}" + (
+        "" if duplicates == "error" else f"; duplicates: {duplicates}"
+    )
     chosen = replace(_members(people), audit=audit, stamp=said)
     return replace(_without_rows(chosen, people, known, pieces), rows=rows)
 
@@ -154,9 +161,13 @@ def _without_rows(chosen: Chosen, people: Followed, known: Draws, pieces: _Piece
     early[known.all.subject[known.all.day < people.time[known.all.subject]]] = True
     valid = np.zeros(n, dtype=bool)
     valid[known.valid.subject[known.valid.day < people.time[known.valid.subject]]] = True
-    asked = [("not_in_cohort", lost, "no outcome"), ("no_measurement", ~drawn, ""),
-             ("draw_on_or_after_event", ~early, "only draws on or after the end of follow-up"), ("failed_qc", ~valid, ""),
-             ("not_evaluable", ~covered, "its value acts only after the end of follow-up")]
+    asked = [
+        ("not_in_cohort", lost, "no outcome"),
+        ("no_measurement", ~drawn, ""),
+        ("draw_on_or_after_event", ~early, "only draws on or after the end of follow-up"),
+        ("failed_qc", ~valid, ""),
+        ("not_evaluable", ~covered, "its value acts only after the end of follow-up"),
+    ]
     open_ = np.ones(n, dtype=bool)
     for reason, out, detail in asked:
         leaving = open_ & out & ~covered
@@ -197,8 +208,12 @@ def _audit(draws: pd.DataFrame, people: Followed, known: Draws, pieces: _Pieces,
         ("draws of unknown subjects", known.n_unknown, np.nan, np.nan),
         ("analysed: rows", pieces.who.size, float(covered.sum()), float(with_value.sum())),
         ("left out: before the first value", int((before > 0).sum()), float(before.sum()), float(unseen.sum())),
-        ("left out: value too old", int((expired > 1e-12 * np.maximum(total, 1)).sum()), float(expired.sum()),
-         float((event & ~unseen & ~with_value).sum())),
+        (
+            "left out: value too old",
+            int((expired > 1e-12 * np.maximum(total, 1)).sum()),
+            float(expired.sum()),
+            float((event & ~unseen & ~with_value).sum()),
+        ),
     ]
     table = pd.DataFrame(lines, columns=["what", "n", "person_time", "n_events"])
     assert with_value.sum() + table["n_events"].iloc[-2:].sum() == event[~np.isnan(people.time)].sum(), "an event is lost"
