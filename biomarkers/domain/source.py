@@ -106,6 +106,28 @@ class EndpointRule:
     after_restart: Literal["error", "event", "competing"] = "error"
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the calendar date of day 0 stands, for tables that give dates instead of study days.
+
+    Parameters
+    ----------
+    column : str
+        Column of the date; the word `DY` says that the file's own study days count from time zero.
+    path : Path or None
+        The file that holds it; None is the table's own file.
+    name : str
+        That file as study.toml names it.
+    subject : str or None
+        Its column of subjects; None takes USUBJID, subject, or the name the table's own file has.
+    """
+
+    column: str
+    path: Path | None = None
+    name: str = ""
+    subject: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """One table of the study: its files and their declarations.
@@ -148,8 +170,18 @@ class Source:
     locus : tuple of str
     build : str or None
         Reference build of a VCF whose header does not say.
-    paramcd : str or None
-        The parameter of an ADTTE table.
+    paramcd : mapping of str to str
+        Parameters of an ADTTE or ADRS table, each with the endpoint it stands for.
+    where : mapping of str to tuple of str
+        Only rows whose column (of the file) holds one of these values; the others are counted.
+    day0 : Origin or None
+        Where the date of day 0 stands; dates in the table's day columns become study days.
+    date_format : str or None
+        How dates are written where they are not ISO: `%d/%m/%Y`.
+    instrument : str or None
+        The REDCap form whose rows are meant.
+    events : mapping of str to int or None
+        REDCap events (unique names) that are meant, each with its study day where it has one.
     options : mapping
         Options handed to the reader of the format as they stand (absent, min_dp, ...).
     endpoints : mapping of str to EndpointRule
@@ -177,7 +209,12 @@ class Source:
     samples: Mapping[str, str] = field(default_factory=dict)
     locus: tuple[str, ...] = ("FCGR3A-158",)
     build: str | None = None
-    paramcd: str | None = None
+    paramcd: Mapping[str, str] = field(default_factory=dict)
+    where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    day0: Origin | None = None
+    date_format: str | None = None
+    instrument: str | None = None
+    events: Mapping[str, int | None] = field(default_factory=dict)
     options: Mapping[str, object] = field(default_factory=dict)
     endpoints: Mapping[str, EndpointRule] = field(default_factory=dict)
     markers: Mapping[str, MarkerColumn] = field(default_factory=dict)

@@ -22,7 +22,7 @@ from biomarkers.domain.marker import Marker, define
 from biomarkers.domain.markers import MARKERS
 from biomarkers.domain.problems import Problem, sort, visible
 from biomarkers.domain.schema import TABLES
-from biomarkers.domain.source import EndpointRule, MarkerColumn, Source, Spelling
+from biomarkers.domain.source import EndpointRule, MarkerColumn, Origin, Source, Spelling
 from biomarkers.domain.times import DAYS_PER, Endpoint, Visit
 from biomarkers.readers.table import READERS, unreadable
 
@@ -98,6 +98,12 @@ class _Spelling(_Keys):
         )
 
 
+class _Origin(_Keys):
+    column: str
+    path: str | None = None
+    subject: str | None = None
+
+
 class _Table(_Spelling):
     path: Texts
     format: str | None = None
@@ -116,7 +122,12 @@ class _Table(_Spelling):
     samples: str | dict[str, str] = {}
     locus: Texts = ["FCGR3A-158"]
     build: str | None = None
-    paramcd: str | None = None
+    paramcd: dict[str, str] | Texts = []
+    where: dict[str, Codes] = {}
+    day0: str | _Origin | None = None
+    date_format: str | None = None
+    instrument: str | None = None
+    events: dict[str, int] | Texts = []
     options: dict[str, bool | int | float | str] = {}
 
 
@@ -148,6 +159,8 @@ class _Study(_Spelling):
     notes: list[str] = []
     unknown_subjects: Literal["error", "exclude"] = "error"
     replicates: Literal["error", "mean", "median", "first", "last"] = "error"
+    day0: _Origin | None = None
+    date_format: str | None = None
     endpoints: dict[str, _Endpoint] = {}
     visits: dict[str, _Visit] = {}
     tables: dict[str, str | list[str] | dict[str, Any]] = {}
@@ -469,11 +482,23 @@ class _Reading:
             samples=self._samples(at, table.samples),
             locus=tuple(table.locus),
             build=table.build,
-            paramcd=table.paramcd,
+            paramcd=_parameters(table.paramcd),
+            where={column: tuple(values) for column, values in table.where.items()},
+            day0=self._origin(table.day0 or study.day0),
+            date_format=table.date_format or study.date_format,
+            instrument=table.instrument,
+            events=table.events if isinstance(table.events, dict) else dict.fromkeys(table.events),
             options=dict(table.options),
             endpoints=rules,
             markers=markers,
         )
+
+    def _origin(self, given: str | _Origin | None) -> Origin | None:
+        """Where the date of day 0 stands: a column of the same file, or of another."""
+        if given is None or isinstance(given, str):
+            return None if given is None else Origin(given)
+        path = None if given.path is None else self.file.parent / given.path
+        return Origin(given.column, path, given.path or "", given.subject)
 
     def _samples(self, at: tuple[str, ...], given: str | dict[str, str]) -> dict[str, str]:
         """Sample to subject, from an inline table or from a file of two columns."""
@@ -523,6 +548,13 @@ def _rule(given: _Endpoint) -> EndpointRule:
         zero_time=given.zero_time,
         after_restart=given.after_restart,
     )
+
+
+def _parameters(given: dict[str, str] | Sequence[str]) -> dict[str, str]:
+    """PARAMCD to endpoint: `"PFS"`, `["PFS", "OS"]`, or endpoint to PARAMCD, `{ pfs = "PFSINV" }`."""
+    if isinstance(given, dict):
+        return {code: endpoint.lower() for endpoint, code in given.items()}
+    return {code: code.lower() for code in given}
 
 
 def _resolved(folder: Path, patterns: Sequence[str]) -> tuple[tuple[Path, ...], tuple[str, ...]]:
