@@ -23,8 +23,14 @@ from biomarkers.domain.errors import UseError
 from biomarkers.plan.results import Results
 from biomarkers.report.render import write_report
 
-TABLES = {"results.csv": "table", "flow.csv": "flow", "ledger.csv": "ledger", "curves.csv": "curves",
-          "availability.csv": "availability", "problems.csv": "problems"}
+TABLES = {
+    "results.csv": "table",
+    "flow.csv": "flow",
+    "ledger.csv": "ledger",
+    "curves.csv": "curves",
+    "availability.csv": "availability",
+    "problems.csv": "problems",
+}
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -162,5 +168,3 @@ def verify(folder: str | os.PathLike[str]) -> list[str]:
     present = {p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file()}
     faults += [f"{name}: not part of the run" for name in sorted(present - set(expected) - {"run.json", "run.log"})]
     return faults
-
-

@@ -1,0 +1,267 @@
+"""Figures of a page as data addresses, with their words: made once, written as files beside the page.
+
+A figure goes into the page as an image, never as markup: two matplotlib drawings share their ids, and clip paths would be
+taken from the wrong one.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pandas as pd
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from biomarkers import tables
+from biomarkers.domain import fragments, numbers
+from biomarkers.domain.fragments import Axis
+from biomarkers.domain.states import number, text
+from biomarkers.figures import distribution_figure, flow_figure, forest_figure, journal, kaplan_meier, themed
+from biomarkers.report.view import View, is_main
+from biomarkers.tables import Grid, GridRow, Line, cells
+
+PANELS_PER_FIGURE = 8
+_CLASSES = {"null": 'class="q"', "line": 'class="l"', "box": 'class="x"', "dots": 'class="t"', "head": 'class="h"'}
+
+
+@dataclass
+class Gallery:
+    """Collects the figures of a run: the page's picture as an address, the journal's file by name."""
+
+    files: dict[str, bytes] = field(default_factory=dict)
+
+    def add(self, name: str, figure: Figure) -> str:
+        """Keep the journal version under `name`, return the page's version as a data address."""
+        self.keep(name, figure)
+        return "data:image/svg+xml;base64," + base64.b64encode(themed(figure)).decode("ascii")
+
+    def keep(self, name: str, figure: Figure) -> None:
+        """Keep the journal version alone."""
+        self.files[f"{name}.svg"] = journal(figure)
+
+
+def small(axis: Axis, height: float, line: Line, *, side: float = 9.0) -> Markup:
+    """The interval of one row as a tiny drawing, coloured by the page's own rules."""
+    shown = line.modelled or line.state == "not_estimable"
+    most = 0.55 + 0.45 * min(1.0, math.sqrt(max(line.n_events, 0.0) / 60)) if math.isfinite(line.n_events) else 0.6
+    drawn = fragments.interval(
+        axis,
+        height,
+        estimate=line.estimate if line.modelled else math.nan,
+        low=line.low if shown else math.nan,
+        high=line.high if shown else math.nan,
+        pooled=line.cohort == tables.POOLED,
+        side=round(side * most, 1),
+        names=_CLASSES,
+    )
+    style = ' class="o"' if line.state == "exploratory" else ""
+    return Markup(f'<svg viewBox="0 0 {axis.width:g} {height:g}" aria-hidden="true"{style}>{drawn}</svg>')  # noqa: S704 - numbers only
+
+
+def axis_words(axis: Axis, height: float, words: tuple[str, str] = ("", "")) -> Markup:
+    """The axis under a forest table: ticks at round ratios, direction words at its ends."""
+    ticks = [t for t in (1 / 16, 1 / 8, 0.25, 0.5, 1, 2, 4, 8, 16) if axis.low <= t <= axis.high]
+    while len(ticks) > 6:
+        ticks = [t for t in ticks if round(math.log2(t)) % 2 == 0]
+    parts = [f'<path class="q" d="M{axis.margin:g} .5H{axis.width - axis.margin:g}"/>']
+    for t in ticks:
+        name = f"{t:g}" if t >= 0.1 else f"{t:.2g}"
+        parts.append(f'<path class="q" d="M{axis.x(t):g} .5v4"/><text x="{axis.x(t):g}" y="16">{name}</text>')
+    one = axis.x(1)
+    if words[0]:
+        parts.append(
+            f'<text x="{one - 8:g}" y="30" class="e">{Markup.escape(words[0])}</text>'
+            f'<text x="{one + 8:g}" y="30" class="s">{Markup.escape(words[1])}</text>'
+        )
+    return Markup(f'<svg viewBox="0 0 {axis.width:g} {height:g}" aria-hidden="true">{"".join(parts)}</svg>')  # noqa: S704 - escaped
+
+
+def axis_of(lines: Sequence[Line], width: float, most: float = 18.0) -> Axis:
+    """One scale for all rows of a table."""
+    return fragments.axis_for([x for line in lines if line.state != "refused" for x in (line.low, line.high)], width, most=most)
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A Kaplan-Meier figure before it is set: what it is called and what it says."""
+
+    analysis: str
+    label: str
+    endpoint: str
+    figure: Figure
+    alt: str
+    numbers: Grid
+    single: bool
+    cut: str
+
+
+def curves(view: View) -> list[Curve]:
+    """Kaplan-Meier figures of the page, one per analysis with declared classes."""
+    every = view.part(view.results.curves)
+    if not len(every):
+        return []
+    out = []
+    for analysis in tables.order(every["analysis"]):
+        steps = every[every["analysis"].map(text) == analysis]
+        cohorts = tables.order(steps["cohort"], view.design.cohorts)
+        lines = [x for x in view.lines if x.analysis == analysis and is_main(x)]
+        if not lines:
+            continue
+        arms = set(map(text, steps["group"])) <= set(view.design.arms)
+        medians = view.results.medians
+        medians = medians[medians["analysis"].map(text) == analysis] if len(medians) else medians
+        unit = tables.time_unit(float(steps["time"].max()))
+        notes = {c: _notes(medians, c, [x for x in lines if x.cohort == c], unit) for c in cohorts}
+        figure = kaplan_meier(
+            steps,
+            cohorts=cohorts,
+            kind="arm" if arms else "class",
+            notes=notes,
+            unit=unit,
+            titles={c: tables.cohort_label(c) for c in cohorts},
+            ylabel=tables.endpoint_label(lines[0].endpoint, view.design),
+            origin=view.design.time_zero,
+            places={c: view.design.cohorts.index(c) for c in cohorts if c in view.design.cohorts},
+        )
+        label = tables.marker_label(lines[0].marker, view.design)
+        out.append(
+            Curve(
+                analysis,
+                label,
+                lines[0].endpoint,
+                figure,
+                _alt(view, label, lines, medians, cohorts, unit),
+                _behind(steps, cohorts, unit),
+                len(cohorts) == 1,
+                _cut_words(lines),
+            )
+        )
+    return out
+
+
+def _notes(medians: pd.DataFrame, cohort: str, lines: Sequence[Line], unit: str) -> list[str]:
+    rows = [r for r in tables.records(medians) if text(r["cohort"]) == cohort]
+    rows.sort(key=lambda r: r["group_order"])
+    if not rows:
+        return []
+    level = numbers.level(number(rows[0].get("conf_level")))
+    names = tables.short_names([text(r["group"]) for r in rows])
+    out = [f"Median, {unit} ({level} CI)"]
+    out += [f"{name}  {_median(r, unit)}" for name, r in zip(names, rows, strict=True)]
+    for line in lines:
+        per = f" {line.contrast}" if line.contrast.startswith("per ") else ""
+        if line.modelled:
+            out.append(f"HR {line.ratio}{per}")
+        elif line.limit:
+            out.append(f"HR not estimable, {line.limit}")
+        elif line.state == "descriptive":
+            out.append(f"no HR: {line.message}")
+    return out
+
+
+def _cut_words(lines: Sequence[Line]) -> str:
+    """Where the classes come from, as the rows say it."""
+    said = [note for x in lines for note in x.notes if "cut " in note]
+    if any("from these data" in note for note in said):
+        return "at a cut taken from these data (sensitivity)"
+    return said[0].removeprefix("sensitivity: ") if said else "by declared class"
+
+
+def _median(row: dict[str, object], unit: str) -> str:
+    return numbers.median(number(row["median"]), number(row["conf_low"]), number(row["conf_high"]), unit)
+
+
+def _alt(view: View, label: str, lines: Sequence[Line], medians: pd.DataFrame, cohorts: Sequence[str], unit: str) -> str:
+    parts = []
+    for cohort in cohorts:
+        rows = [r for r in tables.records(medians) if text(r["cohort"]) == cohort]
+        said = "; ".join(f"{numbers.label(r['group'], 60)} {_median(r, unit)}" for r in rows)
+        ratio = next((f"; hazard ratio {x.ratio} {x.contrast}" for x in lines if x.cohort == cohort and x.modelled), "")
+        parts.append(f"{tables.cohort_label(cohort)}: median in {unit} {said}{ratio}")
+    return f"{view.short(lines[0].endpoint)} by {label}. " + ". ".join(parts) + "."
+
+
+def _behind(steps: pd.DataFrame, cohorts: Sequence[str], unit: str) -> Grid:
+    """The numbers behind a curve at a few times."""
+    from biomarkers.domain.times import DAYS_PER
+
+    scale, longest = DAYS_PER[unit], float(steps["time"].max())
+    step = next((s for s in (6, 12, 24, 48, 96) if longest / scale / s <= 5), 192)
+    rows: list[GridRow] = []
+    for cohort in cohorts:
+        part = steps[steps["cohort"].map(text) == cohort].sort_values("group_order", kind="stable")
+        for group in tables.order(part["group"]):
+            one = part[part["group"].map(text) == group].sort_values("time", kind="stable")
+            head = numbers.label(group) if len(cohorts) == 1 else f"{tables.cohort_label(cohort)}, {numbers.label(group)}"
+            rows.append(GridRow(head, kind="g"))
+            for week in range(0, int(longest / scale) + 1, step):
+                day = week * scale
+                past, later = one[one["time"] <= day + 1e-9], one.loc[one["time"] >= day - 1e-9, "n_risk"]
+                if not len(later):
+                    break
+                last = past.iloc[-1]
+                low, high = number(last["conf_low"]), number(last["conf_high"])
+                limits = f" ({low:.2f}–{high:.2f})" if math.isfinite(low) and math.isfinite(high) and low < high else ""
+                rows.append(
+                    GridRow(
+                        str(week),
+                        cells(
+                            numbers.count(int(later.iloc[0])),
+                            numbers.count(int(past["n_event"].sum())),
+                            f"{float(last['survival']):.2f}{limits}",
+                        ),
+                        "i",
+                    )
+                )
+    return Grid(
+        f"{unit.capitalize()} from time zero; events up to and including the day, at risk just before it.",
+        (unit.capitalize(), "At risk", "Events", "Event-free (95% CI)"),
+        tuple(rows),
+        (False, True, True, True),
+    )
+
+
+def distribution_figures(view: View) -> list[tuple[list[str], Figure, str]]:
+    """Strips of the quantitative markers, eight to a figure: names, figure, alt text."""
+    values = view.part(view.results.values)
+    names = (
+        [m for m in tables.order(values["marker"]) if m in view.design.markers and view.design.markers[m].quantitative]
+        if len(values)
+        else []
+    )
+    by = "arm" if view.cohort is not None and len(view.arms) > 1 else "cohort"
+    groups = view.arms if by == "arm" else list(view.design.cohorts)
+    out = []
+    for start in range(0, len(names), PANELS_PER_FIGURE):
+        some = names[start : start + PANELS_PER_FIGURE]
+        figure = distribution_figure(values, [view.design.markers[m] for m in some], by=by, groups=groups)
+        said = []
+        for name in some:
+            rows = values[values["marker"].map(text) == name]
+            parts = []
+            for group in tables.order(rows[by], groups):
+                s = tables.summarise(rows[rows[by].map(text) == group])
+                parts.append(
+                    f"{s.shown(s.median)} in {numbers.label(group, 60)} (n {s.known}"
+                    + (f", {s.below} below the limit" if s.below else f", {s.zero} zero" if s.zero else "")
+                    + ")"
+                )
+            said.append(f"{tables.marker_label(name, view.design)}: median {', '.join(parts)}")
+        out.append((some, figure, "; ".join(said) + "."))
+    return out
+
+
+def flow_picture(view: View, flow: pd.DataFrame, start: str) -> Figure:
+    """The flow of one analysis as a figure for a journal."""
+    return flow_figure(flow, start=start, arms=view.design.arms)
+
+
+def forest_picture(view: View, by: str) -> Figure:
+    """The forest for a journal: by family for one cohort, by question for all."""
+    table = view.results.table
+    keep = [line.key - 1 for line in view.lines if is_main(line) or line.term == tables.HETEROGENEITY]
+    table = table.iloc[[k for k in keep if view.cohort is None or view.lines[k].cohort == view.cohort]]
+    return forest_figure(table, design=view.design, by="marker" if by == "marker" else "family", adjust=view.adjust)

@@ -1,0 +1,325 @@
+"""The card on top of a page: what must be known first, six facts, and the findings as sentences on one scale."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import pandas as pd
+
+from biomarkers import tables
+from biomarkers.domain import numbers
+from biomarkers.domain.flow import FLOW
+from biomarkers.domain.numbers import NBSP
+from biomarkers.domain.states import STATES, number, text
+from biomarkers.report.associations import heterogeneity
+from biomarkers.report.blocks import Fact, Finding, Summary, Warned
+from biomarkers.report.drawings import axis_of, axis_words, small
+from biomarkers.report.view import View, is_main, is_pooled
+from biomarkers.tables import Line, Piece, plain, together
+
+MOST_FINDINGS, MOST_FLAGS, LOSS = 10, 8, 0.2
+_CSS = {
+    "prespecified": "pre",
+    "exploratory": "exp",
+    "descriptive": "des",
+    "not_estimable": "ne",
+    "refused": "ref",
+    "flagged": "flag",
+    "below": "lod",
+}
+
+
+def summary(view: View) -> Summary:
+    """The card of a page."""
+    lines = [x for x in view.main if view.cohort is not None or is_pooled(x) or not view.cohorts]
+    ranked = _ranked(lines)
+    shown = ranked[:MOST_FINDINGS]
+    axis = axis_of([x for x in shown if x.modelled], 172)
+    rest = len(ranked) - len(shown)
+    more = f"{numbers.plural(rest, 'further question')} in the table below." if rest else ""
+    used = [s for s in STATES if s in {x.state for x in view.main} or (s == "flagged" and any(x.flags for x in view.main))]
+    if _below_any(view):
+        used.append("below")
+    return Summary(
+        tuple(_warned(view)),
+        tuple(_facts(view)),
+        tuple(
+            Finding(
+                x, tables.sentence(x, view.design, adjust=view.adjust if view.adjust != "adjusted" else ""), small(axis, 22, x)
+            )
+            for x in shown
+        ),
+        axis_words(axis, 20),
+        more,
+        tuple((_CSS[s], STATES[s].word, STATES[s].meaning) for s in dict.fromkeys(used)),
+    )
+
+
+def _below_any(view: View) -> bool:
+    values = view.part(view.results.values)
+    return len(values) > 0 and bool((values["status"].map(text) == "below").any())
+
+
+def _ranked(lines: Sequence[Line]) -> list[Line]:
+    """Modelled questions in the order of the plan; where there are many, what holds after adjustment comes first."""
+    known = [x for x in lines if x.modelled or x.state == "not_estimable"]
+    if len(known) <= MOST_FINDINGS:
+        return known
+    return sorted(
+        known, key=lambda x: (x.state != "prespecified", not x.significant, x.p_value if x.p_value == x.p_value else 2)
+    )
+
+
+# -- read this first ------------------------------------------------------------------------------------------------------
+
+
+def _warned(view: View) -> list[Warned]:
+    out = [*_flags(view), *_losses(view), *_silent(view), *_refused(view)]
+    if view.cohort is None:
+        differ = heterogeneity(view)
+        tested = [x for x in view.lines if x.term == tables.HETEROGENEITY and math.isfinite(x.p_value)]
+        if differ:
+            by_chance = 0.05 * len(tested)
+            names = ", ".join(tables.marker_label(x.marker, view.design) for x in differ[:4])
+            names += f" and {len(differ) - 4} more" if len(differ) > 4 else ""
+            expected = (
+                f"; {numbers.decimal(by_chance, 0 if by_chance >= 1 else 1)} expected by chance" if len(tested) > 5 else ""
+            )
+            out.insert(
+                0,
+                Warned(
+                    (
+                        Piece(
+                            f"{len(differ)} of {numbers.plural(len(tested), 'question')} differ between cohorts "
+                            f"(heterogeneity P{NBSP}<{NBSP}0.05{expected}): {names}. Read their rows by cohort, not the "
+                            "pooled column."
+                        ),
+                    ),
+                    "matrix",
+                    "Table",
+                ),
+            )
+    asked = [x for x in view.main if x.state == "exploratory"]
+    if asked:
+        total = len([x for x in view.main if x.modelled])
+        out.append(
+            Warned(
+                (
+                    Piece(
+                        f"{len(asked)} of {numbers.plural(total, 'estimate')} were asked after the plan: their boxes are "
+                        "open, and their P values confirm nothing."
+                    ),
+                )
+            )
+        )
+    if view.design.cohort_assignment == "chosen" and len(view.design.cohorts) > 1:
+        out.append(
+            Warned((Piece("Patients chose their cohort: a hazard ratio between cohorts is not an effect, and none is given."),))
+        )
+    warnings = [text(x) for x in view.results.problems["severity"]] if len(view.results.problems) else []
+    n = sum(x in ("warning", "error") for x in warnings)
+    if n:
+        out.append(
+            Warned(
+                (Piece(f"{numbers.plural(n, 'warning')} about the input files stand in this run."),),
+                "problems" if view.cohort is None else "../../report.html#problems",
+                "Problems",
+            )
+        )
+    return out
+
+
+def _flags(view: View) -> list[Warned]:
+    rows = [(flag, x) for x in view.main for flag in x.flags if x.state != "not_estimable"]
+    out = []
+    for flag, pairs in together(rows, lambda pair: pair[0]):
+        lines = [x for _, x in pairs]
+        where = "" if view.cohort else f", {tables.cohort_label(lines[0].cohort)}"
+        if len(lines) == 1:
+            pieces = (Piece(f"{lines[0].label}{where}", "b"), Piece(f": {flag}."))
+        else:
+            pieces = (Piece(f"{len(lines)} estimates", "b"), Piece(f": {flag}."))
+        out.append(Warned(pieces, "assoc" if view.cohort else "matrix", "Table"))
+    if len(out) > MOST_FLAGS:
+        kept = out[: MOST_FLAGS - 1]
+        return [
+            *kept,
+            Warned(
+                (Piece(f"{len(out) - len(kept)} further flags stand under the table."),),
+                "assoc" if view.cohort else "matrix",
+                "Table",
+            ),
+        ]
+    return out
+
+
+def _losses(view: View) -> list[Warned]:
+    """Analyses that leave out a fifth of the patients or more, worst first; losses before a landmark by arm."""
+    flow = view.part(view.results.flow)
+    if not len(flow):
+        return []
+    found = []
+    for analysis in tables.order(flow["analysis"]):
+        part = flow[flow["analysis"].map(text) == analysis]
+        keys = [c for c in ("cohort", "arm") if c in part]
+        total = int(part.drop_duplicates(keys)["total"].sum())
+        left = int(part.loc[part["reason"] == "included", "n_left"].sum())
+        if total and (total - left) / total >= LOSS:
+            gone = part[part["n_excluded"] > 0].groupby("reason", sort=False, observed=True)["n_excluded"].sum()
+            main = str(gone.idxmax())
+            found.append(
+                (1 - left / total, text(part["marker"].iloc[0]), text(part["timing"].iloc[0]), total - left, total, main, part)
+            )
+    found.sort(key=lambda f: (-f[0], f[1]))
+    out, told = [], set()
+    for _, marker, timing, lost, total, main, part in found:
+        key = (timing, lost, total) if "landmark" in main else (marker, timing, lost)
+        if key in told or len(out) >= 3:
+            continue
+        told.add(key)
+        label = tables.marker_label(marker, view.design)
+        words = f"{numbers.n_of(lost, total)} patients are not in the analysis of {label}, {numbers.label(timing)}: mostly {FLOW.get(main, main)}"
+        out.append(Warned((Piece(words + _by_arm(view, part) + "."),), "flow", "Flow"))
+    return out
+
+
+def _by_arm(view: View, part: pd.DataFrame) -> str:
+    if view.cohort is None or len(view.arms) < 2:
+        return ""
+    said = []
+    for arm in view.arms:
+        one = part[part["arm"].map(text) == arm]
+        if len(one):
+            total, left = int(one["total"].iloc[0]), int(one.loc[one["reason"] == "included", "n_left"].sum())
+            said.append(f"{total - left} of {total} on {numbers.label(arm, 60)}")
+    return f" ({', '.join(said)})" if said else ""
+
+
+def _silent(view: View) -> list[Warned]:
+    kinds = {"descriptive": "descriptive only", "not_estimable": "not estimable"}
+    counts = {name: sum(x.state == name for x in view.main) for name in kinds}
+    if not any(counts.values()):
+        return []
+    total = len(view.main)
+    said = ", ".join(f"{n} {kinds[name]}" for name, n in counts.items() if n)
+    return [
+        Warned(
+            (
+                Piece(
+                    f"{sum(counts.values())} of {numbers.plural(total, 'row')} hold no hazard ratio: {said}. A blank never means "
+                    "zero."
+                ),
+            ),
+            "assoc" if view.cohort else "matrix",
+            "Table",
+        )
+    ]
+
+
+def _refused(view: View) -> list[Warned]:
+    lines = [x for x in view.main if x.state == "refused"]
+    if not lines:
+        return []
+    names = "; ".join(x.label for x in lines[:3]) + (f" and {len(lines) - 3} more" if len(lines) > 3 else "")
+    verb = "was" if len(lines) == 1 else "were"
+    return [
+        Warned(
+            (Piece(f"{numbers.plural(len(lines), 'requested analysis', 'requested analyses')} {verb} refused: {names}."),),
+            "refused",
+            "Why, and what to ask instead",
+            refused=True,
+        )
+    ]
+
+
+# -- facts ----------------------------------------------------------------------------------------------------------------
+
+
+def _facts(view: View) -> list[Fact]:
+    facts = [*_people(view)]
+    tests = tables.records(view.part(view.results.ledger))
+    planned = [r for r in tests if bool(r["prespecified"])]
+    families = len({text(r["family"]) for r in planned})
+    if tests:
+        facts.append(
+            Fact(
+                "Prespecified tests",
+                numbers.count(len(planned)),
+                f"in {numbers.plural(families, 'family', 'families')}"
+                + (f", {view.adjust}" if view.adjust != "adjusted" else ""),
+            )
+        )
+    main = [x for x in view.main if view.cohort or is_pooled(x) or not view.cohorts]
+    holds = [x for x in main if x.significant]
+    if any(math.isfinite(x.p_holm) for x in main):
+        names = list(dict.fromkeys(tables.marker_label(x.marker, view.design) for x in holds))
+        words = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+        facts.append(
+            Fact(
+                f"{'Pooled ' if not view.cohort and view.cohorts else ''}P{NBSP}<{NBSP}0.05 after {view.adjust}",
+                numbers.count(len(holds)),
+                words or "of " + numbers.plural(len(main), "question"),
+            )
+        )
+    if view.cohort is None:
+        facts.insert(
+            0,
+            Fact(
+                "Markers",
+                numbers.count(len({x.marker for x in view.lines})),
+                f"in {numbers.plural(len({x.family for x in view.lines}), 'family', 'families')}",
+            ),
+        )
+    detectable = sorted(x.detectable for x in main if math.isfinite(x.detectable))
+    if detectable:
+        low, high = numbers.ratio(detectable[0]), numbers.ratio(detectable[-1])
+        facts.append(Fact("Detectable HR", low if low == high else f"{low}–{high}", "per contrast named, 80% power"))
+    return facts
+
+
+def _people(view: View) -> list[Fact]:
+    rows = tables.records(view.part(view.results.endpoints))
+    out: list[Fact] = []
+    told = False
+    for endpoint in view.endpoints:
+        mine = [r for r in rows if text(r["endpoint"]).lower() == endpoint.lower()]
+        if not mine:
+            continue
+        whole = [r for r in mine if text(r["arm"]) in ("", tables.POOLED)] or mine
+        by_arm = [r for r in mine if text(r["arm"]) not in ("", tables.POOLED)]
+        n, events = (sum(int(number(r[k])) for r in whole) for k in ("n", "n_events"))
+        if not told:
+            shares = [str(int(number(r["n"]))) for r in by_arm] if view.cohort and len(by_arm) > 1 else []
+            out.append(
+                Fact(
+                    "Patients",
+                    numbers.count(n),
+                    f"{' and '.join(shares)} by arm"
+                    if shares
+                    else f"in {numbers.plural(len(view.cohorts), 'cohort')}"
+                    if view.cohort is None and view.cohorts
+                    else "with follow-up",
+                )
+            )
+            told = True
+        out.append(Fact(f"{view.short(endpoint)} events", numbers.count(events), f"{numbers.count(n - events)} censored"))
+        if len(whole) == 1 and endpoint == view.endpoints[0]:
+            r = whole[0]
+            time = number(r["follow_up_median"])
+            unit = tables.time_unit(time if math.isfinite(time) else 0)
+            value, _, limits = numbers.median(time, number(r["conf_low"]), number(r["conf_high"]), unit).partition(NBSP)
+            out.append(
+                Fact(
+                    "Median follow-up",
+                    f"{value}{NBSP}{'wk' if unit == 'weeks' else 'mo'}" if value != "NR" else "NR",
+                    f"95% CI {limits.strip('()')}, reverse KM",
+                )
+            )
+    return out
+
+
+def sentences(view: View) -> list[str]:
+    """Every result of the page as plain sentences, for people who do not see the table."""
+    adjust = view.adjust if view.adjust != "adjusted" else ""
+    return [plain(tables.sentence(x, view.design, adjust=adjust)) for x in view.lines if is_main(x)]
