@@ -59,7 +59,14 @@ def plant_subjects(t: Twin) -> None:
                 also=t.places("tissue_reads.csv", t.rows("tissue_reads.csv", specimen=tube["specimen"]), "specimen"),
                 subjects=(spelled(subject), subject),
             )
-        subject = t.one("core", lambda s: s < "BR-100" and len(t.tubes(s, "baseline")) == 4)
+        subject = t.one(
+            "core",
+            lambda s: (
+                s < "BR-100"
+                and len(t.tubes(s, "baseline")) == 4
+                and t.row("specimens.csv", specimen=f"{s}-0M")["batch"] != "B3"
+            ),
+        )
         tubes = t.tubes(subject, "baseline")[:2]
         cells = [t.set("specimens.csv", tube, "subject", str(int(subject[3:]))) for tube in tubes]
         t.plant(
@@ -147,11 +154,14 @@ def plant_outcomes(t: Twin) -> None:
     def progressed(subject: str) -> bool:
         return t.pfs(subject)["event_type"] == "progression"
 
+    def undrawn(subject: str) -> bool:
+        return progressed(subject) and not t.tubes(subject, "week6") and not t.tubes(subject, "progression")
+
     if not t.recoverable:
-        row = t.pfs(t.one("core", lambda s: progressed(s) and not t.tubes(s, "week6")))
+        row = t.pfs(t.one("core", undrawn))
         row["last_negative_assessment"] = ""
         t.plant("O03", "R", "a negative time", t.set(file, row, "time", "-3"), "-3")
-    subject = t.one("core", lambda s: progressed(s) and not t.tubes(s, "week6"))
+    subject = t.one("core", undrawn)
     row = t.pfs(subject)
     days = row["time"]
     place = t.set(file, row, "time", "0", equivalent=days)
@@ -161,9 +171,7 @@ def plant_outcomes(t: Twin) -> None:
     if t.recoverable:
         return
     cells = []
-    for subject in t.pick(
-        "core", 5, lambda s: progressed(s) and not t.tubes(s, "week6") and (int(t.pfs(s)["time"]) / 30.4375) % 1 > 0.1
-    ):
+    for subject in t.pick("core", 5, lambda s: undrawn(s) or (progressed(s) and not t.tubes(s, "progression"))):
         row = t.pfs(subject)
         row["last_negative_assessment"] = ""
         months = round(int(row["time"]) / 30.4375, 1)

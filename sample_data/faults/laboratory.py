@@ -170,7 +170,7 @@ def plant_ctc(t: Twin) -> None:
     tube = t.row("specimens.csv", specimen=found["specimen"])
     place = t.set("specimens.csv", tube, "volume_ml", "5.0", equivalent="7.5")
     result = t.set(file, found, "value", "7")
-    t.plant("C01", "F", "7 cells in 5 mL are not 7 cells in 7.5 mL", place, "7.5|volume|5", also=[result])
+    t.plant("C01", "F", "7 cells in 5 mL are not 7 cells in 7.5 mL", place, "7.5|volume|5", need="any", also=[result])
     t.drop_equivalent(file, [found])
     for raw in ("TNTC", ">1000"):
         t.plant("C02", "C", "too many to count: a bound", t.set(file, row(20), "value", raw))
@@ -348,7 +348,7 @@ def plant_log10_change(t: Twin, file: str) -> None:
     baseline = {
         t.subject_of(row): row for row in t.tables[file] if row["specimen"].endswith("-0P") and row["marker"] == "ctdna_mtm"
     }
-    rows = []
+    rows, busy = [], t.used["ctdna"]
     for row in t.tables[file]:
         row["log10_change"] = ""
         before = baseline.get(t.subject_of(row), {}).get("value", "")
@@ -363,7 +363,7 @@ def plant_log10_change(t: Twin, file: str) -> None:
         [Place(file, None, "log10_change", "log10_change", line=1)],
         "log10_change|recompute",
         need="any",
-        also=t.places(file, rows, "log10_change"),
+        also=t.places(file, [row for row in rows if t.subject_of(row) not in busy], "log10_change"),
     )
 
 

@@ -117,15 +117,19 @@ def plant_stop_days(t: Twin) -> None:
 
 def plant_stop_course(t: Twin) -> None:
     """R11 to R13: therapy and cohort."""
-    again = lambda s: bool(t.row("therapy.csv", subject=s)["restart"])  # noqa: E731
+
+    def again(s: str) -> bool:
+        return bool(t.row("therapy.csv", subject=s)["restart"])
+
     row = t.row("therapy.csv", subject=t.one("core", lambda s: again(s) and t.pfs(s)["event_type"] == "progression"))
     t.plant(
         "R11",
         "R",
         "restarted before it was stopped",
-        t.set("therapy.csv", row, "restart", "-12"),
+        t.set("therapy.csv", row, "stop", str(int(row["restart"]) + 30)),
         "restart",
-        also=t.places("therapy.csv", [row], "stop"),
+        need="any",
+        also=t.places("therapy.csv", [row], "restart"),
     )
     subject = t.one("core")
     first = t.row("subjects.csv", subject=subject)
