@@ -6,6 +6,7 @@ figure is made for a notebook. Type is DejaVu Sans, which ships with matplotlib,
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -124,9 +125,18 @@ _DRAWING = tuple(
 )
 
 
+class Sheet(Figure):
+    """A figure that a notebook shows by itself, whatever its plotting backend."""
+
+    def _repr_png_(self) -> bytes:
+        with house(), io.BytesIO() as file:
+            self.savefig(file, format="png", dpi=144)
+            return file.getvalue()
+
+
 def new_figure(width_mm: float, height_mm: float) -> Figure:
     """A figure of this size that belongs to nobody: no pyplot, no window, nothing to close."""
-    return Figure(figsize=(width_mm / 25.4, height_mm / 25.4), dpi=72)
+    return Sheet(figsize=(width_mm / 25.4, height_mm / 25.4), dpi=72)
 
 
 def axes_of(ax: Axes | None, width_mm: float = MIDDLE, height_mm: float = 70.0) -> Axes:
