@@ -26,7 +26,7 @@ from biomarkers.domain.errors import UseError
 from biomarkers.kernels import accuracy
 from biomarkers.kernels import cox as kernel
 from biomarkers.kernels.window import linear_predictor, window_risk
-from biomarkers.models.columns import names, read_term
+from biomarkers.models.columns import names
 from biomarkers.models.cox import CoxFit, cox
 from biomarkers.models.dynamic_accuracy import dynamic_accuracy
 from biomarkers.models.landmark import LandmarkStack
@@ -193,8 +193,8 @@ class Supermodel:
                 "fit kind='ipl*'"
             )
         wide = _with_bases(frame.assign(landmark=float(landmark)), u, max(self.degree, self.shift))
-        x = np.column_stack([self._columns(wide, term.name) for term in self.fit.rows.terms])
-        stratum = self._stratum(wide)
+        x = np.column_stack([self.fit._columns_of(wide, term) for term in self.fit.rows.terms])
+        stratum = self.fit._strata_of(wide)
         z = float(ndtri((1 + self.level) / 2))
         out = pd.DataFrame({"landmark": float(landmark), "horizon": end}, index=frame.index)
         probability, low, high = (np.full(len(frame), np.nan) for _ in range(3))
@@ -210,38 +210,6 @@ class Supermodel:
         return out.assign(
             linear_predictor=x @ coef, probability=probability, conf_low=low, conf_high=high, conf_level=self.level
         )
-
-    def _columns(self, frame: pd.DataFrame, term: str) -> Floats:
-        """A term's columns with the levels of the fit."""
-        parts = []
-        for part in term.split(":"):
-            fitted = read_term(self.rows, part)
-            if not fitted.is_factor:
-                parts.append(read_term(frame, part).X)
-                continue
-            values = frame[part].astype(str).to_numpy()
-            unknown = sorted(set(values) - set(fitted.levels))
-            if unknown:
-                raise UseError(f"{part} = {unknown[0]!r} did not occur in the fit; it had {', '.join(fitted.levels)}")
-            parts.append((values[:, None] == np.array(fitted.levels[1:])).astype(float))
-        out = parts[0]
-        for more in parts[1:]:
-            out = (out[:, :, None] * more[:, None, :]).reshape(len(frame), -1)
-        return out
-
-    def _stratum(self, frame: pd.DataFrame) -> NDArray[np.int64]:
-        """Which baseline hazard each row has, by the labels of the fit."""
-        if not self.fit.rows.stratum_names:
-            return np.zeros(len(frame), dtype=np.int64)
-        columns = _strata(self.kind, self.strata)
-        labels = [
-            ", ".join(f"{c}={v:g}" if isinstance(v, float) else f"{c}={v}" for c, v in zip(columns, row, strict=True))
-            for row in zip(*(frame[c].tolist() for c in columns), strict=True)
-        ]
-        place = pd.Index(self.fit.rows.stratum_names).get_indexer(pd.Index(labels))
-        if (place < 0).any():
-            raise UseError(f"stratum {labels[int(np.flatnonzero(place < 0)[0])]!r} did not occur in the fit")
-        return place
 
     def accuracy(self, *, bootstraps: int = 0, seed: int = 0) -> pd.DataFrame:
         """AUC and Brier score of the predictions to landmark + window, per landmark, corrected for optimism.
@@ -322,7 +290,8 @@ def fit_supermodel(
     >>> from biomarkers.models.landmark import landmark_stack
     >>> rng = np.random.default_rng(1)
     >>> people = pd.DataFrame({"subject": range(60), "time": rng.integers(30, 400, 60), "event": 1})
-    >>> tubes = pd.DataFrame({"subject": np.repeat(range(60), 3), "day": np.tile([0, 40, 80], 60), "value": rng.normal(size=180)})
+    >>> days = pd.DataFrame({"day": [0, 40, 80]})
+    >>> tubes = people[["subject"]].merge(days, how="cross").assign(value=rng.normal(size=180))
     >>> stack = landmark_stack(people, tubes, landmarks=[42, 84], window=84, max_age=56)
     >>> fit_supermodel(stack, kind="ipl", effect="constant").table["term"].tolist()
     ['value']
