@@ -18,6 +18,7 @@ _WHERE: dict[str, str] = {
     "Marker": "domain.marker", "MARKERS": "domain.markers",
     "DataProblem": "domain.errors", "UseError": "domain.errors", "Refused": "domain.errors", "PlanError": "domain.errors",
     "associate": "plan.analysis", "Analysis": "plan.analysis", "Association": "plan.analysis",
+    "marker_values": "models.describe",
     "Plan": "plan.plan", "Results": "plan.results",
     "report": "report.folder",
     "cox": "models.cox", "kaplan_meier": "models.km", "logrank": "models.logrank",
@@ -25,10 +26,15 @@ _WHERE: dict[str, str] = {
 }
 """Public names and the room each lives in."""
 
-__all__ = ["__version__", *sorted(_WHERE)]
+_ROOMS = ("figures",)
+"""Rooms that are named as a whole: `bm.figures.kaplan_meier(...)`."""
+
+__all__ = ["__version__", *sorted((*_WHERE, *_ROOMS))]
 
 
 def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return import_module(f"biomarkers.{name}")
     if name not in _WHERE:
         raise AttributeError(f"module 'biomarkers' has no attribute {name!r}")
     value = getattr(import_module(f"biomarkers.{_WHERE[name]}"), name)

@@ -125,11 +125,11 @@ def _show(found: Study) -> None:
             files = sorted({str(f) for f in table.get("source_file", []) if f})
             place = files[0] if len(files) == 1 else f"{len(files)} files"
             print(f"{_mark('✔')} {name:<14} {place:<28} {len(table):>6} rows")
-    from biomarkers.domain.problems import Problem
+    from biomarkers.study.study import listed
 
     marks = {"error": "✘", "warning": "▲", "note": "·"}
-    for row in found.problems.to_dict("records"):
-        print(f"{_mark(marks[row['severity']])} {Problem(**row)}")
+    for problem in listed(found.problems):
+        print(f"{_mark(marks[problem.severity])} {problem}")
     errors = bool((found.problems["severity"] == "error").any())
     print(f"{found.check()}.{' Nothing was analysed.' if errors else ''}")
 

@@ -22,7 +22,7 @@ from biomarkers.domain.marker import Marker
 from biomarkers.kernels.power import conditional_variance, detectable_hazard_ratio
 from biomarkers.models.cox import CoxFit, cox
 from biomarkers.models.exposure import Exposure
-from biomarkers.models.gates import gate
+from biomarkers.models.gates import events_word, gate
 from biomarkers.models.permutation import permutation_p
 from biomarkers.models.results_table import result_row
 
@@ -197,12 +197,12 @@ def _cell_shortage(frame: pd.DataFrame, exposure: Exposure, column: str, group: 
     part = (frame[column] == group).to_numpy()
     events = frame["event"].to_numpy(int)
     if events[part].sum() < 5:
-        return f"{int(events[part].sum())} events in {group}"
+        return f"{events_word(int(events[part].sum()))} in {group}"
     if exposure.binary and exposure.groups is not None:
         for name in exposure.order:
             inside = part & (exposure.groups == name)
             if events[inside].sum() < 5:
-                return f"{int(events[inside].sum())} events in {name}, {group}"
+                return f"{events_word(int(events[inside].sum()))} in {name}, {group}"
     return ""
 
 

@@ -80,7 +80,7 @@ def _follow_up(part: pd.DataFrame, level: float) -> dict[str, float]:
     return {"follow_up_median": reverse["median"], "conf_low": reverse["conf_low"], "conf_high": reverse["conf_high"]}
 
 
-def values(study: Study, names: Sequence[str]) -> pd.DataFrame:
+def marker_values(study: Study, names: Sequence[str]) -> pd.DataFrame:
     """Baseline values of the markers, one row per subject without its id, raw and on the model scale."""
     parts = []
     keys = study.analysable[["subject", *study.groups]]

@@ -57,11 +57,20 @@ def gate(event: np.ndarray, exposure: Exposure, *, n_parameters: int, override: 
     if short:
         notes.append(f"flag: override events_per_group ({short})")
     if n_parameters * EVENTS_PER_PARAMETER > events:
-        words = f"{events} events for {n_parameters} {'parameter' if n_parameters == 1 else 'parameters'}"
+        words = f"{events_word(events)} for {_of(n_parameters, 'parameter')}"
         if "events_per_parameter" not in override:
             return Verdict(descriptive=words, notes=tuple(notes))
         notes.append(f"flag: override events_per_parameter ({words})")
     return Verdict(permute=_permute(event, exposure, n_parameters), notes=(*notes, *_thin_levels(event, exposure)))
+
+
+def events_word(n: int) -> str:
+    """"1 event", "3 events"."""
+    return _of(n, "event")
+
+
+def _of(n: int, word: str) -> str:
+    return f"{n} {word}{'' if n == 1 else 's'}"
 
 
 def _shown(exposure: Exposure) -> str:
@@ -76,9 +85,9 @@ def _short_group(event: np.ndarray, exposure: Exposure) -> str:
     thin = [name for name, k in counts.items() if k < MIN_EVENTS_PER_GROUP]
     if exposure.binary and thin:
         size = int((exposure.groups == thin[0]).sum())
-        return f"{counts[thin[0]]} events in {size} {thin[0]}"
+        return f"{events_word(counts[thin[0]])} in {size} {thin[0]}"
     if not exposure.binary and len(counts) - len(thin) < 2:
-        return "; ".join(f"{counts[name]} events in {name}" for name in exposure.order)
+        return "; ".join(f"{events_word(counts[name])} in {name}" for name in exposure.order)
     return ""
 
 
@@ -90,7 +99,7 @@ def _thin_levels(event: np.ndarray, exposure: Exposure) -> list[str]:
     for name in exposure.order:
         inside = exposure.groups == name
         if event[inside].sum() < MIN_EVENTS_PER_GROUP:
-            thin.append(f"{name}: {int(inside.sum())} subjects, {int(event[inside].sum())} events, descriptive")
+            thin.append(f"{name}: {_of(int(inside.sum()), 'subject')}, {events_word(int(event[inside].sum()))}, descriptive")
     return thin
 
 

@@ -9,12 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from biomarkers.domain.errors import Refused, UseError
+from biomarkers.domain.flow import FLOW
+from biomarkers.domain.fragments import association, association_text
 from biomarkers.domain.marker import Marker
 from biomarkers.domain.times import Landmark, Visit
-from biomarkers.models.association import Model, associate_rows
+from biomarkers.models.association import COVARIATE, HAZARD_RATIO, RATIO_OF_RATIOS, Model, associate_rows
 from biomarkers.models.cox import CoxFit
 from biomarkers.models.curves import class_curves
 from biomarkers.models.exposure import Exposure, departs, entering, exposure
@@ -238,18 +241,36 @@ class Association:
         """The proportional-hazards test of each fit: cohort, term, statistic, df, p_value."""
         parts = []
         for cohort, fit in self.fits.items():
-            table = fit.zph().table
-            parts.append(table.assign(cohort=cohort, term=table["term"].str.replace("_marker", self.marker.name)))
+            table = fit.zph()
+            parts.append(table.assign(cohort=cohort, term=table["term"].str.replace(COVARIATE, self.marker.name)))
         return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
+    def _shown(self) -> tuple[list[dict[str, Any]], str, list[str]]:
+        """Rows, title and notes as a notebook and a terminal show them: hazard ratios first, what they mean below."""
+        rows = self.table[(self.table["estimand"] == HAZARD_RATIO) & ~self.table["contrast"].str.contains(", in ")]
+        pooled = self.table[self.table["cohort"] == "all"].iloc[0]
+        title = (f"{self.marker.label} at {self.question.timing}, {pooled['contrast']}, and "
+                 f"{self.question.endpoint.upper()} · {pooled['model']}")
+        notes = []
+        lost = len(self.sets.members) - len(self.sets)
+        if lost:
+            counts = self.sets.ledger["reason"].value_counts()
+            words = ", ".join(f"{n} {FLOW[reason]}" for reason, n in counts.items())
+            notes.append(f"{lost} of {len(self.sets.members)} are not in the model: {words}")
+        for row in self.table[self.table["estimand"] == RATIO_OF_RATIOS].to_dict("records"):
+            what = {"marker:cohort": "between cohorts"}.get(row["term"], row["term"].replace("marker:", "by "))
+            place = "" if row["cohort"] == "all" else f" in {row['cohort']}"
+            said = row["note"] if np.isnan(row["p_value"]) else f"P = {row['p_value']:.2g}"
+            notes.append(f"difference {what}{place}: {said}")
+        return rows.to_dict("records"), title, notes
+
     def __repr__(self) -> str:
-        columns = ["cohort", "term", "contrast", "n", "n_events", "estimate", "conf_low", "conf_high", "p_value", "note"]
-        return self.table[columns].to_string(index=False, float_format=lambda v: f"{v:.3g}")
+        rows, title, notes = self._shown()
+        return association_text(rows, title=title, notes=notes)
 
     def _repr_html_(self) -> str:
-        from biomarkers.domain.fragments import association_fragment
-
-        return association_fragment(self.table.to_dict("records"), label=self.marker.label)
+        rows, title, notes = self._shown()
+        return association(rows, title=title, notes=notes, following="`.table` `.flow` `.curves` `.diagnostics()`")
 
 
 def associate(study: Study, marker: str, *, endpoint: str = "pfs", at: str | Landmark = "baseline", by: str | None = "cohort",

@@ -54,8 +54,3 @@ class Results:
 
     def __repr__(self) -> str:
         return f"<Results {self.title!r}: {self.table['analysis'].nunique()} analyses, {len(self.ledger)} tests>"
-
-    def _repr_html_(self) -> str:
-        from biomarkers.domain.fragments import association_fragment
-
-        return association_fragment(self.table.to_dict("records"), label=self.title)

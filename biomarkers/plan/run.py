@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from biomarkers.models.describe import assays, endpoints, patients, values
+from biomarkers.models.describe import assays, endpoints, marker_values, patients
 from biomarkers.models.results_table import result_table
 from biomarkers.parallel import in_order
 from biomarkers.plan.analysis import Analysis, Association
@@ -60,7 +60,7 @@ def collect(plan: Plan, study: Study, answers: Iterable[dict[str, Any]]) -> Resu
         plan={"title": plan.title, "sha256": plan.sha256, "n_analyses": len(plan.analyses), "n_tests": len(ledger),
               "multiplicity": plan.multiplicity, "study": plan.study, "text": plan.text},
         table=table, flow=_stack(answers, "flow"), ledger=ledger, curves=_stack(answers, "curves"),
-        medians=_stack(answers, "medians"), values=values(study, names), availability=study.availability(),
+        medians=_stack(answers, "medians"), values=marker_values(study, names), availability=study.availability(),
         patients=patients(study), endpoints=endpoints(study), assays=assays([markers[m] for m in names]),
         problems=study.problems, provenance=_provenance(plan, study, table),
     )

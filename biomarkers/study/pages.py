@@ -42,27 +42,31 @@ def _patients(study: Study) -> str:
 
 
 def _markers(study: Study) -> str:
-    """Evaluable of expected, per marker and visit, by cohort."""
+    """Evaluable values per marker and visit, the cohorts side by side in the order of the design."""
     table = study.availability()
     if table.empty:
         return ""
-    per_arm = table.drop_duplicates(["marker", "visit", "cohort", "arm"])
+    cells = table.drop_duplicates(["marker", "visit", "cohort", "arm"])
     keys = ["marker", "visit", "cohort"]
-    sums = per_arm.groupby(keys, sort=False, observed=True)[["expected", "evaluable", "below_lod"]].sum()
-    cohorts = list(dict.fromkeys(per_arm["cohort"]))
+    sums = cells.groupby(keys, sort=False, observed=True)[["expected", "evaluable", "below_lod"]].sum()
+    cohorts, visits = list(dict.fromkeys(cells["cohort"])), list(dict.fromkeys(cells["visit"]))
+    heads = [f"evaluable, {' and '.join(map(str, cohorts))}"]
+    for visit in visits:
+        expected = sums.xs(visit, level="visit")["expected"].groupby("cohort", observed=True).max()
+        heads.append(f"{visit}, of {' + '.join(str(expected.get(c, 0)) for c in cohorts)}")
     rows = []
-    for marker, visit in dict.fromkeys(zip(per_arm["marker"], per_arm["visit"], strict=True)):
-        cells = []
-        for cohort in cohorts:
-            key = (marker, visit, cohort)
-            cells.append(_cell(sums.loc[key]) if key in sums.index else "–")
-        rows.append([f"{study.design.markers[marker].label}, {visit}", *cells])
-    return _table(["evaluable of expected", *map(str, cohorts)], rows)
+    for marker in dict.fromkeys(cells["marker"]):
+        here = [sums.loc[(marker, visit)] if (marker, visit) in sums.index else None for visit in visits]
+        rows.append([study.design.markers[marker].label, *(_cell(part, cohorts) for part in here)])
+    return _table(heads, rows)
 
 
-def _cell(row: pd.Series) -> str:
-    below = f" ({int(row['below_lod'])} below LOD)" if row["below_lod"] else ""
-    return f"{int(row['evaluable'])} of {int(row['expected'])}{below}"
+def _cell(part: pd.DataFrame | None, cohorts: list[str]) -> str:
+    if part is None:
+        return "–"
+    below = int(part["below_lod"].sum())
+    counts = " + ".join(str(part["evaluable"].get(c, 0)) for c in cohorts)
+    return f"{counts} ({below} < LOD)" if below else counts
 
 
 def _problems(study: Study) -> str:

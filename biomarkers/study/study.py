@@ -154,7 +154,7 @@ class Study:
 
     def check(self) -> str:
         """"0 errors, 1 warning": the problems counted by severity."""
-        return summary(Problem(**row) for row in self.problems.to_dict("records"))
+        return summary(listed(self.problems))
 
     def __repr__(self) -> str:
         return f"<Study {self.design.name}: {len(self.subjects)} subjects, {len(self.markers)} markers, {self.check()}>"
@@ -191,7 +191,7 @@ def read_study(path: str | os.PathLike[str], *, strict: bool = True) -> Study:
     found: list[Problem] = [problem for table in read.values() for problem in table.problems]
     frames, more = check(frames, file.design, file.sources)
     found += [*more, *_changed(before, _hashes(file))]
-    problems = pd.DataFrame(rows(found), columns=list(COLUMNS))
+    problems = problem_table(found)
     if strict:
         refuse(found)
     return Study(file.design, frames, problems, tuple(before.values()), Path(path),
@@ -206,7 +206,20 @@ def refuse(problems: Iterable[Problem]) -> None:
     shown = [p for p in ordered if p.severity != "note"]
     marks = {"error": "✘", "warning": "▲"}
     text = "\n".join([*(f"{marks[p.severity]} {p}" for p in shown), f"{summary(ordered)}. Nothing was analysed."])
-    raise DataProblem(text, pd.DataFrame(rows(ordered), columns=list(COLUMNS)))
+    raise DataProblem(text, problem_table(ordered))
+
+
+def problem_table(problems: Iterable[Problem]) -> pd.DataFrame:
+    """Problems as a frame, worst first."""
+    table = pd.DataFrame(rows(problems), columns=list(COLUMNS))
+    return table.astype({"line": "Int64"}).astype({c: "str" for c in COLUMNS if c != "line"})
+
+
+def listed(table: pd.DataFrame) -> list[Problem]:
+    """The frame's rows as problems again."""
+    lines = [None if pd.isna(line) else int(line) for line in table["line"]]
+    records = table.drop(columns="line").to_dict("records")
+    return [Problem(line=line, **record) for line, record in zip(lines, records, strict=True)]
 
 
 def load_example(name: str) -> Study:
