@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -32,12 +32,15 @@ class Table:
     problems : tuple of Problem
     header : tuple of str
         Every column name of the file, read or not.
+    spelled : mapping of str to str
+        Column of `rows` to its name in the file, where the format has names of its own (`time` is AVAL in an ADTTE).
     """
 
     name: str
     rows: pd.DataFrame
     problems: tuple[Problem, ...] = ()
     header: tuple[str, ...] = ()
+    spelled: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"Table {self.name}: {len(self.rows)} rows, {self.rows.shape[1]} columns; {summary(self.problems)}"
@@ -82,7 +85,7 @@ class Reader:
 
 
 def _readers() -> dict[str, Reader]:
-    from biomarkers.readers import calls, delimited, excel, vcf
+    from biomarkers.readers import adam, calls, dataset_json, delimited, excel, sas7bdat, vcf, xpt
 
     return {
         reader.name: reader
@@ -90,6 +93,12 @@ def _readers() -> dict[str, Reader]:
             Reader("csv", delimited.read_delimited, (".csv",), "comma or semicolon separated text"),
             Reader("tsv", delimited.read_delimited, (".tsv", ".tab"), "tab separated text"),
             Reader("excel", excel.read_excel, (".xlsx", ".xlsm"), "one sheet of a workbook", extra="excel"),
+            Reader("xpt", xpt.read_xpt, (".xpt",), "SAS transport file", extra="sas"),
+            Reader("sas7bdat", sas7bdat.read_sas7bdat, (".sas7bdat",), "SAS data file", extra="sas"),
+            Reader("dataset-json", dataset_json.read_dataset_json, (".json", ".ndjson", ".dsjc", ".json.gz"), "CDISC Dataset-JSON 1.1"),
+            Reader("adam-adsl", adam.read_adsl, (), "subjects from ADaM ADSL, in any container", canonical="subjects"),
+            Reader("adam-adtte", adam.read_adtte, (), "times and events from ADaM ADTTE", canonical="outcomes"),
+            Reader("adam-adrs", adam.read_adrs, (), "responses from ADaM ADRS", canonical="response"),
             Reader("calls", calls.read_calls, ("calls.tsv",), "the table of `biomarkers genotype`", canonical="genotypes"),
             Reader(
                 "vcf",

@@ -1,0 +1,396 @@
+"""CDISC ADaM: subjects from ADSL, times and events from ADTTE, responses from ADRS, out of any container.
+
+CNSR is inverted against every other event column: 0 is the event, and any other number is a reason for censoring. AVAL counts the
+start as day 1, our clock counts it as day 0; the dates decide, and how AVAL was made is checked and said.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pandas as pd
+
+from biomarkers.domain.schema import TEXT
+from biomarkers.domain.source import Source
+from biomarkers.domain.times import DAYS_PER
+from biomarkers.readers.calendar_days import NoDate, day_of_dy, read_date
+from biomarkers.readers.dataset import columns_wanted, not_read, read_dataset, restricted
+from biomarkers.readers.findings import Findings, lines
+from biomarkers.readers.table import Table, Wanted
+
+ADSL = {
+    "subject": ("USUBJID",),
+    "study": ("STUDYID",),
+    "site": ("SITEID",),
+    "arm": ("TRT01P", "ARM"),
+    "age": ("AGE",),
+    "sex": ("SEX",),
+}
+"""Column of `subjects` to the columns of ADSL that hold it, the first present."""
+
+ADTTE = ("USUBJID", "PARAMCD", "AVAL", "AVALU", "CNSR", "STARTDT", "ADT", "STARTDY", "ADY", "EVNTDESC", "CNSDTDSC")
+ADRS = ("USUBJID", "PARAMCD", "AVALC", "ADT", "ADY", "AVISIT")
+SCREEN_FAILURE = ("screen failure", "scrnfail", "screen fail", "not assigned", "notassgn")
+NO_ASSESSMENT = ("randomization", "randomisation", "registration", "start date")
+
+_SPELLED = {"subject": "USUBJID", "time": "AVAL", "event": "CNSR", "endpoint": "PARAMCD", "unit": "AVALU"}
+
+
+# ---- ADSL ------------------------------------------------------------------------------------------------------------
+
+
+def read_adsl(path: Path, *, name: str, source: Source, wanted: Wanted | None) -> Table:
+    """One row per subject; screen failures stay, marked, so that they stand in the flow and in no analysis."""
+    found = Findings(name)
+    mine = {column for columns in ADSL.values() for column in columns} | {"ARM", "ARMCD"}
+    table = read_dataset(path, name=name, source=source, wanted=columns_wanted(mine, source, wanted))
+    if "USUBJID" not in table.rows:
+        return _without_key(table, "USUBJID", "ADSL", found)
+    table = restricted(table, source, found)
+    rows, spelled = table.rows.copy(), {}
+    for column, places in ADSL.items():
+        place = next((p for p in places if p in rows), None)
+        if place is not None and column not in source.columns:
+            rows[column], spelled[column] = rows[place], place
+    _screen_failures(rows, source, found)
+    not_read(table, rows.columns, found)
+    return _canonical(table, rows, spelled, found)
+
+
+def _screen_failures(rows: pd.DataFrame, source: Source, found: Findings) -> None:
+    """Subjects who never entered: no arm, and left out with their reason."""
+    out = pd.Series(False, index=rows.index)
+    for column in ("ARM", "ARMCD", "TRT01P"):
+        if column in rows:
+            out |= rows[column].fillna("").str.strip().str.casefold().isin(SCREEN_FAILURE)
+    rows["excluded"] = pd.array(["not_in_cohort" if left else None for left in out], dtype=TEXT)
+    rows["excluded_why"] = pd.array(["screen failure" if left else None for left in out], dtype=TEXT)
+    for column in {"arm", source.columns.get("arm")} & set(rows.columns):
+        rows[column] = rows[column].where(~out, "")
+    if out.any():
+        found.add(
+            "screen_failure",
+            f"{int(out.sum())} of {len(rows)} subjects are screen failures: kept in the flow, in no analysis "
+            f"({lines(int(line) for line in rows.loc[out, 'source_row'])})",
+            severity="note", line=int(rows.loc[out, "source_row"].iat[0]), column="ARM",
+        )
+
+
+# ---- ADTTE -----------------------------------------------------------------------------------------------------------
+
+
+def read_adtte(path: Path, *, name: str, source: Source, wanted: Wanted | None) -> Table:
+    """Rows of `outcomes`: days from STARTDT, event = (CNSR == 0), the endpoint from PARAMCD.
+
+    Several parameters and none named is a problem that lists them with their subjects and events; all rows are given then.
+    """
+    found = Findings(name)
+    table = read_dataset(path, name=name, source=source, wanted=columns_wanted(ADTTE, source, wanted))
+    for column in ("USUBJID", "PARAMCD", "CNSR"):
+        if column not in table.rows:
+            return _without_key(table, column, "ADTTE", found)
+    table = restricted(table, source, found)
+    rows = _parameter(table.rows, source, found)
+    reading = _TimeToEvent(rows, source, found)
+    for code in dict.fromkeys(rows["PARAMCD"]):
+        reading.parameter(code)
+    rows = rows.assign(
+        subject=rows["USUBJID"],
+        endpoint=pd.array([source.paramcd.get(code, code.lower()) for code in rows["PARAMCD"]], dtype=TEXT),
+        time=pd.array(reading.time, dtype=TEXT), unit=pd.array(reading.unit, dtype=TEXT),
+        event=pd.array(reading.event, dtype=TEXT), event_type=pd.array(reading.event_type, dtype=TEXT),
+    )
+    if source.paramcd:
+        not_read(table, rows.columns, found)
+    return _canonical(table, rows, _SPELLED, found)
+
+
+def _parameter(rows: pd.DataFrame, source: Source, found: Findings) -> pd.DataFrame:
+    """The rows of the declared parameters."""
+    rows = rows.assign(PARAMCD=rows["PARAMCD"].fillna("").str.strip())
+    counts = {
+        code: (len(part), int((part["CNSR"].fillna("").str.strip() == "0").sum())) if "CNSR" in rows else (len(part), 0)
+        for code, part in rows.groupby("PARAMCD", sort=False)
+    }
+    listed = ", ".join(f"{code} ({n} rows, {events} events)" for code, (n, events) in counts.items())
+    for code in source.paramcd:
+        if code not in counts:
+            found.add(
+                "paramcd", f"no row has PARAMCD {code!r}; the file holds {listed}", 'name one of them: paramcd = "..."',
+                line=1, column="PARAMCD", value=code,
+            )
+    if not source.paramcd:
+        if len(counts) > 1:
+            first = next(iter(counts))
+            found.add(
+                "paramcd", f"{len(counts)} parameters in one file, and none is named: {listed}",
+                f'name those that are meant: paramcd = "{first}"', line=1, column="PARAMCD",
+            )
+        else:
+            found.add("paramcd", f"the only parameter: {listed}", severity="note", line=1, column="PARAMCD")
+        return rows.reset_index(drop=True)
+    return rows[rows["PARAMCD"].isin(list(source.paramcd))].reset_index(drop=True)
+
+
+@dataclass
+class _TimeToEvent:
+    """Times and events of an ADTTE table, one parameter after the other."""
+
+    rows: pd.DataFrame
+    source: Source
+    found: Findings
+    time: list[str] = field(default_factory=list)
+    unit: list[str] = field(default_factory=list)
+    event: list[str] = field(default_factory=list)
+    event_type: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        n = len(self.rows)
+        self.time, self.unit = [""] * n, [""] * n
+        self.event, self.event_type = [""] * n, [""] * n
+
+    def parameter(self, code: str) -> None:
+        """One PARAMCD: one row per subject, CNSR, and the time by its dates, its days, or AVAL."""
+        places = [i for i, name in enumerate(self.rows["PARAMCD"]) if name == code]
+        endpoint = self.source.paramcd.get(code, code.lower())
+        rule = self.source.endpoints.get(endpoint)
+        if rule is not None and rule.declared:
+            self.found.add(
+                "event_coding", f"CNSR is read as 0 = event, and [endpoints.{endpoint}] event_is would code it a second time",
+                f"remove event_is from [endpoints.{endpoint}]", line=1, column="CNSR",
+            )
+        self._censoring(places, code)
+        exact = self._dates(places) or self._study_days(places)
+        if exact is None:
+            self._values_alone(places, code, endpoint)
+            return
+        for i, days in zip(places, exact, strict=True):
+            self.time[i], self.unit[i] = "" if days is None else str(days), "days"
+        self._convention(places, exact, code)
+        self._no_follow_up(places, exact, code)
+
+    def _cell(self, column: str, i: int) -> str:
+        if column not in self.rows:
+            return ""
+        text = self.rows[column].iat[i]
+        return "" if text is pd.NA or text is None else str(text).strip()
+
+    def _bad(self, i: int, column: str, problem: str, remedy: str) -> None:
+        self.found.add(
+            "adtte", problem, remedy, line=int(self.rows["source_row"].iat[i]), column=column,
+            subject=str(self.rows["USUBJID"].iat[i]), value=self._cell(column, i),
+        )
+
+    def _censoring(self, places: Sequence[int], code: str) -> None:
+        """0 is the event; a positive whole number is a reason for censoring; anything else is no CNSR."""
+        codes = Counter(self._cell("CNSR", i) for i in places)
+        for i in places:
+            text = self._cell("CNSR", i)
+            if text.isascii() and text.isdigit():
+                self.event[i] = "1" if int(text) == 0 else "0"
+                if int(text):
+                    self.event_type[i] = ""
+            else:
+                self._bad(i, "CNSR", "CNSR must be 0 (event) or a positive whole number (censored)" if text else "CNSR is blank",
+                          "correct CNSR: nobody is an event or censored by default")
+        said = ", ".join(f"{text or 'blank'} in {n}" for text, n in sorted(codes.items()))
+        self.found.add(
+            "cnsr", f"{code}: {codes.get('0', 0)} events (CNSR 0) and {sum(codes.values()) - codes.get('0', 0)} others; CNSR {said}",
+            severity="note", line=1, column="CNSR",
+        )
+
+    def _dates(self, places: Sequence[int]) -> list[int | None] | None:
+        """ADT - STARTDT in days, where the table has both columns."""
+        if "ADT" not in self.rows or "STARTDT" not in self.rows:
+            return None
+        if not any(self._cell("ADT", i) and self._cell("STARTDT", i) for i in places):
+            return None
+        out: list[int | None] = []
+        for i in places:
+            ends: dict[str, dt.date] = {}
+            for column in ("STARTDT", "ADT"):
+                date = read_date(self._cell(column, i), self.source.date_format)
+                if isinstance(date, NoDate):
+                    self._bad(i, column, date.problem, date.remedy)
+                elif date is None:
+                    self._bad(i, column, f"no {column}, though other rows have one", "fill in the date: two clocks do not mix")
+                else:
+                    ends[column] = date
+            out.append((ends["ADT"] - ends["STARTDT"]).days if len(ends) == 2 else None)
+        return out
+
+    def _study_days(self, places: Sequence[int]) -> list[int | None] | None:
+        """ADY - STARTDY on a clock with a day 0, where the table gives study days instead of dates."""
+        if "ADY" not in self.rows or "STARTDY" not in self.rows or not any(self._cell("ADY", i) for i in places):
+            return None
+        out: list[int | None] = []
+        for i in places:
+            ends = {}
+            for column in ("STARTDY", "ADY"):
+                day = day_of_dy(self._cell(column, i))
+                if isinstance(day, NoDate) or day is None:
+                    self._bad(i, column, f"no {column}" if day is None else day.problem, "correct the study day")
+                else:
+                    ends[column] = day
+            out.append(ends["ADY"] - ends["STARTDY"] if len(ends) == 2 else None)
+        return out
+
+    def _aval(self, i: int) -> float | None:
+        """AVAL in days, where it is a number and its unit is known."""
+        text, unit = self._cell("AVAL", i), (self._cell("AVALU", i) or "days").lower()
+        try:
+            value = float(text)
+        except ValueError:
+            return None
+        return value * DAYS_PER[unit] if unit in DAYS_PER else None
+
+    def _convention(self, places: Sequence[int], exact: Sequence[int | None], code: str) -> None:
+        """How AVAL was made: end - start + 1 as the standard has it, end - start, or neither; two ways in one file are a problem."""
+        differences: dict[str, list[int]] = {"end - start + 1": [], "end - start": [], "neither": []}
+        known = 0
+        for i, days in zip(places, exact, strict=True):
+            aval = self._aval(i)
+            if aval is None or days is None:
+                continue
+            known += 1
+            tolerance = 0.02 if (self._cell("AVALU", i) or "days").lower() in ("day", "days") else 0.35
+            gap = aval - days
+            which = "end - start + 1" if abs(gap - 1) <= tolerance else "end - start" if abs(gap) <= tolerance else "neither"
+            differences[which].append(i)
+        holding = {which: rows for which, rows in differences.items() if rows}
+        if not known:
+            return
+        if len(holding) == 1 and "neither" not in holding:
+            which = next(iter(holding))
+            self.found.add(
+                "aval",
+                f"{code}: AVAL = {which} in {known} of {known} rows; time is end - start in days, day 0 is the start",
+                severity="note", line=1, column="AVAL",
+            )
+            return
+        odd = min(holding.values(), key=len)
+        most = max(holding, key=lambda which: len(holding[which]))
+        counted = ", ".join(f"{which} in {len(rows)}" for which, rows in holding.items())
+        self.found.add(
+            "aval", f"{code}: AVAL and its dates disagree: {counted} of {known} rows", f"correct the rows that are not {most}",
+            line=int(self.rows["source_row"].iat[odd[0]]), column="AVAL", subject=str(self.rows["USUBJID"].iat[odd[0]]),
+            value=self._cell("AVAL", odd[0]),
+        )
+
+    def _no_follow_up(self, places: Sequence[int], exact: Sequence[int | None], code: str) -> None:
+        """Censored on the day of the start: no assessment afterwards; time 0 on our clock, kept and counted."""
+        zero = [i for i, days in zip(places, exact, strict=True) if days == 0 and self.event[i] == "0"]
+        if zero:
+            why = Counter(self._cell("CNSDTDSC", i) or self._cell("EVNTDESC", i) or "no reason given" for i in zero)
+            said = ", ".join(f"{reason!r} in {n}" for reason, n in why.most_common(4))
+            self.found.add(
+                "no_assessment", f"{code}: {len(zero)} of {len(places)} rows are censored on the day of the start ({said}): "
+                "no assessment afterwards, time 0, kept and counted", severity="note", line=1, column="ADT",
+            )
+
+    def _values_alone(self, places: Sequence[int], code: str, endpoint: str) -> None:
+        """Neither dates nor study days: AVAL as it stands; whether it counts the start as day 1 cannot be seen."""
+        rule = self.source.endpoints.get(endpoint)
+        if "AVAL" not in self.rows:
+            self.found.add("missing_column", "neither AVAL nor dates", "name the columns of time", line=1, column="AVAL")
+            return
+        if not any(self._cell("AVALU", i) for i in places) and (rule is None or rule.unit is None):
+            self.found.add(
+                "unit", f"{code}: AVAL has no unit: no AVALU, and no dates to tell it from", f'declare [endpoints.{endpoint}] unit = "days"',
+                line=1, column="AVAL",
+            )
+        whole = self.source.options.get("aval")
+        if whole not in ("end - start", "end - start + 1"):
+            self.found.add(
+                "aval", f"{code}: there are no dates, so AVAL cannot be seen to be end - start or end - start + 1; taken as it stands",
+                'declare options = { aval = "end - start + 1" } or "end - start"', severity="warning", line=1, column="AVAL",
+            )
+        for i in places:
+            self.unit[i] = self._cell("AVALU", i).lower() or (rule.unit if rule is not None and rule.unit else "")
+            self.time[i] = self._cell("AVAL", i)
+            if whole == "end - start + 1" and self.unit[i] in ("day", "days"):
+                value = self._aval(i)
+                self.time[i] = self.time[i] if value is None else f"{value - 1:g}"
+
+
+# ---- ADRS ------------------------------------------------------------------------------------------------------------
+
+
+def read_adrs(path: Path, *, name: str, source: Source, wanted: Wanted | None) -> Table:
+    """Rows of `response`: the value is AVALC, the parameter PARAMCD. No endpoint is derived from them here."""
+    found = Findings(name)
+    table = read_dataset(path, name=name, source=source, wanted=columns_wanted(ADRS, source, wanted))
+    for column in ("USUBJID", "PARAMCD", "AVALC"):
+        if column not in table.rows:
+            return _without_key(table, column, "ADRS", found)
+    table = restricted(table, source, found)
+    rows = _response_parameter(table.rows, source, found)
+    rows = rows.assign(subject=rows["USUBJID"], response=rows["AVALC"], parameter=rows["PARAMCD"])
+    if "AVISIT" in rows:
+        rows["visit_label"] = rows["AVISIT"]
+    if "day" not in source.columns:
+        rows["day"] = response_days(rows, source, found)
+    not_read(table, rows.columns, found)
+    return _canonical(table, rows, {"subject": "USUBJID", "response": "AVALC", "day": "ADT"}, found)
+
+
+def _response_parameter(rows: pd.DataFrame, source: Source, found: Findings) -> pd.DataFrame:
+    rows = rows.assign(PARAMCD=rows["PARAMCD"].fillna("").str.strip())
+    counts = Counter(rows["PARAMCD"])
+    listed = ", ".join(f"{code} ({n} rows)" for code, n in counts.items())
+    for code in source.paramcd:
+        if code not in counts:
+            found.add("paramcd", f"no row has PARAMCD {code!r}; the file holds {listed}", "name one of them", line=1, column="PARAMCD")
+    if source.paramcd:
+        return rows[rows["PARAMCD"].isin(list(source.paramcd))].reset_index(drop=True)
+    if len(counts) > 1:
+        found.add(
+            "paramcd", f"{len(counts)} parameters in one file, and none is named: {listed}",
+            'name those that are meant: paramcd = "OVR"', line=1, column="PARAMCD",
+        )
+    return rows.reset_index(drop=True)
+
+
+def response_days(rows: pd.DataFrame, source: Source, found: Findings) -> pd.api.extensions.ExtensionArray:
+    """Dates where `day0` will turn them into days, else study days of the file, else blank."""
+    if source.day0 is not None and source.day0.column != "DY" and "ADT" in rows:
+        return pd.array(rows["ADT"].fillna("").tolist(), dtype=TEXT)
+    if "ADY" not in rows:
+        if "ADT" in rows:
+            found.add("days", "dates, and no day 0 is declared: the rows have no study day", 'declare day0 = "RANDDT"',
+                      severity="warning", line=1, column="ADT")
+        return pd.array([""] * len(rows), dtype=TEXT)
+    return study_days(rows, "ADY", "USUBJID", found)
+
+
+def study_days(rows: pd.DataFrame, column: str, subject: str, found: Findings) -> pd.api.extensions.ExtensionArray:
+    """Text of the days of a --DY column on a clock with a day 0."""
+    out = []
+    for text, line, person in zip(rows[column].fillna(""), rows["source_row"], rows[subject], strict=True):
+        day = day_of_dy(text)
+        if isinstance(day, NoDate):
+            found.add("study_day", day.problem, day.remedy, line=int(line), column=column, subject=str(person), value=text)
+            day = None
+        out.append("" if day is None else str(day))
+    return pd.array(out, dtype=TEXT)
+
+
+# ---- shared ----------------------------------------------------------------------------------------------------------
+
+
+def _canonical(table: Table, rows: pd.DataFrame, spelled: dict[str, str], found: Findings) -> Table:
+    """The table under the names of the schema; the file's own names stay in the header."""
+    header = tuple(dict.fromkeys([*(c for c in rows.columns if c not in ("source_file", "source_row")), *table.header]))
+    return replace(table, rows=rows, problems=(*table.problems, *found.all()), header=header, spelled=spelled)
+
+
+def _without_key(table: Table, column: str, what: str, found: Findings) -> Table:
+    if not any(problem.severity == "error" for problem in table.problems):
+        found.add(
+            "missing_column", f"no column {column}: this is no {what}", "declare the right format", line=1, column=column
+        )
+    return replace(table, rows=table.rows.iloc[:0][["source_file", "source_row"]], problems=(*table.problems, *found.all()), header=())
