@@ -76,7 +76,9 @@ def _screen_failures(rows: pd.DataFrame, source: Source, found: Findings) -> Non
             "screen_failure",
             f"{int(out.sum())} of {len(rows)} subjects are screen failures: kept in the flow, in no analysis "
             f"({lines(int(line) for line in rows.loc[out, 'source_row'])})",
-            severity="note", line=int(rows.loc[out, "source_row"].iat[0]), column="ARM",
+            severity="note",
+            line=int(rows.loc[out, "source_row"].iat[0]),
+            column="ARM",
         )
 
 
@@ -101,8 +103,10 @@ def read_adtte(path: Path, *, name: str, source: Source, wanted: Wanted | None) 
     rows = rows.assign(
         subject=rows["USUBJID"],
         endpoint=pd.array([source.paramcd.get(code, code.lower()) for code in rows["PARAMCD"]], dtype=TEXT),
-        time=pd.array(reading.time, dtype=TEXT), unit=pd.array(reading.unit, dtype=TEXT),
-        event=pd.array(reading.event, dtype=TEXT), event_type=pd.array(reading.event_type, dtype=TEXT),
+        time=pd.array(reading.time, dtype=TEXT),
+        unit=pd.array(reading.unit, dtype=TEXT),
+        event=pd.array(reading.event, dtype=TEXT),
+        event_type=pd.array(reading.event_type, dtype=TEXT),
     )
     if source.paramcd:
         not_read(table, rows.columns, found)
@@ -120,15 +124,22 @@ def _parameter(rows: pd.DataFrame, source: Source, found: Findings) -> pd.DataFr
     for code in source.paramcd:
         if code not in counts:
             found.add(
-                "paramcd", f"no row has PARAMCD {code!r}; the file holds {listed}", 'name one of them: paramcd = "..."',
-                line=1, column="PARAMCD", value=code,
+                "paramcd",
+                f"no row has PARAMCD {code!r}; the file holds {listed}",
+                'name one of them: paramcd = "..."',
+                line=1,
+                column="PARAMCD",
+                value=code,
             )
     if not source.paramcd:
         if len(counts) > 1:
             first = next(iter(counts))
             found.add(
-                "paramcd", f"{len(counts)} parameters in one file, and none is named: {listed}",
-                f'name those that are meant: paramcd = "{first}"', line=1, column="PARAMCD",
+                "paramcd",
+                f"{len(counts)} parameters in one file, and none is named: {listed}",
+                f'name those that are meant: paramcd = "{first}"',
+                line=1,
+                column="PARAMCD",
             )
         else:
             found.add("paramcd", f"the only parameter: {listed}", severity="note", line=1, column="PARAMCD")
@@ -160,8 +171,11 @@ class _TimeToEvent:
         rule = self.source.endpoints.get(endpoint)
         if rule is not None and rule.declared:
             self.found.add(
-                "event_coding", f"CNSR is read as 0 = event, and [endpoints.{endpoint}] event_is would code it a second time",
-                f"remove event_is from [endpoints.{endpoint}]", line=1, column="CNSR",
+                "event_coding",
+                f"CNSR is read as 0 = event, and [endpoints.{endpoint}] event_is would code it a second time",
+                f"remove event_is from [endpoints.{endpoint}]",
+                line=1,
+                column="CNSR",
             )
         self._censoring(places, code)
         exact = self._dates(places) or self._study_days(places)
@@ -181,8 +195,13 @@ class _TimeToEvent:
 
     def _bad(self, i: int, column: str, problem: str, remedy: str) -> None:
         self.found.add(
-            "adtte", problem, remedy, line=int(self.rows["source_row"].iat[i]), column=column,
-            subject=str(self.rows["USUBJID"].iat[i]), value=self._cell(column, i),
+            "adtte",
+            problem,
+            remedy,
+            line=int(self.rows["source_row"].iat[i]),
+            column=column,
+            subject=str(self.rows["USUBJID"].iat[i]),
+            value=self._cell(column, i),
         )
 
     def _censoring(self, places: Sequence[int], code: str) -> None:
@@ -195,12 +214,19 @@ class _TimeToEvent:
                 if int(text):
                     self.event_type[i] = ""
             else:
-                self._bad(i, "CNSR", "CNSR must be 0 (event) or a positive whole number (censored)" if text else "CNSR is blank",
-                          "correct CNSR: nobody is an event or censored by default")
+                self._bad(
+                    i,
+                    "CNSR",
+                    "CNSR must be 0 (event) or a positive whole number (censored)" if text else "CNSR is blank",
+                    "correct CNSR: nobody is an event or censored by default",
+                )
         said = ", ".join(f"{text or 'blank'} in {n}" for text, n in sorted(codes.items()))
         self.found.add(
-            "cnsr", f"{code}: {codes.get('0', 0)} events (CNSR 0) and {sum(codes.values()) - codes.get('0', 0)} others; CNSR {said}",
-            severity="note", line=1, column="CNSR",
+            "cnsr",
+            f"{code}: {codes.get('0', 0)} events (CNSR 0) and {sum(codes.values()) - codes.get('0', 0)} others; CNSR {said}",
+            severity="note",
+            line=1,
+            column="CNSR",
         )
 
     def _dates(self, places: Sequence[int]) -> list[int | None] | None:
@@ -269,15 +295,21 @@ class _TimeToEvent:
             self.found.add(
                 "aval",
                 f"{code}: AVAL = {which} in {known} of {known} rows; time is end - start in days, day 0 is the start",
-                severity="note", line=1, column="AVAL",
+                severity="note",
+                line=1,
+                column="AVAL",
             )
             return
         odd = min(holding.values(), key=len)
         most = max(holding, key=lambda which: len(holding[which]))
         counted = ", ".join(f"{which} in {len(rows)}" for which, rows in holding.items())
         self.found.add(
-            "aval", f"{code}: AVAL and its dates disagree: {counted} of {known} rows", f"correct the rows that are not {most}",
-            line=int(self.rows["source_row"].iat[odd[0]]), column="AVAL", subject=str(self.rows["USUBJID"].iat[odd[0]]),
+            "aval",
+            f"{code}: AVAL and its dates disagree: {counted} of {known} rows",
+            f"correct the rows that are not {most}",
+            line=int(self.rows["source_row"].iat[odd[0]]),
+            column="AVAL",
+            subject=str(self.rows["USUBJID"].iat[odd[0]]),
             value=self._cell("AVAL", odd[0]),
         )
 
@@ -288,8 +320,12 @@ class _TimeToEvent:
             why = Counter(self._cell("CNSDTDSC", i) or self._cell("EVNTDESC", i) or "no reason given" for i in zero)
             said = ", ".join(f"{reason!r} in {n}" for reason, n in why.most_common(4))
             self.found.add(
-                "no_assessment", f"{code}: {len(zero)} of {len(places)} rows are censored on the day of the start ({said}): "
-                "no assessment afterwards, time 0, kept and counted", severity="note", line=1, column="ADT",
+                "no_assessment",
+                f"{code}: {len(zero)} of {len(places)} rows are censored on the day of the start ({said}): "
+                "no assessment afterwards, time 0, kept and counted",
+                severity="note",
+                line=1,
+                column="ADT",
             )
 
     def _values_alone(self, places: Sequence[int], code: str, endpoint: str) -> None:
@@ -300,14 +336,21 @@ class _TimeToEvent:
             return
         if not any(self._cell("AVALU", i) for i in places) and (rule is None or rule.unit is None):
             self.found.add(
-                "unit", f"{code}: AVAL has no unit: no AVALU, and no dates to tell it from", f'declare [endpoints.{endpoint}] unit = "days"',
-                line=1, column="AVAL",
+                "unit",
+                f"{code}: AVAL has no unit: no AVALU, and no dates to tell it from",
+                f'declare [endpoints.{endpoint}] unit = "days"',
+                line=1,
+                column="AVAL",
             )
         whole = self.source.options.get("aval")
         if whole not in ("end - start", "end - start + 1"):
             self.found.add(
-                "aval", f"{code}: there are no dates, so AVAL cannot be seen to be end - start or end - start + 1; taken as it stands",
-                'declare options = { aval = "end - start + 1" } or "end - start"', severity="warning", line=1, column="AVAL",
+                "aval",
+                f"{code}: there are no dates, so AVAL cannot be seen to be end - start or end - start + 1; taken as it stands",
+                'declare options = { aval = "end - start + 1" } or "end - start"',
+                severity="warning",
+                line=1,
+                column="AVAL",
             )
         for i in places:
             self.unit[i] = self._cell("AVALU", i).lower() or (rule.unit if rule is not None and rule.unit else "")
@@ -344,13 +387,18 @@ def _response_parameter(rows: pd.DataFrame, source: Source, found: Findings) -> 
     listed = ", ".join(f"{code} ({n} rows)" for code, n in counts.items())
     for code in source.paramcd:
         if code not in counts:
-            found.add("paramcd", f"no row has PARAMCD {code!r}; the file holds {listed}", "name one of them", line=1, column="PARAMCD")
+            found.add(
+                "paramcd", f"no row has PARAMCD {code!r}; the file holds {listed}", "name one of them", line=1, column="PARAMCD"
+            )
     if source.paramcd:
         return rows[rows["PARAMCD"].isin(list(source.paramcd))].reset_index(drop=True)
     if len(counts) > 1:
         found.add(
-            "paramcd", f"{len(counts)} parameters in one file, and none is named: {listed}",
-            'name those that are meant: paramcd = "OVR"', line=1, column="PARAMCD",
+            "paramcd",
+            f"{len(counts)} parameters in one file, and none is named: {listed}",
+            'name those that are meant: paramcd = "OVR"',
+            line=1,
+            column="PARAMCD",
         )
     return rows.reset_index(drop=True)
 
@@ -361,8 +409,14 @@ def response_days(rows: pd.DataFrame, source: Source, found: Findings) -> pd.api
         return pd.array(rows["ADT"].fillna("").tolist(), dtype=TEXT)
     if "ADY" not in rows:
         if "ADT" in rows:
-            found.add("days", "dates, and no day 0 is declared: the rows have no study day", 'declare day0 = "RANDDT"',
-                      severity="warning", line=1, column="ADT")
+            found.add(
+                "days",
+                "dates, and no day 0 is declared: the rows have no study day",
+                'declare day0 = "RANDDT"',
+                severity="warning",
+                line=1,
+                column="ADT",
+            )
         return pd.array([""] * len(rows), dtype=TEXT)
     return study_days(rows, "ADY", "USUBJID", found)
 
@@ -390,7 +444,7 @@ def _canonical(table: Table, rows: pd.DataFrame, spelled: dict[str, str], found:
 
 def _without_key(table: Table, column: str, what: str, found: Findings) -> Table:
     if not any(problem.severity == "error" for problem in table.problems):
-        found.add(
-            "missing_column", f"no column {column}: this is no {what}", "declare the right format", line=1, column=column
-        )
-    return replace(table, rows=table.rows.iloc[:0][["source_file", "source_row"]], problems=(*table.problems, *found.all()), header=())
+        found.add("missing_column", f"no column {column}: this is no {what}", "declare the right format", line=1, column=column)
+    return replace(
+        table, rows=table.rows.iloc[:0][["source_file", "source_row"]], problems=(*table.problems, *found.all()), header=()
+    )

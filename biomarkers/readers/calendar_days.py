@@ -16,7 +16,7 @@ from biomarkers.domain import vocabulary as words
 from biomarkers.domain.schema import TEXT
 from biomarkers.domain.source import Origin, Source
 from biomarkers.readers.findings import Findings
-from biomarkers.readers.table import Table, Wanted, reader_of, unreadable
+from biomarkers.readers.table import Table, reader_of, unreadable
 
 _ISO = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:[T ][0-9:.]*(?:Z|[+-]\d\d:?\d\d)?)?", re.ASCII)
 _SAS = re.compile(r"(\d{1,2})[- ]?([A-Za-z]{3})[- ]?(\d{4})(?::[0-9:.]*)?", re.ASCII)
@@ -58,7 +58,9 @@ def read_date(text: str, format: str | None = None) -> dt.date | NoDate | None:
     except ValueError:
         return NoDate(f"no date of the form {format}" if format is not None else "no date of the calendar")
     if _NUMBER.fullmatch(text) and not re.fullmatch(r"\d{4}", text):
-        return NoDate("a number in a column of dates", "export dates as ISO text, or declare no day0 where these are study days")
+        return NoDate(
+            "a number in a column of dates", "export dates as ISO text, or declare no day0 where these are study days"
+        )
     if _PARTIAL.fullmatch(text):
         return NoDate("a partial date: the day is not given", "complete it; a day is never made up")
     if re.fullmatch(r"\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}", text):
@@ -93,7 +95,7 @@ def day_of_dy(text: str) -> int | NoDate | None:
 # ---- one clock for a whole table -------------------------------------------------------------------------------------
 
 
-def on_study_days(table: Table, days: Mapping[str, str], subject: str | None, source: Source, wanted: Wanted | None) -> Table:
+def on_study_days(table: Table, days: Mapping[str, str], subject: str | None, source: Source) -> Table:
     """The table with the dates of its day columns turned into days from `source.day0`.
 
     Parameters
@@ -106,19 +108,19 @@ def on_study_days(table: Table, days: Mapping[str, str], subject: str | None, so
         The table's column of subjects.
     source : Source
         With `day0`; without, the table is returned as it is.
-    wanted : callable or None
-        Not used beyond the table's own reading; the second file is asked for two columns only.
 
     Notes
     -----
-    A column without any date is left alone: it gives study days already. In a column of dates a number is a problem.
+    A second file is asked for its subjects and that date alone. A column without any date is left alone: it gives study days already. In a column of dates a number is a problem.
     """
     origin = source.day0
-    if origin is None or origin.column == "DY" or table.rows.empty or wanted is None:
+    if origin is None or origin.column == "DY" or table.rows.empty:
         return table
     dated = {
-        column for column in days.values()
-        if column in table.rows and any(looks_like_date(text, source.date_format) for text in table.rows[column].dropna().unique())
+        column
+        for column in days.values()
+        if column in table.rows
+        and any(looks_like_date(text, source.date_format) for text in table.rows[column].dropna().unique())
     }
     if not dated:
         return table
@@ -132,13 +134,20 @@ def on_study_days(table: Table, days: Mapping[str, str], subject: str | None, so
     found.add(
         "days",
         f"dates became days from {origin.column}{f' of {origin.name}' if origin.name else ''}, day 0",
-        severity="note", line=1, column=", ".join(table.spelled.get(c, c) for c in sorted(dated)),
+        severity="note",
+        line=1,
+        column=", ".join(table.spelled.get(c, c) for c in sorted(dated)),
     )
     return replace(table, rows=rows, problems=(*table.problems, *found.all()))
 
 
 def _days(
-    rows: pd.DataFrame, column: str, subject: str | None, zero: Mapping[object, dt.date | None], source: Source, table: Table,
+    rows: pd.DataFrame,
+    column: str,
+    subject: str | None,
+    zero: Mapping[object, dt.date | None],
+    source: Source,
+    table: Table,
     found: Findings,
 ) -> pd.api.extensions.ExtensionArray:
     """Text of the days of one column."""
@@ -171,12 +180,18 @@ def _zero_dates(
         rows, name, key = other
     if origin.column not in rows or key is None:
         found.add(
-            "missing_column", f"column {origin.column!r} is missing, though day0 names it", "correct day0 in study.toml",
-            line=1, column=origin.column, file=name,
+            "missing_column",
+            f"column {origin.column!r} is missing, though day0 names it",
+            "correct day0 in study.toml",
+            line=1,
+            column=origin.column,
+            file=name,
         )
         return None
     zero: dict[object, dt.date | None] = {}
-    for person, text, line in zip(rows[key].tolist(), rows[origin.column].fillna("").tolist(), rows["source_row"].tolist(), strict=True):
+    for person, text, line in zip(
+        rows[key].tolist(), rows[origin.column].fillna("").tolist(), rows["source_row"].tolist(), strict=True
+    ):
         date = read_date(text, source.date_format)
         place = {"line": int(line), "column": origin.column, "subject": str(person), "value": text, "file": name}
         if isinstance(date, NoDate):
@@ -204,8 +219,11 @@ def _other_file(origin: Origin, found: Findings) -> tuple[pd.DataFrame, str, str
     key = next((column for column in names if column in other.rows), None)
     if key is None:
         found.add(
-            "missing_column", "no column of subjects is known in the file that day0 names",
-            'name it: day0 = { path = "...", column = "...", subject = "..." }', line=1, file=origin.name,
+            "missing_column",
+            "no column of subjects is known in the file that day0 names",
+            'name it: day0 = { path = "...", column = "...", subject = "..." }',
+            line=1,
+            file=origin.name,
         )
         return None
     return other.rows, origin.name, key

@@ -29,7 +29,12 @@ def read_dataset(path: Path, *, name: str, source: Source, wanted: Wanted | None
         reader = sas7bdat.read_sas7bdat
     elif head.startswith(b"PK\x03\x04"):
         reader = excel.read_excel
-    elif head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") or head[:2] in (b"\x1f\x8b", b"\x78\x01", b"\x78\x9c", b"\x78\xda"):
+    elif head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") or head[:2] in (
+        b"\x1f\x8b",
+        b"\x78\x01",
+        b"\x78\x9c",
+        b"\x78\xda",
+    ):
         reader = dataset_json.read_dataset_json
     plain = replace(source, format="tsv" if path.suffix.lower() in (".txt", ".tsv", ".tab") else None)
     return reader(path, name=name, source=plain, wanted=wanted)
@@ -67,7 +72,9 @@ def restricted(table: Table, source: Source, found: Findings) -> Table:
         for value in values:
             if value not in there:
                 known = ", ".join(f"{name!r} in {n}" for name, n in there.most_common(8))
-                found.add("where", f"no row has {column} = {value!r}; it holds {known}", "correct `where`", column=column, line=1)
+                found.add(
+                    "where", f"no row has {column} = {value!r}; it holds {known}", "correct `where`", column=column, line=1
+                )
         keep = rows[column].fillna("").str.strip().isin(values)
         if not keep.all():
             found.add(

@@ -60,7 +60,9 @@ def _text(path: Path, found: Findings) -> str | None:
             found.add("damaged_file", f"compressed, and cannot be inflated ({error})", "export it again")
             return None
         if len(data) > LARGEST_FILE or not inflate.eof:
-            what = f"inflates to more than {LARGEST_FILE:,} bytes" if len(data) > LARGEST_FILE else "the compressed data end early"
+            what = (
+                f"inflates to more than {LARGEST_FILE:,} bytes" if len(data) > LARGEST_FILE else "the compressed data end early"
+            )
             found.add("damaged_file", what, "export it again")
             return None
     try:
@@ -84,7 +86,9 @@ def _parsed(text: str, found: Findings) -> tuple[dict[str, Any] | None, list[Any
     except ValueError as error:
         return _by_line(text, error, found)
     if not isinstance(whole, dict) or not isinstance(whole.get("columns"), list):
-        found.add("wrong_format", "JSON, but no Dataset-JSON: there is no list `columns`", "export the dataset as Dataset-JSON 1.1")
+        found.add(
+            "wrong_format", "JSON, but no Dataset-JSON: there is no list `columns`", "export the dataset as Dataset-JSON 1.1"
+        )
         return None, []
     rows = whole.get("rows", [])
     if not isinstance(rows, list):
@@ -149,7 +153,11 @@ def _cell(value: Any, kind: str, column: str, line: int, found: Findings) -> str
     """A value as text; one that contradicts its declared type is named."""
     if kind in _DATES and value not in (None, "") and not isinstance(value, str):
         found.add(
-            "date", f"a number where dataType {kind} promises ISO text", "export dates as ISO text", line=line, column=column,
+            "date",
+            f"a number where dataType {kind} promises ISO text",
+            "export dates as ISO text",
+            line=line,
+            column=column,
             value=as_text(value),
         )
         return ""

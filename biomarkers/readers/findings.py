@@ -58,6 +58,12 @@ class Findings:
         """Whether anything found so far stops the run."""
         return any(problem.severity == "error" for problem in self.all())
 
+    @property
+    def error_lines(self) -> set[int | None]:
+        """Lines with an error; 1 or None concerns the whole file."""
+        every = [*self.problems, *(problem for group in self.repeated.values() for problem in group)]
+        return {problem.line for problem in every if problem.severity == "error"}
+
     def all(self) -> list[Problem]:
         """Every problem, repeated ones as one row each."""
         return [*self.problems, *(_counted(group) for group in self.repeated.values())]

@@ -15,22 +15,25 @@ from biomarkers.readers.findings import Findings
 
 REFUSED: frozenset[str] = frozenset(
     {
-        "REF_MISMATCH",
-        "STRAND_FLIPPED",
-        "THIRD_ALLELE",
-        "OTHER_ALLELE",
-        "CONFLICT",
-        "CONFLICTING_RECORDS",
-        "BAD_RECORD",
-        "BAD_GT",
         "FILE_ERROR",
         "NO_SAMPLES",
+        "SOMATIC_SUSPECT",
+        "BUILD_UNKNOWN",
+        "BUILD_CONFLICT",
+        "BUILD_UNSUPPORTED",
+        "BAD_RECORD",
+        "BAD_GT",
+        "REF_MISMATCH",
+        "STRAND_FLIPPED",
+        "OTHER_ALLELE",
+        "DUPLICATE_CONFLICT",
+        "SAMPLE_DUP_DISCORDANT",
     }
 )
-"""Reasons of the caller that say the file itself is wrong; those that begin with BUILD are among them."""
+"""Reasons of the caller that say that a file, or what it says of a sample, is wrong: an error, not a failed assay."""
 
-MISSING_OF_CALL: dict[str, str] = {"SITE_ABSENT": "not_given", "ABSENT": "not_given", "NO_RECORD": "not_given"}
-"""Reason of the caller to the reason of a missing value; others are a failed assay."""
+SITE_ABSENT: frozenset[str] = frozenset({"ABSENT", "NO_CONTIG"})
+"""Nothing was said about the site: missing, and easily taken for the reference."""
 
 
 def marker_of(locus: str, design: Design) -> Marker | None:
@@ -94,6 +97,8 @@ def _spelled(frame: pd.DataFrame, i: int, design: Design, sheet: Sheet, found: F
 
 def _called(frame: pd.DataFrame, i: int, design: Design, sheet: Sheet, found: Findings) -> Cell:
     """A call of the caller with its reason."""
+    from biomarkers.genotype.decide import REASONS
+
     reason = str(frame["reason"].iat[i]) if frame["reason"].iat[i] is not pd.NA else ""
     call, n_v = frame["call"].iat[i], frame["n_v"].iat[i]
     marker = marker_of(frame["locus"].iat[i], design)
@@ -101,24 +106,19 @@ def _called(frame: pd.DataFrame, i: int, design: Design, sheet: Sheet, found: Fi
         return Cell(raw_value=str(call), value=float(n_v), lower=float(n_v), upper=float(n_v), call=str(call))
     line = sheet.frame["source_row"].iat[i]
     label = marker.label if marker is not None else str(frame["locus"].iat[i])
-    refused = reason in REFUSED or reason.startswith("BUILD")
-    absent = MISSING_OF_CALL.get(reason)
     place = {"line": None if line is pd.NA else int(line), "column": label, "subject": sheet.subject(i), "value": reason}
-    if refused:
-        found.add(
-            "genotype_file",
-            f"{label}: no call, {reason}: the file itself is wrong for this sample",
-            "correct the file or its declarations",
-            **place,
-        )
-    elif absent is not None:
+    said = f"{label}: no call, {reason} ({REASONS.get(reason, 'an unknown reason')})"
+    if reason in REFUSED:
+        found.add("genotype_file", said, "correct the file or its declarations", **place)
+    elif reason in SITE_ABSENT:
         found.add(
             "site_absent",
-            f"{label}: the site is absent from the file, so the genotype is missing, not the reference",
+            f"{said}: missing, not the reference",
             'ask for the site, or declare options = { absent = "hom_ref" } where the caller wrote variants only',
             severity="warning",
             **place,
         )
     else:
-        found.add("no_call", f"{label}: no call, {reason}", severity="note", same=(reason,), **place)
-    return Cell(raw_value=str(call) if call is not pd.NA else reason, status="missing", reason=absent or "assay_failed")
+        found.add("no_call", said, severity="note", **place)
+    raw_value = str(call) if call is not pd.NA else reason
+    return Cell(raw_value=raw_value, status="missing", reason="not_given" if reason in SITE_ABSENT else "assay_failed")

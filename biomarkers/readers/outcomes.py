@@ -6,7 +6,6 @@ from collections import Counter
 
 import pandas as pd
 
-from biomarkers.domain import vocabulary as words
 from biomarkers.domain.design import Design
 from biomarkers.domain.schema import TABLES
 from biomarkers.domain.source import EndpointRule
@@ -14,6 +13,9 @@ from biomarkers.domain.times import DAYS_PER
 from biomarkers.readers.columns import Bad, Sheet, blank, mapped, number, typed, whole_days
 from biomarkers.readers.findings import Findings
 
+LONE = 0.1
+"""A code outside the coding in more than this share of the rows is the column's fault, not a cell's."""
+_CODING = "correct it, or declare the coding: event_is = ..., censored_is = ..."
 _WORDS_OF_TIME = "numbers only; the unit stands in the column unit or in study.toml"
 
 
@@ -101,51 +103,48 @@ def _events(sheet: Sheet, endpoints: list[str], found: Findings) -> list[int | N
     """1, 0 or missing; each endpoint by its own coding."""
     if "event" not in sheet.frame:
         return [None] * len(endpoints)
-    texts = sheet.frame["event"].fillna("").tolist()
+    texts = [text.strip() for text in sheet.frame["event"].fillna("")]
+    lines = sheet.frame["source_row"].tolist()
     events: list[int | None] = [None] * len(texts)
+    whole, column = [], sheet.called("event")
     for endpoint in dict.fromkeys(endpoints):
         places = [i for i, name in enumerate(endpoints) if name == endpoint]
-        rule = sheet.source.endpoints.get(endpoint, EndpointRule())
-        codes = Counter(texts[i].strip() for i in places if not blank(texts[i]))
-        coding = _coding(rule, codes)
-        if isinstance(coding, str):
-            found.add(
-                "event_coding",
-                coding,
-                "say which code means the event: event_is = ..., censored_is = ...",
-                line=1,
-                column=sheet.called("event"),
-            )
-            continue
-        if set(codes) & {"True", "False", "TRUE", "FALSE", "true", "false"}:
-            found.add(
-                "event_coding",
-                f"{sheet.called('event')} holds true and false, read as 1 and 0",
-                line=1,
-                severity="note",
-                column=sheet.called("event"),
-            )
+        codes = Counter(texts[i] for i in places if not blank(texts[i]))
+        coding = _coding(sheet.source.endpoints.get(endpoint, EndpointRule()), codes)
         counted = ", ".join(f"{code!r} in {n}" for code, n in sorted(codes.items()))
+        unknown = Counter({code: n for code, n in codes.items() if code not in coding})
+        if unknown.total() > LONE * codes.total():
+            whole.append(f"{endpoint or 'the column'} holds {counted}")
+            continue
+        if any(code.casefold() in ("true", "false") for code in codes):
+            found.add("event_coding", f"{column} holds true and false, read as 1 and 0", line=1, severity="note", column=column)
         for i in places:
-            text = texts[i].strip()
-            if text in coding:
-                events[i] = coding[text]
-            elif not blank(text):
+            if texts[i] in coding:
+                events[i] = coding[texts[i]]
+            elif not blank(texts[i]):
                 found.add(
                     "event_coding",
-                    f"event code {text!r} is neither event nor censored; the column holds {counted}",
-                    "correct it, or declare the coding: event_is = ..., censored_is = ...",
-                    same=(endpoint, text),
-                    line=int(sheet.frame["source_row"].iat[i]),
-                    column=sheet.called("event"),
+                    f"event code {texts[i]!r} is neither event nor censored; the column holds {counted}",
+                    _CODING,
+                    line=lines[i],
+                    column=column,
                     subject=sheet.subject(i),
-                    value=text,
+                    value=texts[i],
+                    same=(endpoint, texts[i]),
                 )
+    if whole:
+        found.add(
+            "event_coding",
+            f"which code is the event? {'; '.join(whole)} rows: not a declared coding",
+            _CODING,
+            line=1,
+            column=column,
+        )
     return events
 
 
-def _coding(rule: EndpointRule, codes: Counter[str]) -> dict[str, int] | str:
-    """Spelling to 1 or 0, or why the declaration does not say it."""
+def _coding(rule: EndpointRule, codes: Counter[str]) -> dict[str, int]:
+    """Spelling to 1 or 0; where "censored" is not declared, it is the one other spelling that occurs."""
     if not rule.declared:
         plain = {"1": 1, "0": 0, "1.0": 1, "0.0": 0}
         return (
@@ -157,14 +156,10 @@ def _coding(rule: EndpointRule, codes: Counter[str]) -> dict[str, int] | str:
     censored = rule.censored_is
     if not censored:
         others = [code for code in codes if code not in coding]
-        if len(others) > 1:
-            return (
-                f"event_is = {rule.event_is[0]!r} is declared, but {len(others)} other codes occur: {', '.join(sorted(others))}"
-            )
-        censored = tuple(others)
+        censored = tuple(others) if len(others) == 1 else ()
     coding.update(dict.fromkeys(censored, 0))
     if "1" in coding and "0" in coding:
         for code in codes:
-            if code.casefold() in words.YES | words.NO and code.casefold() in ("true", "false", "1.0", "0.0"):
+            if code.casefold() in ("true", "false", "1.0", "0.0"):
                 coding[code] = coding["1" if code.casefold() in ("true", "1.0") else "0"]
     return coding

@@ -22,6 +22,8 @@ def read_sas7bdat(path: Path, *, name: str, source: Source, wanted: Wanted | Non
         return no_rows(found)
     with path.open("rb") as file:
         if file.read(len(MAGIC)) != MAGIC:
-            found.add("wrong_format", "no SAS data file: its first 32 bytes are not those of sas7bdat", "declare the right format")
+            found.add(
+                "wrong_format", "no SAS data file: its first 32 bytes are not those of sas7bdat", "declare the right format"
+            )
             return no_rows(found)
     return sas_table(path, name, source, wanted, found, function="read_sas7bdat")

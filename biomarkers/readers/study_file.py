@@ -138,7 +138,7 @@ class _Endpoint(_Keys):
     unit: str | None = None
     event_is: Codes | None = None
     censored_is: Codes | None = None
-    zero_time: Literal["error", "exclude"] = "error"
+    zero_time: Literal["error", "exclude", "keep"] = "error"
     after_restart: Literal["error", "event", "competing"] = "error"
 
 

@@ -95,7 +95,12 @@ def _readers() -> dict[str, Reader]:
             Reader("excel", excel.read_excel, (".xlsx", ".xlsm"), "one sheet of a workbook", extra="excel"),
             Reader("xpt", xpt.read_xpt, (".xpt",), "SAS transport file", extra="sas"),
             Reader("sas7bdat", sas7bdat.read_sas7bdat, (".sas7bdat",), "SAS data file", extra="sas"),
-            Reader("dataset-json", dataset_json.read_dataset_json, (".json", ".ndjson", ".dsjc", ".json.gz"), "CDISC Dataset-JSON 1.1"),
+            Reader(
+                "dataset-json",
+                dataset_json.read_dataset_json,
+                (".json", ".ndjson", ".dsjc", ".json.gz"),
+                "CDISC Dataset-JSON 1.1",
+            ),
             Reader("adam-adsl", adam.read_adsl, (), "subjects from ADaM ADSL, in any container", canonical="subjects"),
             Reader("adam-adtte", adam.read_adtte, (), "times and events from ADaM ADTTE", canonical="outcomes"),
             Reader("adam-adrs", adam.read_adrs, (), "responses from ADaM ADRS", canonical="response"),

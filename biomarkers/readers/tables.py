@@ -15,6 +15,7 @@ from biomarkers.domain.errors import UseError
 from biomarkers.domain.problems import Problem, sort
 from biomarkers.domain.schema import ALIASES, KINDS, TABLES, TEXT, TRACE, VALUE, Schema
 from biomarkers.domain.source import Source
+from biomarkers.readers.calendar_days import on_study_days
 from biomarkers.readers.cells import decimal_mark
 from biomarkers.readers.columns import Sheet, blank, typed
 from biomarkers.readers.findings import Findings
@@ -86,6 +87,7 @@ class _Reading:
     def _file(self, reader: Reader, path: Path, name: str, source: Source) -> None:
         wanted = _Wanted(source, self.design, TABLES[source.table])
         table = reader.read(path, name=name, source=replace(source, format=reader.name), wanted=wanted.columns)
+        table = on_study_days(table, wanted.days(table.header), wanted.place("subject", table.header), source)
         self._add(source.table, table.problems)
         if not table.header:
             return
@@ -103,7 +105,8 @@ class _Reading:
             for text in table.rows[column].dropna().unique()
             if "," in text or "." in text
         ]
-        sheet = Sheet(name, wanted.renamed(table.rows), wanted.spelled(table.header), source, decimal_mark(texts))
+        spelled = {column: table.spelled.get(place, place) for column, place in wanted.spelled(table.header).items()}
+        sheet = Sheet(name, wanted.renamed(table.rows), spelled, source, decimal_mark(texts))
         if not found.errors:
             self._add(source.table, found.all())
         self._split(sheet, table.rows, wanted, found_errors=found.errors)
@@ -135,6 +138,10 @@ class _Reading:
         frame = build(sheet, self.design, found)
         if "source_row" not in frame:
             frame["source_file"], frame["source_row"] = sheet.file, pd.array(sheet.frame["source_row"], dtype="Int64")
+        if table == sheet.source.table and "excluded" in sheet.frame:
+            frame[["excluded", "excluded_why"]] = sheet.frame[["excluded", "excluded_why"]]
+        if table == "outcomes":
+            _set_aside(frame, found)
         self.parts.setdefault(table, []).append(frame.reset_index(drop=True))
         self._add(table, found.all())
 
@@ -181,7 +188,19 @@ class _Reading:
         _join_days(frames)
         for name in ("tissue_reads", "blood"):
             frames[name] = offsets(frames[name], self.design)
-        return {name: Table(name, frame, tuple(sort(self.problems.get(name, ()))), ()) for name, frame in frames.items()}
+        return {name: Table(name, frame, tuple(sort(self._named(name, frame))), ()) for name, frame in frames.items()}
+
+    def _named(self, name: str, frame: pd.DataFrame) -> list[Problem]:
+        """The problems of a table; a bad cell of a tube has the subject that its specimen tells."""
+        problems = self.problems.get(name, [])
+        if "specimen" not in frame or not any(_of_one_row(problem) for problem in problems):
+            return problems
+        places = zip(frame["source_file"], frame["source_row"], strict=True)
+        subjects = {place: who for place, who in zip(places, frame["subject"], strict=True) if who is not pd.NA}
+        return [
+            replace(problem, subject=subjects.get((problem.file, problem.line), "")) if _of_one_row(problem) else problem
+            for problem in problems
+        ]
 
     def _whole(self, name: str) -> pd.DataFrame:
         schema = TABLES[name]
@@ -201,6 +220,18 @@ class _Reading:
             else:
                 whole[column] = pd.array([pd.NA if _absent(value) else value for value in values], dtype=dtype)
         return pd.DataFrame(whole)
+
+
+def _set_aside(frame: pd.DataFrame, found: Findings) -> None:
+    """Rows with a cell that could not be read: told once, here, and asked nothing further."""
+    lines = found.error_lines
+    out = frame["source_row"].isin([line for line in lines if line is not None]) | bool(lines & {1, None})
+    frame["excluded"] = pd.array(np.where(out, "failed_qc", None), dtype=TEXT)
+    frame["excluded_why"] = pd.array(np.where(out, "a cell of this row cannot be read", None), dtype=TEXT)
+
+
+def _of_one_row(problem: Problem) -> bool:
+    return not problem.subject and problem.line is not None and problem.line > 1 and not problem.problem.endswith(")")
 
 
 def _absent(value: object) -> bool:
@@ -261,7 +292,13 @@ class _Wanted:
             mapped = {self.place(name, header) for name in (*self.names(), *self.source.columns)}
         else:
             mapped = {self.place(name, header) for name in self.names()}
-        return {name for name in mapped if name} | (self.wide() & set(header))
+        dated = {self.source.day0.column} if self.source.day0 is not None and self.source.day0.path is None else set()
+        return {name for name in mapped if name} | ((self.wide() | dated) & set(header))
+
+    def days(self, header: tuple[str, ...]) -> dict[str, str]:
+        """Columns of the schema that hold study days, with the columns of the file that may hold dates for them."""
+        days = [column.name for column in self.schema.columns if column.kind == "day"]
+        return {name: place for name in days if (place := self.place(name, header)) is not None}
 
     def spelled(self, header: tuple[str, ...]) -> dict[str, str]:
         """Column of the schema to column of the file."""
@@ -276,7 +313,9 @@ class _Wanted:
         frame = pd.DataFrame({name: rows[place] for name, place in self.spelled(header).items()}, index=rows.index)
         for name, value in self.source.constants.items():
             frame[name] = pd.array([value] * len(frame), dtype=TEXT)
-        frame["source_file"], frame["source_row"] = rows["source_file"], rows["source_row"]
+        for name in ("source_file", "source_row", "excluded", "excluded_why"):
+            if name in rows:
+                frame[name] = rows[name]
         if self.schema.name == "genotypes" and "subject" not in frame and "sample" in frame:
             frame["subject"] = pd.array([self.source.samples.get(sample, sample) for sample in frame["sample"]], dtype=TEXT)
         return frame

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from biomarkers.study.checks.facts import Facts
@@ -47,13 +48,13 @@ def labels(facts: Facts) -> None:
     visits = {name.casefold(): visit for name, visit in facts.design.visits.items()}
     rows = _tubes(facts)
     rows = rows[rows["collection_day"].notna() & (rows["type"].fillna("") != "germline")]
-    off = rows[
-        [
-            not visits[label.casefold()].contains(day) if label is not pd.NA and label.casefold() in visits else False
-            for label, day in zip(rows["visit_label"], rows["collection_day"], strict=True)
-        ]
+    outside = [
+        label is not pd.NA and label.casefold() in visits and not visits[label.casefold()].contains(day)
+        for label, day in zip(rows["visit_label"], rows["collection_day"], strict=True)
     ]
-    off = off[(off["type"].fillna("") != "biopsy")]
+    end = facts.clock["end"].where((facts.clock["event"] == 1).fillna(False))
+    moot = (rows["collection_day"] >= rows["subject"].map(end)).fillna(False).to_numpy(bool)
+    off = rows[np.array(outside, bool) & ~moot & (rows["type"].fillna("") != "biopsy").to_numpy(bool)]
     for _, row in _visits(off).iterrows():
         visit = visits[row["visit_label"].casefold()]
         facts.report(

@@ -133,6 +133,7 @@ class Facts:
     def outcome(self, endpoint: str) -> pd.DataFrame:
         """One row per subject of this endpoint, by subject."""
         rows = self.tables["outcomes"]
+        rows = rows[rows["excluded"].isna()]
         return rows[(rows["endpoint"] == endpoint) & rows["subject"].notna()].drop_duplicates("subject").set_index("subject")
 
     @cached_property

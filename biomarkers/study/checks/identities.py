@@ -174,6 +174,7 @@ def _orphan(facts: Facts, subject: str, rows: pd.DataFrame, near: str | None) ->
         declared = facts.source_of(str(table)).unknown_subjects == "exclude"
         column = "subject"
         if near is not None:
+            there = there.assign(subject=near)
             mapping = ' or map the sample: samples = { "' + subject + '" = "' + near + '" }' if table == "genotypes" else ""
             facts.report(
                 str(table),

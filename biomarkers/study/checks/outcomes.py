@@ -18,8 +18,10 @@ def _usable(facts: Facts) -> pd.DataFrame:
 
 def times(facts: Facts) -> None:
     """Negative follow-up, an event without a time, a time without an event flag."""
-    for _, row in _usable(facts).iterrows():
+    for index, row in _usable(facts).iterrows():
         time, event, name = row["time"], row["event"], row["endpoint"]
+        if time is pd.NA or event is pd.NA or time < 0:
+            facts.exclude("outcomes", pd.Index([index]), "failed_qc", "time and event do not hold together")
         if time is pd.NA:
             what = "an event without its time" if event is not pd.NA and event == 1 else "no time, so no follow-up"
             facts.report("outcomes", row, "no_time", f"{name}: {what}", "fill in the time, or remove the row", column="time")
@@ -43,13 +45,28 @@ def event_on_day_zero(facts: Facts) -> None:
     """Somebody whose event lies on day 0 was never at risk."""
     rows = _usable(facts)
     for index, row in rows[(rows["time"] == 0) & (rows["event"] == 1)].iterrows():
-        declared = facts.rule(row["endpoint"]).zero_time == "exclude"
+        rule = facts.rule(row["endpoint"]).zero_time
+        if rule == "keep":
+            facts.report(
+                "outcomes",
+                row,
+                "event_on_day_0",
+                f"{row['endpoint']}: an event on day 0, kept as declared",
+                column="time",
+                value="0",
+                severity="note",
+                same=("day 0 kept",),
+            )
+            continue
+        declared = rule == "exclude"
         facts.report(
             "outcomes",
             row,
             "event_on_day_0",
             f"{row['endpoint']}: an event on day 0: the subject was never at risk",
-            "correct it" if declared else f'correct it, or declare [endpoints.{row["endpoint"]}] zero_time = "exclude"',
+            "correct it"
+            if declared
+            else f'correct it, or declare [endpoints.{row["endpoint"]}] zero_time = "exclude" or "keep"',
             column="time",
             value=f"{row['raw_time']:g}",
             severity="warning" if declared else "error",
@@ -91,6 +108,7 @@ def unit_of_time(facts: Facts) -> None:
                 value=f"{odd['raw_time'].iloc[0]:g}",
                 rows=odd,
             )
+            facts.exclude("outcomes", odd.index, "failed_qc", "the unit of time is in doubt")
 
 
 def event_and_type(facts: Facts) -> None:
@@ -142,6 +160,7 @@ def inverted_coding(facts: Facts) -> None:
                 f"declare [endpoints.{endpoint}] event_is = 0, or correct the column",
                 column=column,
             )
+            facts.exclude("outcomes", group.index, "failed_qc", "the event coding is inverted")
             continue
         events, censored = known[known["event"] == 1], known[known["event"] == 0]
         if (
