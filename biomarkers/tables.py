@@ -324,46 +324,41 @@ def sentence(item: Line, design: Design, *, adjust: str = "") -> tuple[Piece, ..
     """
     name = Piece(marker_label(item.marker, design), "b")
     counts = f"{numbers.plural(number(item.row.get('n')), 'patient')}, {numbers.plural(item.n_events, 'event')}"
-    when = f" at {item.timing}" if item.timing == "baseline" else (f", {numbers.label(item.timing)}," if item.timing else "")
+    when = f" at {item.timing}" if item.timing == "baseline" else (f", {numbers.label(item.timing)}" if item.timing else "")
+    per = item.contrast.startswith("per ") or not item.contrast
+    against = "" if per else f" {item.contrast}"
     if not item.modelled:
-        return (
-            name,
-            Piece(
-                f"{when} ({item.contrast}): {_state_words(item)}; {counts}."
-                if item.contrast
-                else f"{when}: {_state_words(item)}; {counts}."
-            ),
-        )
-    short = endpoint_short(item.endpoint, design)
+        return (name, Piece(f"{against}{when}: {_state_words(item)}; {counts}."))
     ratio = Piece(f"HR{NBSP}{item.ratio}", "nw")
-    adjusted = math.isfinite(item.p_holm)
-    word = adjust or "adjusted"
-    chance = numbers.p_equals(item.p_value)
-    holds = f", {word}{NBSP}{item.p_adjusted}" if adjusted else "" if item.state == "prespecified" else ", not in the plan"
-    direction = "shorter" if item.estimate > 1 else "longer"
-    if item.p_value < 0.05 and (item.p_holm < 0.05 or not adjusted):
-        per = item.contrast.startswith("per ")
-        subject = (
-            (Piece("Higher "), name, Piece(f"{when} goes with {direction} {short}: "))
-            if per
-            else (name, Piece(f" {item.contrast}{when} goes with {direction} {short}: "))
-        )
-        tail = f"{' ' + item.contrast if per else ''}, {counts}, {chance}{holds}."
-        return (*subject, ratio, Piece(tail))
-    contrast = f" {item.contrast}" if item.contrast else ""
-    if item.p_value < 0.05:
+    step = f" {item.contrast}" if per and item.contrast else ""
+    chance, word = numbers.p_equals(item.p_value), adjust or "adjusted"
+    if item.state == "exploratory":
         return (
             name,
-            Piece(f"{when}: "),
+            Piece(f"{against}{when}, asked after the plan: "),
             ratio,
-            Piece(f"{contrast}, {counts}; {chance} does not hold after {word} ({item.p_adjusted})."),
+            Piece(f"{step}, {counts}, {chance}, unadjusted."),
         )
-    low, high = numbers.interval(item.estimate, item.low, item.high).partition("(")[2].rstrip(")").split("–")
+    adjusted = math.isfinite(item.p_holm)
+    holds = f", {word}{NBSP}{item.p_adjusted}" if adjusted else ""
+    if item.p_value < 0.05 and adjusted and item.p_holm >= 0.05:
+        return (
+            name,
+            Piece(f"{against}{when}: "),
+            ratio,
+            Piece(f"{step}, {counts}; {chance} does not hold after {word} ({item.p_adjusted})."),
+        )
+    if item.p_value < 0.05:
+        direction = "shorter" if item.estimate > 1 else "longer"
+        goes = f"{when} goes with {direction} {endpoint_short(item.endpoint, design)}: "
+        subject = (Piece("Higher "), name, Piece(goes)) if per else (name, Piece(f"{against}{goes}"))
+        return (*subject, ratio, Piece(f"{step}, {counts}, {chance}{holds}."))
+    limits = item.ratio.partition("(")[2].rstrip(")").replace(numbers.EN_DASH, " to ")
     return (
         name,
-        Piece(f"{when}: no association shown. "),
+        Piece(f"{against}{when}: no association shown. "),
         ratio,
-        Piece(f"{contrast}: the data are compatible with hazard ratios from {low} to {high}; {counts}, {chance}{holds}."),
+        Piece(f"{step}: anything from {limits} is compatible with the data; {counts}, {chance}{holds}."),
     )
 
 

@@ -193,7 +193,8 @@ def write(
 @lru_cache(maxsize=4096)
 def width(words: str, size: float = TEXT, *, bold: bool = False) -> float:
     """Width of a text in points, in DejaVu: the widest of the fonts in which a page may show it."""
-    with house():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a missing glyph is the viewer's affair; see house()
         font = FontProperties(family="DejaVu Sans", size=size, weight="bold" if bold else "normal")
         return float(_TEXTS.get_text_width_height_descent(words, font, ismath=False)[0])
 

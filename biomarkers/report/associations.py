@@ -20,6 +20,7 @@ from biomarkers.report.blocks import (
     MatrixRow,
     Numbering,
     Picture,
+    Pictures,
     Refusals,
     Section,
     Table,
@@ -43,7 +44,8 @@ def association(view: View, count: Numbering) -> Section | None:
         Text.of(
             f"{numbers.in_words(n).capitalize()} {'question' if n == 1 else 'questions'}, one row each. "
             + (
-                "Cohorts are never averaged here; the all-cohorts page holds the stratified estimate and the test of heterogeneity."
+                "Cohorts are never averaged here; the page of all cohorts holds the "
+                "stratified estimate and the test of heterogeneity."
                 if view.cohort is not None
                 else ""
             )
@@ -157,7 +159,7 @@ def _matrix(view: View, count: Numbering, lines: Sequence[Line], endpoint: str) 
                 part[0].group,
                 MatrixRow(
                     tables.marker_label(first.marker, view.design),
-                    label,
+                    first.contrast,
                     tuple(_cell(by_cohort.get(c), axis, blank) for c in view.cohorts),
                     _cell(pooled, axis, blank),
                     first.p_adjusted if pooled else numbers.NONE,
@@ -277,9 +279,10 @@ def kaplan_meier_section(view: View, count: Numbering, gallery: Gallery, name: s
         for curve in found:
             gallery.keep(f"{name}-{_file(curve.analysis)}", curve.figure)
         return Section("km", "Kaplan–Meier", "15", tuple(blocks))
+    pictures = []
     for curve in shown[:MOST_CURVES]:
         label = f"{view.short(curve.endpoint)} by {curve.label}"
-        blocks.append(
+        pictures.append(
             Picture(
                 count.figure(),
                 gallery.add(f"{name}-{_file(curve.analysis)}", curve.figure),
@@ -291,6 +294,10 @@ def kaplan_meier_section(view: View, count: Numbering, gallery: Gallery, name: s
                 120.0 if curve.single else 180.0,
             )
         )
+    if all(curve.single for curve in shown):
+        blocks += [Pictures(tuple(pictures[i : i + 2])) for i in range(0, len(pictures), 2)]
+    else:
+        blocks += pictures
     if len(shown) > MOST_CURVES:
         blocks.append(Text.of(f"{len(shown) - MOST_CURVES} further curves stand in the folder figures.", "fn"))
     return Section("km", "Kaplan–Meier", "15", tuple(blocks))

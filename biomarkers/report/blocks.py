@@ -78,6 +78,14 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
+class Pictures:
+    """Narrow figures, two beside each other where there is room."""
+
+    items: tuple[Picture, ...]
+    kind: str = "pictures"
+
+
+@dataclass(frozen=True, slots=True)
 class ForestRow:
     """A line with its drawing."""
 
@@ -193,7 +201,7 @@ class Blank:
     kind: str = "blank"
 
 
-Block = Text | Heading | Table | Picture | Forest | Matrix | Flow | Refusals | Definitions | Links | Remark | Blank
+Block = Text | Heading | Table | Picture | Pictures | Forest | Matrix | Flow | Refusals | Definitions | Links | Remark | Blank
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,8 +34,15 @@ if TYPE_CHECKING:
     from biomarkers.plan.results import Results
 
 TEMPLATES = ("page.html", "parts.html", "look.css", "sort.js")
-_CSS = {"prespecified": "pre", "exploratory": "exp", "descriptive": "des", "not_estimable": "ne", "refused": "ref",
-        "flagged": "flag", "below": "lod"}
+_CSS = {
+    "prespecified": "pre",
+    "exploratory": "exp",
+    "descriptive": "des",
+    "not_estimable": "ne",
+    "refused": "ref",
+    "flagged": "flag",
+    "below": "lod",
+}
 
 
 @dataclass(frozen=True)
@@ -115,12 +122,18 @@ def _cohort(view: View, every: View, gallery: Gallery) -> Page:
     assert view.cohort is not None
     count, name = Numbering(), view.slugs[view.cohort]
     builds: tuple[Build, ...] = (
-        lambda: specimens.study_section(view), lambda: specimens.flow_section(view, count, gallery, name),
-        lambda: specimens.patients_section(view, count), lambda: specimens.assays_section(view, count),
-        lambda: specimens.endpoints_section(view, count), lambda: specimens.distributions_section(view, count, gallery, name),
-        lambda: associations.association(view, count), lambda: associations.kaplan_meier_section(view, count, gallery, name),
-        lambda: associations.interaction_section(view, count), lambda: associations.assumptions_section(view, count),
-        lambda: accounts.ledger_section(view, count), lambda: associations.power_section(view, count),
+        lambda: specimens.study_section(view),
+        lambda: specimens.flow_section(view, count, gallery, name),
+        lambda: specimens.patients_section(view, count),
+        lambda: specimens.assays_section(view, count),
+        lambda: specimens.endpoints_section(view, count),
+        lambda: specimens.distributions_section(view, count, gallery, name),
+        lambda: associations.association(view, count),
+        lambda: associations.kaplan_meier_section(view, count, gallery, name),
+        lambda: associations.interaction_section(view, count),
+        lambda: associations.assumptions_section(view, count),
+        lambda: accounts.ledger_section(view, count),
+        lambda: associations.power_section(view, count),
     )
     sections = _sections(builds, view, count)
     if view.main:
@@ -128,10 +141,17 @@ def _cohort(view: View, every: View, gallery: Gallery) -> Page:
     label = tables.cohort_label(view.cohort)
     others = tuple((tables.cohort_label(c), f"../{view.slugs[c]}/report.html") for c in every.cohorts if c != view.cohort)
     return Page(
-        f"Markers and {_endpoints(view, short=True)}, {label}: {numbers.label(view.design.name)}", label,
+        f"Markers and {_endpoints(view, short=True)}, {label}: {numbers.label(view.design.name)}",
+        label,
         f"Marker association report · cohort {every.cohorts.index(view.cohort) + 1} of {len(every.cohorts)}",
-        f"Markers and {_endpoints(view)} {view.here_words}", _meta(view), (view.place,), summary(view), sections, None,
-        (("All cohorts", "../../report.html"), *others), navigation=True,
+        f"Markers and {_endpoints(view)} {view.here_words}",
+        _meta(view),
+        (view.place,),
+        summary(view),
+        sections,
+        None,
+        (("All cohorts", "../../report.html"), *others),
+        navigation=True,
     )
 
 
@@ -142,19 +162,32 @@ def _overall(view: View, gallery: Gallery) -> Page:
         lambda: associations.matrix(view, count) if several else associations.association(view, count),
         lambda: associations.forest_section(view, count, gallery),
         lambda: associations.kaplan_meier_section(view, count, gallery, "all"),
-        lambda: specimens.study_section(view), lambda: specimens.flow_section(view, count, gallery, "all"),
-        lambda: specimens.patients_section(view, count), lambda: specimens.endpoints_section(view, count),
-        lambda: specimens.assays_section(view, count), lambda: specimens.distributions_section(view, count, gallery, "all"),
-        lambda: associations.interaction_section(view, count), lambda: associations.assumptions_section(view, count),
-        lambda: accounts.ledger_section(view, count), lambda: associations.power_section(view, count),
+        lambda: specimens.study_section(view),
+        lambda: specimens.flow_section(view, count, gallery, "all"),
+        lambda: specimens.patients_section(view, count),
+        lambda: specimens.endpoints_section(view, count),
+        lambda: specimens.assays_section(view, count),
+        lambda: specimens.distributions_section(view, count, gallery, "all"),
+        lambda: associations.interaction_section(view, count),
+        lambda: associations.assumptions_section(view, count),
+        lambda: accounts.ledger_section(view, count),
+        lambda: associations.power_section(view, count),
         lambda: accounts.problems_section(view, count),
     )
     sections = _sections(builds, view, count)
     places = tuple(view.design.cohorts.index(c) for c in view.cohorts) or (0,)
     return Page(
-        f"Markers and {_endpoints(view, short=True)}: {numbers.label(view.design.name)}", numbers.label(view.design.name),
-        "Marker association report · all cohorts", f"Markers and {_endpoints(view)} {view.here_words}".strip(), _meta(view), places,
-        summary(view), sections, associations.cohort_links(view), (), navigation=False,
+        f"Markers and {_endpoints(view, short=True)}: {numbers.label(view.design.name)}",
+        numbers.label(view.design.name),
+        "Marker association report · all cohorts",
+        f"Markers and {_endpoints(view)} {view.here_words}".strip(),
+        _meta(view),
+        places,
+        summary(view),
+        sections,
+        associations.cohort_links(view),
+        (),
+        navigation=False,
     )
 
 
@@ -176,32 +209,59 @@ def _meta(view: View) -> tuple[tuple[str, str], ...]:
     sha, version = text(plan.get("sha256"))[:8], text(plan.get("version"))
     stamp = ", ".join(filter(None, (sha, f"version {numbers.label(version)}" if version else "")))
     arms = " and ".join(numbers.label(a) for a in view.arms)
-    rows = [("Study", numbers.label(view.design.name)), ("Arms", arms if len(view.arms) > 1 else ""),
-            ("Plan", numbers.label(view.results.title)), ("sha256", stamp)]
+    rows = [
+        ("Study", numbers.label(view.design.name)),
+        ("Arms", arms if len(view.arms) > 1 else ""),
+        ("Plan", numbers.label(view.results.title)),
+        ("sha256", stamp),
+    ]
     return tuple((name, value) for name, value in rows if value)
 
 
 # -- setting --------------------------------------------------------------------------------------------------------------
 
+
 def _html(page: Page) -> bytes:
     script = _sources()["sort.js"].strip() if not page.navigation else ""
     digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
     wide = not page.navigation and len(page.bars) > 3
-    made = _environment().get_template("page.html").render(
-        page=page, css_text=Markup(_css(max(3, min(6, len(page.summary.facts))), landscape=wide)),  # noqa: S704 - our own file
-        script=Markup(script), script_hash=digest, css=_CSS, states=STATES, nbsp=numbers.NBSP,  # noqa: S704 - our own file
+    made = (
+        _environment()
+        .get_template("page.html")
+        .render(
+            page=page,
+            css_text=Markup(_css(max(3, min(6, len(page.summary.facts))), landscape=wide)),  # noqa: S704 - our own file
+            script=Markup(script),
+            script_hash=digest,
+            css=_CSS,
+            states=STATES,
+            nbsp=numbers.NBSP,  # noqa: S704 - our own file
+        )
     )
     return made.encode("utf-8")
 
 
 @lru_cache(maxsize=8)
 def _css(n_facts: int, *, landscape: bool) -> str:
-    variables = [";".join(f"--{role}:{pair[place]}" for role, pair in TOKENS.items() if not role.startswith(("loss", "class")))
-                 for place in (0, 1)]
-    made = Environment(autoescape=False, undefined=StrictUndefined, trim_blocks=True).from_string(  # noqa: S701 - a style sheet
-        _sources()["look.css"]).render(
-        light=variables[0] + ";", dark=variables[1], sans=",".join(SANS), serif=",".join(SERIF), mono=",".join(MONO),
-        n_facts=n_facts, landscape=landscape)
+    variables = [
+        ";".join(f"--{role}:{pair[place]}" for role, pair in TOKENS.items() if not role.startswith(("loss", "class")))
+        for place in (0, 1)
+    ]
+    made = (
+        Environment(autoescape=False, undefined=StrictUndefined, trim_blocks=True)
+        .from_string(  # noqa: S701 - a style sheet
+            _sources()["look.css"]
+        )
+        .render(
+            light=variables[0] + ";",
+            dark=variables[1],
+            sans=",".join(SANS),
+            serif=",".join(SERIF),
+            mono=",".join(MONO),
+            n_facts=n_facts,
+            landscape=landscape,
+        )
+    )
     lines = [line.strip() for line in made.splitlines()]
     return "".join(line for line in lines if line and not (line.startswith("/*") and line.endswith("*/")))
 
@@ -215,6 +275,10 @@ def _sources() -> dict[str, str]:
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
     return Environment(
-        loader=DictLoader(_sources()), autoescape=select_autoescape(default=True, default_for_string=True),
-        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, auto_reload=False,
+        loader=DictLoader(_sources()),
+        autoescape=select_autoescape(default=True, default_for_string=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
     )

@@ -38,7 +38,7 @@ def study_section(view: View) -> Section:
     if len(design.arms) > 1:
         said.insert(0, f"Arms: {', '.join(numbers.label(a) for a in design.arms)}.")
     if design.strata:
-        said.insert(1, f"Strata: {', '.join(numbers.label(s) for s in design.strata)}.")
+        said.insert(1, f"Strata: {', '.join(numbers.label(s).replace('_', ' ') for s in design.strata)}.")
     rows.append(("Design", (" ".join(said) or "One group.",)))
     rows.append(("Time zero", (f"{numbers.label(design.time_zero)}; time in whole days, a week is 7 days.",)))
     models = list(dict.fromkeys(m for x in view.main if x.modelled for m in [numbers.label(text(x.row.get("model")))] if m))
@@ -141,7 +141,7 @@ def _flow_grid(view: View, flow: pd.DataFrame, analyses: Sequence[str]) -> Grid:
         heads,
         tuple(rows),
         (False, *[True] * (len(heads) - 1)),
-        "Event: among the analysed." if any(events.values()) else "",
+        "Events are those of the analysed." if any(events.values()) else "",
     )
 
 

@@ -122,7 +122,7 @@ def _warned(view: View) -> list[Warned]:
     if n:
         out.append(
             Warned(
-                (Piece(f"{numbers.plural(n, 'warning')} about the input files stand in this run."),),
+                (Piece(f"{numbers.plural(n, 'warning')} about the input files."),),
                 "problems" if view.cohort is None else "../../report.html#problems",
                 "Problems",
             )
@@ -207,7 +207,7 @@ def _silent(view: View) -> list[Warned]:
         Warned(
             (
                 Piece(
-                    f"{sum(counts.values())} of {numbers.plural(total, 'row')} hold no hazard ratio: {said}. A blank never means "
+                    f"{sum(counts.values())} of {numbers.plural(total, 'row')} without a hazard ratio: {said}. A blank never means "
                     "zero."
                 ),
             ),

@@ -458,14 +458,7 @@ def results(
         values=pd.DataFrame(values, columns=["marker", "cohort", "arm", "value", "model_value", "status", "lod"]),
         availability=_availability(d, [q[1] for q in questions], size),
         patients=_patients(d, size),
-        endpoints=pd.DataFrame(
-            [
-                ("pfs", "Progression-free survival", c, arm, size[c] // 2, int(size[c] * 0.36), 525.0, 385.0, 546.0)
-                for c in cohorts
-                for arm in arms
-            ],
-            columns=["endpoint", "label", "cohort", "arm", "n", "n_events", "follow_up_median", "conf_low", "conf_high"],
-        ),
+        endpoints=_endpoints(d, size),
         assays=_assays(d, [q[1] for q in questions]),
         problems=_problems(hostile=hostile),
         provenance={
@@ -482,12 +475,24 @@ def results(
     )
 
 
+def _endpoints(d: Design, size: dict[str, int]) -> pd.DataFrame:
+    rows = []
+    for c in d.cohorts:
+        for arm in (*d.arms, ""):
+            n = size[c] if arm == "" else size[c] // 2
+            rows.append(("pfs", "Progression-free survival", c, arm, n, int(n * 0.72), 525.0, 385.0, 546.0))
+    return pd.DataFrame(
+        rows, columns=["endpoint", "label", "cohort", "arm", "n", "n_events", "follow_up_median", "conf_low", "conf_high"]
+    )
+
+
 def _availability(d: Design, markers: list[str], size: dict[str, int]) -> pd.DataFrame:
     rows = []
     for marker in dict.fromkeys(markers):
         for c in d.cohorts:
             for arm in d.arms:
                 n = size[c] // 2
+                rows.append((marker, "baseline", c, arm, n, n - 2, n - 3, 1, "", n - 3))
                 rows.append((marker, "baseline", c, arm, n, n - 2, n - 3, 1, "qns", 2))
                 rows.append((marker, "baseline", c, arm, n, n - 2, n - 3, 1, "not_evaluable", 1))
     return pd.DataFrame(
@@ -498,13 +503,14 @@ def _availability(d: Design, markers: list[str], size: dict[str, int]) -> pd.Dat
 def _patients(d: Design, size: dict[str, int]) -> pd.DataFrame:
     rows = []
     for c in d.cohorts:
-        for arm in d.arms:
-            n = size[c] // 2
+        for arm in (*d.arms, ""):
+            n = size[c] if arm == "" else size[c] // 2
+            rows.append(("patients", "", c, arm, n, n, "n", float(n)))
             for statistic, value in (("median", 54.0), ("q1", 47.0), ("q3", 63.0), ("missing", 1.0)):
                 rows.append(("age", "", c, arm, n - 1, n, statistic, value))
             for level, k in (("yes", n // 2), ("no", n - n // 2 - 1)):
                 rows.append(("liver_mets", level, c, arm, k, n, "n", float(k)))
-            rows.append(("liver_mets", "", c, arm, 1, n, "missing", 1.0))
+            rows.append(("liver_mets", "missing", c, arm, 1, n, "missing", 1.0))
     return pd.DataFrame(rows, columns=["variable", "level", "cohort", "arm", "n", "n_total", "statistic", "value"])
 
 
