@@ -90,8 +90,9 @@ class EndpointRule:
         The spellings of "event" and "censored". Any other spelling is a problem.
     declared : bool
         Whether the coding was written in study.toml; 0/1 and true/false need no declaration.
-    zero_time : {"error", "exclude"}
-        An event on day 0 stops the run, or leaves the analysis with its reason.
+    zero_time : {"error", "exclude", "keep"}
+        An event on day 0 stops the run, leaves the analysis with its reason, or counts as the first of all events (what R
+        does with an ADTTE, whose AVAL calls that day 1).
     after_restart : {"error", "event", "competing"}
         A progression after restart of therapy: refused until the estimand is declared.
     """
@@ -102,7 +103,7 @@ class EndpointRule:
     event_is: tuple[str, ...] = ("1",)
     censored_is: tuple[str, ...] = ("0",)
     declared: bool = False
-    zero_time: Literal["error", "exclude"] = "error"
+    zero_time: Literal["error", "exclude", "keep"] = "error"
     after_restart: Literal["error", "event", "competing"] = "error"
 
 
