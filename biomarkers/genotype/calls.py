@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -27,6 +28,18 @@ COLUMNS = ("file", "sample", "locus", "build", "call", "n_copies", "n_v", "bases
            "ad_ref", "ad_alt", "filter", "pos", "ref", "alt", "note")
 
 
+class Head(NamedTuple):
+    """The columns of a record that stand in its rows; empty where no record was used."""
+
+    filter: str = ""
+    pos: int | None = None
+    ref: str = ""
+    alt: str = ""
+
+
+NO_HEAD = Head()
+
+
 @dataclass(slots=True)
 class LocusCalls:
     """One file at one locus: a verdict per distinct combination of facts, a code per sample, and the numbers.
@@ -38,8 +51,8 @@ class LocusCalls:
     verdicts : list of Verdict
     codes : sequence of int, (n,)
         Index into `verdicts`.
-    records : list of Record or None
-        Per verdict, the record it rests on.
+    heads : list of Head
+        Per verdict, FILTER, POS, REF and ALT of the record it rests on.
     numbers : sequence of Numbers, (n,), or dict of arrays, or None
     """
 
@@ -49,17 +62,18 @@ class LocusCalls:
     samples: Sequence[str]
     verdicts: list[Verdict]
     codes: Sequence[int] | np.ndarray
-    records: list[Record | None]
+    heads: list[Head]
     numbers: Sequence[Numbers] | dict[str, np.ndarray] | None = None
 
     def rows(self) -> Iterator[tuple[object, ...]]:
         """One tuple per sample, in the order of `COLUMNS`; None where there is no value."""
-        heads = [_head(record) for record in self.records]
         codes = self.codes.tolist() if isinstance(self.codes, np.ndarray) else self.codes
         file, locus, build = self.file, self.locus, self.build
         for sample, code, (dp, gq, ad_ref, ad_alt, dosage) in zip(self.samples, codes, self._numbers(), strict=True):
-            v, (flt, pos, ref, alt) = self.verdicts[code], heads[code]
-            if dosage is None and v.call:
+            v, (flt, pos, ref, alt) = self.verdicts[code], self.heads[code]
+            if v.reason == "SAMPLE_DUP_DISCORDANT":
+                dosage = None
+            elif dosage is None and v.call:
                 dosage = float(v.n_v or 0)
             yield (file, sample, locus, build, v.call, v.n_copies, v.n_v, v.bases, dosage, v.phased, v.reason, dp, gq,
                    ad_ref, ad_alt, flt, pos, ref, alt, v.note)
@@ -74,8 +88,8 @@ class LocusCalls:
         return self.numbers
 
 
-def _head(record: Record | None) -> tuple[str, int | None, str, str]:
-    return (record.filter, record.pos, record.ref_text, record.alt_text) if record is not None else ("", None, "", "")
+def _head(record: Record) -> Head:
+    return Head(record.filter, record.pos, record.ref_text, record.alt_text)
 
 
 def call_file(path: str, loci: Sequence[Locus], options: Options, *, lane: str = "auto") -> list[LocusCalls]:
@@ -91,12 +105,22 @@ def call_file(path: str, loci: Sequence[Locus], options: Options, *, lane: str =
         lines = read_lines(path, plan, lane=lane)
         header = plan.header or parse_header(lines.header)
     except HeaderProblem as problem:
-        return [_refuse(path, locus, ("",), problem.reason, problem.message) for locus in loci]
+        return refuse_file(path, loci, problem.reason, problem.message)
     except FileProblem as problem:
         # Damage behind a header that could be read costs each of its samples.
-        samples = plan.header.samples if plan.header else ("",)
-        return [_refuse(path, locus, samples, "FILE_ERROR", str(problem)) for locus in loci]
-    return [_call_locus(path, locus, options, header, lines) for locus in loci]
+        return refuse_file(path, loci, "FILE_ERROR", str(problem), plan.header.samples if plan.header else ("",))
+    return [_call_locus(printable(path), locus, options, header, lines) for locus in loci]
+
+
+def refuse_file(path: str, loci: Sequence[Locus], reason: str, message: str,
+                samples: Sequence[str] = ("",)) -> list[LocusCalls]:
+    """Rows without a call: one per locus, and per sample where the samples are known."""
+    return [_refuse(printable(path), locus, samples, reason, message) for locus in loci]
+
+
+def printable(path: str) -> str:
+    """A path as it stands in the table; a name that is no UTF-8 keeps its bytes as escapes."""
+    return path.encode("utf-8", "backslashreplace").decode()
 
 
 class _Plan:
@@ -127,7 +151,7 @@ class _Plan:
 
 def _refuse(path: str, locus: Locus, samples: Sequence[str], reason: str, message: str, build: str = "") -> LocusCalls:
     verdict = Verdict("", None, None, "", False, reason, message, -1)
-    return LocusCalls(path, locus.id, build, samples, [verdict], [0] * len(samples), [None])
+    return LocusCalls(path, locus.id, build, samples, [verdict], [0] * len(samples), [NO_HEAD])
 
 
 def _call_locus(path: str, locus: Locus, options: Options, header: Header, lines: Lines) -> LocusCalls:
@@ -159,7 +183,7 @@ def _call_locus(path: str, locus: Locus, options: Options, header: Header, lines
 
 def _refused_by(path: str, locus: Locus, samples: Sequence[str], view: View, build: str) -> LocusCalls:
     calls = _refuse(path, locus, samples, *view.refused, build)
-    calls.records = [view.record]
+    calls.heads = [_head(view.record)]
     return calls
 
 
@@ -194,11 +218,11 @@ def _decide(path: str, locus: Locus, build: str, samples: Sequence[str], views: 
     n, p = len(samples), locus.position[build]
     if not views:
         return LocusCalls(path, locus.id, build, samples, [decision.verdict(())], [0] * n if n < 64 else np.zeros(n, np.intp),
-                          [None])
+                          [NO_HEAD])
     columns = [read_column(CellReader(v, p, options, gp_is_phred=header.gp_is_phred), n) for v in views]
     codes, combinations = combine(columns, n)
     verdicts = [decision.verdict(facts) for facts in combinations]
-    records = [views[v.used].record if v.used >= 0 else None for v in verdicts]
+    heads = [_head(views[v.used].record) if v.used >= 0 else NO_HEAD for v in verdicts]
     used = {v.used for v in verdicts}
     numbers: Sequence[Numbers] | dict[str, np.ndarray] | None
     if len(used) == 1:
@@ -206,7 +230,7 @@ def _decide(path: str, locus: Locus, build: str, samples: Sequence[str], views: 
         numbers = columns[i].numbers if i >= 0 else None
     else:
         numbers = _gather(columns, [v.used for v in verdicts], codes)
-    return LocusCalls(path, locus.id, build, samples, verdicts, codes, records, numbers)
+    return LocusCalls(path, locus.id, build, samples, verdicts, codes, heads, numbers)
 
 
 def _gather(columns: list, used: list[int], codes: Sequence[int] | np.ndarray) -> list[Numbers]:

@@ -1,4 +1,4 @@
-"""Rows become a table: a pandas frame, or the lines of a TSV, and back."""
+"""Rows become a pandas frame with fixed types, and a table on disk becomes that frame again."""
 
 from __future__ import annotations
 
@@ -16,11 +16,9 @@ from biomarkers.domain.errors import UseError
 from biomarkers.genotype.calls import COLUMNS, LocusCalls
 from biomarkers.genotype.cells import Numbers
 from biomarkers.genotype.header import Samples
+from biomarkers.genotype.tsv import INTEGERS, REALS, rows_of_tsv
 
-INTEGERS = ("n_copies", "n_v", "dp", "ad_ref", "ad_alt", "pos")
-REALS = ("dosage", "gq")
 CATEGORIES = ("file", "locus", "build", "call", "bases", "reason", "filter", "ref", "alt", "note")
-HEADER_LINE = "\t".join(COLUMNS) + "\n"
 
 
 def frame_of(rows: Iterable[Sequence[Any]]) -> pd.DataFrame:
@@ -145,7 +143,7 @@ class _Columns:
         if name in ("file", "locus", "build"):
             return [getattr(c, name)], 0
         if name in ("filter", "ref", "alt"):
-            words = [getattr(r, _ATTRIBUTE[name]) if r is not None else "" for r in c.records]
+            words = [getattr(head, name) for head in c.heads]
         else:
             words = [getattr(v, name) for v in c.verdicts]
         index: dict[str, int] = {}
@@ -159,7 +157,7 @@ class _Columns:
     def integer(self, name: str, values: np.ndarray, missing: np.ndarray) -> None:
         if name in ("n_copies", "n_v", "pos"):
             c = self.calls
-            given = [r.pos if r else None for r in c.records] if name == "pos" else [getattr(v, name) for v in c.verdicts]
+            given = [head.pos for head in c.heads] if name == "pos" else [getattr(v, name) for v in c.verdicts]
             self._spread([v or 0 for v in given], values)
             self._spread([v is None for v in given], missing)
         elif (column := self.numbers.get(name)) is not None:
@@ -172,7 +170,8 @@ class _Columns:
         if name == "dosage":
             self._spread([float(v.n_v or 0) if v.call else math.nan for v in self.calls.verdicts], values)
             if column is not None:
-                np.copyto(values, column, where=~np.isnan(column))
+                struck = np.array([v.reason == "SAMPLE_DUP_DISCORDANT" for v in self.calls.verdicts])
+                np.copyto(values, column, where=~np.isnan(column) & ~struck[self.codes])
         else:
             values[:] = math.nan if column is None else column
 
@@ -184,7 +183,6 @@ class _Columns:
 
 
 _Part = _Rows | _Columns
-_ATTRIBUTE = {"filter": "filter", "ref": "ref_text", "alt": "alt_text"}
 
 
 def _joint_category(pieces: list[tuple[list[str], np.ndarray | int]], sizes: list[int]) -> pd.Categorical:
@@ -250,59 +248,9 @@ def _arrow_strings(samples: Samples) -> Any:
 _KEEPS_STRINGS_IN_ARROW = type(pd.array(["a"], dtype="str")).__name__ == "ArrowStringArray"
 
 
-# ---------------------------------------------------------------------- TSV
-_ESCAPES = {ord("\\"): "\\\\", ord("\t"): "\\t", ord("\n"): "\\n", ord("\r"): "\\r"}
-_ESCAPES |= {c: f"\\x{c:02x}" for c in range(32) if c not in _ESCAPES} | {127: "\\x7f"}
-_MARKED = ("=", "+", "-", "@", "'")
-_TEXT_COLUMNS = frozenset({"file", "sample", "note", "ref", "alt", "filter"})
-
-
-def tsv_lines(calls: Iterable[LocusCalls]) -> str:
-    """The rows of one file as TSV lines, without the header line."""
-    return "".join("\t".join(map(_cell, row)) + "\n" for c in calls for row in c.rows())
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    if type(value) is str:
-        return value if value.isalnum() else _text(value)
-    if type(value) is float:
-        return str(int(value)) if value == int(value) else repr(value)
-    return str(value)
-
-
-def _text(value: str) -> str:
-    """No cell can break a line, and none is a formula to a spreadsheet: a leading `= + - @ '` gets an apostrophe."""
-    if not value.isprintable() or "\\" in value:
-        value = value.translate(_ESCAPES)
-    return "'" + value if value.startswith(_MARKED) and len(value) > 1 else value
-
-
-def _untext(value: str) -> str:
-    if value.startswith("'"):
-        value = value[1:]
-    return value.encode("latin-1", "backslashreplace").decode("unicode_escape") if "\\" in value else value
-
-
-def rows_of_tsv(text: str) -> list[list[Any]]:
-    """Rows of TSV lines without their header, with numbers as numbers."""
-    rows = []
-    for line in text.split("\n"):
-        if line:
-            values: list[Any] = line.split("\t")
-            rows.append([_parse(name, value) for name, value in zip(COLUMNS, values, strict=True)])
-    return rows
-
-
-def _parse(name: str, value: str) -> Any:
-    if name in INTEGERS:
-        return int(value) if value else None
-    if name in REALS:
-        return float(value) if value else None
-    if name == "phased":
-        return value == "True"
-    return _untext(value)
+def frame_of_tsv(text: str) -> pd.DataFrame:
+    """The frame of TSV lines without their header line."""
+    return frame_of(rows_of_tsv(text))
 
 
 def read_calls(path: str | Path) -> pd.DataFrame:
@@ -322,8 +270,10 @@ def read_calls(path: str | Path) -> pd.DataFrame:
     head, _, body = text.partition("\n")
     if head.split("\t") != list(COLUMNS):
         missing = [c for c in COLUMNS if c not in head.split("\t")]
-        raise UseError(f"{where}:1: not a calls table of `biomarkers genotype`" + (f"; column {missing[0]!r} is missing" if missing else ""))
-    for i, line in enumerate(body.splitlines(), start=2):
+        detail = f"; column {missing[0]!r} is missing" if missing else ""
+        raise UseError(f"{where}:1: not a calls table of `biomarkers genotype`{detail}")
+    for i, line in enumerate(body.split("\n")[:-1], start=2):
         if line.count("\t") != len(COLUMNS) - 1:
-            raise UseError(f"{where}:{i}: {line.count(chr(9)) + 1} columns, the header has {len(COLUMNS)}; was the file edited?")
-    return frame_of(rows_of_tsv(body))
+            n = line.count("\t") + 1
+            raise UseError(f"{where}:{i}: {n} columns, the header has {len(COLUMNS)}; was the file edited?")
+    return frame_of_tsv(body)

@@ -1,0 +1,152 @@
+"""The two commands `genotype` and `genotype-qc` as plain functions; a command line only parses and passes on.
+
+Exit codes: 0 every file was read, whatever the calls; 1 some file is itself wrong (its rows say how); 2 wrong use
+(a `UseError` is raised, and the caller prints it).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+from biomarkers.domain.errors import UseError
+from biomarkers.genotype.batch import Batch, call_to_text
+from biomarkers.genotype.decide import FILE_REASONS, REASONS
+from biomarkers.genotype.inputs import find_files
+from biomarkers.genotype.loci import find_loci
+from biomarkers.genotype.options import Options
+from biomarkers.genotype.outputs import check_target, format_of, write_calls
+from biomarkers.genotype.tsv import rows_of_tsv
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One option of the command line: its flag, type, default and help."""
+
+    flag: str
+    kind: type
+    default: Any
+    help: str
+    choices: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Its name as a keyword of `run_genotype`."""
+        return self.flag.removeprefix("--").replace("-", "_")
+
+
+ARGUMENTS = (
+    Argument("--loci", str, "FCGR3A-158", "locus ids or TOML files, separated by commas"),
+    Argument("--build", str, None, "genome build, where the files do not tell", ("GRCh37", "GRCh38")),
+    Argument("--absent", str, "no_call", "what a site without a record means", ("no_call", "hom_ref")),
+    Argument("--min-dp", float, 10.0, "fewest reads"),
+    Argument("--min-gq", float, 20.0, "lowest genotype quality (phred)"),
+    Argument("--min-gp", float, 0.9, "lowest probability of an imputed genotype"),
+    Argument("--allow-flip", bool, False, "read the other strand's letters instead of refusing them"),
+    Argument("--ref-mismatch", str, "resolve", "REF and ALT exchanged: read by letters, or refuse", ("resolve", "strict")),
+    Argument("--ignore-filter", bool, False, "call in spite of a failed FILTER or FT"),
+    Argument("--paralog", str, "flag", "paralog bases around the site: a note, or a no-call", ("flag", "strict")),
+    Argument("--jobs", int, 1, "processes; -1 for every core"),
+    Argument("--dask", str, None, "address of a Dask scheduler, such as tcp://host:8786"),
+    Argument("--resume", bool, False, "go on from the journal of an interrupted run, and keep the journal"),
+    Argument("--format", str, None, "by default from the name's ending", ("tsv", "jsonl", "parquet", "vcf")),
+    Argument("--strict", bool, False, "write nothing when a file is itself wrong"),
+)
+
+
+def run_genotype(files: Iterable[str | os.PathLike[str]], out: str | os.PathLike[str], *,
+                 loci: str | Iterable[str] = "FCGR3A-158", build: str | None = None, absent: str = "no_call",
+                 min_dp: float = 10, min_gq: float = 20, min_gp: float = 0.9, allow_flip: bool = False,
+                 ref_mismatch: str = "resolve", ignore_filter: bool = False, paralog: str = "flag", jobs: int = 1,
+                 dask: str | None = None, resume: bool = False, format: str | None = None, strict: bool = False,
+                 progress_callback: Callable[[int, int], None] | None = None, said: TextIO | None = None) -> int:
+    """`biomarkers genotype`: call every file, write one table and its provenance.
+
+    The journal `<out>.journal` grows with every file. It is deleted when the table is complete, unless `resume` was asked
+    for: then the next run reads only files that are new or changed.
+
+    Parameters
+    ----------
+    files, out, loci, build, absent, min_dp, min_gq, min_gp, allow_flip, ref_mismatch, ignore_filter, paralog, jobs
+        As in `call_genotypes`; `loci` may be one string with commas.
+    dask : str, optional
+        Address of a Dask scheduler; its workers must see the files under the same paths.
+    resume : bool
+        Use what the journal holds.
+    format : str, optional
+        `tsv`, `jsonl`, `parquet` or `vcf`; by default from the ending of `out`.
+    strict : bool
+        Write nothing when a file is itself wrong.
+    progress_callback : callable, optional
+        Called with (files done, files in all).
+    said : text stream, optional
+        Where the summary goes; standard error by default.
+
+    Returns
+    -------
+    int
+        0, or 1 when a file is itself wrong.
+
+    Raises
+    ------
+    UseError
+        Wrong use: exit code 2.
+    """
+    said = sys.stderr if said is None else said
+    options = Options(build, absent, min_dp, min_gq, min_gp, allow_flip, ref_mismatch, ignore_filter, paralog)
+    chosen = find_loci([x.strip() for x in loci.split(",") if x.strip()] if isinstance(loci, str) else loci)
+    listed = find_files(files)
+    form = format_of(out, format)
+    check_target(out, listed, form)
+    _check_something_is_there(listed)
+    batch = call_to_text(listed, chosen, options, f"{os.fspath(out)}.journal", jobs=jobs, dask=dask, resume=resume,
+                         progress=progress_callback)
+    written = False
+    try:
+        wrong = sum(n for reason, n in batch.reasons.items() if reason in FILE_REASONS)
+        if strict and wrong:
+            _tell(batch, said)
+            said.write(f"--strict: {wrong:,} rows of files that are themselves wrong; nothing written\n")
+            return 1
+        write_calls(out, batch, chosen, options, form)
+        written = True
+        _tell(batch, said)
+        return 1 if wrong else 0
+    finally:
+        if batch.journal is not None:
+            batch.journal.close(remove=written and not resume)
+
+
+def _check_something_is_there(files: list[str]) -> None:
+    if not any(f == "-" or os.path.lexists(f) for f in files):
+        more = f" and {len(files) - 1:,} more" if len(files) > 1 else ""
+        raise UseError(f"no such file: {files[0]}{more}")
+
+
+def _tell(batch: Batch, said: TextIO) -> None:
+    """The summary: what was read, what was called, and which files are wrong."""
+    reused = f", {batch.n_reused:,} of them unchanged since the journal was written" if batch.n_reused else ""
+    n_rows, n_called = sum(batch.reasons.values()), batch.reasons["OK"]
+    said.write(f"{len(batch.files):,} files{reused}; {n_rows:,} rows: {n_called:,} called\n")
+    for reason, n in sorted(batch.reasons.items(), key=lambda item: (-item[1], item[0])):
+        if reason != "OK":
+            said.write(f"  {n:>9,}  {reason}: {REASONS.get(reason, '')}\n")
+    shown = 0
+    for file, text in zip(batch.files, batch.texts, strict=True):
+        rows = rows_of_tsv(text) if any(f"\t{reason}\t" in text for reason in FILE_REASONS) else []
+        if wrong := Counter((row[10], row[-1]) for row in rows if row[10] in FILE_REASONS):
+            shown += 1
+            if shown <= 10:
+                (reason, note), _ = wrong.most_common(1)[0]
+                said.write(f"{ascii_safe(file)}: {reason}: {ascii_safe(note)}\n")
+    if shown > 10:
+        said.write(f"... and {shown - 10:,} more files that are themselves wrong; their rows say how\n")
+
+
+def ascii_safe(text: str) -> str:
+    """For a terminal: control characters, escape sequences and marks of writing direction shown, not obeyed."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
