@@ -35,7 +35,7 @@ def wilson(x: int, n: int, *, level: float = 0.95) -> tuple[float, float]:
     Examples
     --------
     >>> [round(limit, 6) for limit in wilson(9, 21)]
-    [0.2447, 0.634535]
+    [0.2447, 0.634534]
     """
     z = float(ndtri((1 + level) / 2))
     p, s = x / n, z * z / n

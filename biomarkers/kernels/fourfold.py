@@ -148,7 +148,7 @@ def conditional(tables: ArrayLike, *, level: float = 0.95) -> Conditional:
     --------
     >>> found = conditional([[6, 9, 3, 10], [3, 12, 1, 20]])
     >>> round(found.odds_ratio, 5), round(found.p_value, 6)
-    (4.87187, 0.036805)
+    (4.87137, 0.036805)
     >>> round(conditional([[9, 21, 4, 30]]).p_value, 6)
     0.024347
     """

@@ -216,7 +216,7 @@ def survival_against(survival: float, std_error: float, null: float) -> tuple[fl
     Examples
     --------
     >>> [round(z, 4) for z in survival_against(0.6, 0.08, 0.5)]
-    [1.25, 1.1775]
+    [1.25, 1.1693]
     """
     if not 0 < survival < 1 or not std_error > 0:
         return float("nan"), float("nan")

@@ -196,7 +196,7 @@ def count_designs(p0: float, p1: float, *, alpha: float, beta: float, n: int) ->
     Examples
     --------
     >>> count_designs(0.5, 0.68, alpha=0.10, beta=0.20, n=36)
-    1
+    2
     """
     null, other = _Matrices(n, p0), _Matrices(n, p1)
     n1, r1 = np.arange(1, n)[:, None], np.arange(0, n - 1)[None, :]
@@ -275,7 +275,7 @@ def koyama_chen(design: TwoStage, x: int, *, level: float) -> tuple[float, float
     Examples
     --------
     >>> [round(v, 4) for v in koyama_chen(TwoStage(11, 20, 23, 40), 25, level=0.90)]
-    [0.4908, 0.7535]
+    [0.4907, 0.7536]
     """
     tail = (1 - level) / 2
     if x == 0:
