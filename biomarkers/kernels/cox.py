@@ -31,6 +31,7 @@ CONVERGED = 1e-20
 """Newton decrement U' I^-1 U at which the next step moves no coefficient by 1e-10 of its standard error."""
 
 MAX_STEPS = 60
+_FLAT = 1e-4  # share of the information at 0 below which an estimate is checked for being infinite
 _TINY = 1e-290  # below this a sum has lost digits to denormal numbers
 _MANY = 16  # problems from which memory traffic, not the number of calls, is the cost
 _HEADROOM = 300.0  # exp(300) is far from overflow and leaves twice the range below it
@@ -278,7 +279,10 @@ def newton(
             left = ~done
             place, beta, step, now, D = place[left], beta[left], step[left], now.problems(left), D.problems(left)
             moves = None if moves is None else moves[left]
+        reached = now.loglik
         beta, now, stuck = _uphill(rs, D, beta, step, now)
+        if iteration >= _SUSPICIOUS:
+            stuck |= now.loglik - reached <= 1e-15 * np.abs(reached)
         if stuck.any():
             out.settle(place[stuck], beta[stuck], now.problems(stuck), iteration + 1, stuck[stuck])
             left = ~stuck
@@ -509,7 +513,7 @@ def fit(rs: RiskSets, X: Floats, *, n_merged: int = 0) -> CoxSolution:
     scaled = optimum.beta[0]
     finite = np.ones(p, dtype=bool)
     signs = np.zeros(p)
-    if optimum.iterations[0] > _SUSPICIOUS or not optimum.converged[0]:
+    if _ran_away(optimum, at_null.information[0], ~aliased):
         signs = infinite_directions(rs, D.X[:, :, 0], ~aliased)
         finite = signs == 0
     scale = np.where(D.scale[:, 0] > 0, D.scale[:, 0], 1.0)
@@ -529,7 +533,7 @@ def fit(rs: RiskSets, X: Floats, *, n_merged: int = 0) -> CoxSolution:
         loglik=float(optimum.loglik[0]),
         aliased=aliased,
         finite=finite,
-        converged=bool(optimum.converged[0]),
+        converged=bool(optimum.converged[0] or not finite.all()),
         iterations=int(optimum.iterations[0]),
         rs=rs,
         D=D,
@@ -540,3 +544,14 @@ def fit(rs: RiskSets, X: Floats, *, n_merged: int = 0) -> CoxSolution:
         n_merged=n_merged,
     )
 
+
+def _ran_away(optimum: Optimum, null_information: Floats, used: Bools) -> bool:
+    """Signs of a monotone likelihood: many steps, or next to no information left where Newton stopped.
+
+    A lone carrier who dies first has so little information at 0 that the first step leaps to where the likelihood is
+    flat; that looks like convergence and is not.
+    """
+    if optimum.iterations[0] > _SUSPICIOUS or not optimum.converged[0]:
+        return True
+    left, start = np.diag(optimum.information[0])[used], np.diag(null_information)[used]
+    return bool((left < _FLAT * start).any())

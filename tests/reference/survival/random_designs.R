@@ -40,7 +40,7 @@ while (done < N) {
   if (done > 1) cat(",\n", file = con)
   cat(sprintf('{"design":%d,"n":%d,"p":%d,"strata":%d,"start_stop":%s,"robust":%s,"ties":"%s","infinite":%s,"coef":%s,"se":%s,"robust_se":%s,"loglik":%s,"score":%s,"wald":%s,"robust_score":%s,"zph":%s,"concordance":%s,"martingale_ss":%s,"score_ss":%s,"hazard_sum":%s}',
     done, n, p, G, tolower(ss), tolower(robust), ties, tolower(infinite), arr(coef(fit)), arr(se), arr(rse), arr(fit$loglik), num(fit$score),
-    num(if (robust) drop(coef(fit) %*% solve(fit$naive.var, coef(fit))) else fit$wald.test), num(if (robust) fit$rscore else NA), arr(zp), arr(fit$concordance[c("concordance", "std")]),
+    num(if (robust) tryCatch(drop(coef(fit) %*% solve(fit$naive.var, coef(fit))), error = function(e) NA) else fit$wald.test), num(if (robust) fit$rscore else NA), arr(zp), arr(fit$concordance[c("concordance", "std")]),
     num(sum(mart^2)), arr(colSums(sc^2)), num(sum(tapply(bh$hazard, if (is.null(bh$strata)) rep(1, nrow(bh)) else bh$strata, max)))), file = con)
   row <- cbind(done, num(en), num(tm), d, num(w), g, id, matrix(num(x), n), matrix("", n, 4 - p))
   writeLines(apply(row, 1, paste, collapse = ","), dat)
