@@ -26,6 +26,8 @@ from biomarkers.readers.table import Reader, Table, reader_of, unreadable
 from biomarkers.readers.values import offsets, values_of
 
 WIDE = {"tissue_reads", "blood", "genotypes", "subjects"}
+MARKER_SHEETS = {*WIDE, "specimens"}
+"""Tables whose files may hold markers in columns of their own."""
 
 
 def read_tables(study: StudyFile) -> dict[str, Table]:
@@ -123,7 +125,7 @@ class _Reading:
                 self._keep("outcomes", _endpoint_sheet(sheet, rows, name, rule.time, rule.event), BUILD["outcomes"])  # type: ignore[arg-type]
                 self.wide_seen |= {rule.time, rule.event}  # type: ignore[arg-type]
         for name, declared in sheet.source.markers.items():
-            if declared.column is not None and declared.column in header and name in self.design.markers:
+            if table in MARKER_SHEETS and declared.column is not None and declared.column in header and name in self.design.markers:
                 marker = self.design.markers[name]
                 self.wide_seen.add(declared.column)
                 if marker.table in WIDE - {"subjects"}:
@@ -282,8 +284,10 @@ class _Wanted:
         )
 
     def wide(self) -> set[str]:
-        """Columns that endpoints and markers name."""
+        """Columns that endpoints and markers name. An outcomes file that repeats AGE is no second source of a marker."""
         named = {column for rule in self.source.endpoints.values() for column in (rule.time, rule.event) if column}
+        if self.schema.name not in MARKER_SHEETS:
+            return named
         return named | {marker.column for marker in self.source.markers.values() if marker.column}
 
     def columns(self, header: tuple[str, ...]) -> set[str]:

@@ -272,8 +272,8 @@ def specimens(facts: Facts) -> None:
 
 
 def levels(facts: Facts) -> None:
-    """Cohorts and arms that the design does not name."""
-    subjects = facts["subjects"]
+    """Cohorts and arms that the design does not name. A screen failure has neither, and needs none."""
+    subjects = facts["subjects"][facts["subjects"]["excluded"].isna()]
     for column, known in (("cohort", facts.design.cohorts), ("arm", facts.design.arms)):
         if not known or subjects[column].isna().all():
             continue
@@ -345,7 +345,7 @@ def codings(facts: Facts) -> None:
 
 def missing_covariates(facts: Facts) -> None:
     """A blank stratum or covariate: never a level; the subject leaves the models that need it."""
-    subjects = facts["subjects"]
+    subjects = facts["subjects"][facts["subjects"]["excluded"].isna()]
     for column in dict.fromkeys((*facts.design.strata, *facts.design.covariates, "er")):
         if column not in subjects or subjects[column].isna().mean() > 0.5:
             continue

@@ -143,7 +143,12 @@ def _inverted(group: pd.DataFrame) -> bool:
 
 
 def inverted_coding(facts: Facts) -> None:
-    """A column called event that says 1 for censored: seen from the event types, or suspected from rate and times."""
+    """A column called event that says 1 for censored: seen from the event types, or suspected from rate and times.
+
+    The coding of CNSR in an ADTTE is a matter of the standard, so nothing is suspected there.
+    """
+    if facts.source_of("outcomes").format == "adam-adtte":
+        return
     for endpoint, group in _usable(facts).groupby("endpoint", sort=False):
         known = group[group["event"].notna() & group["time"].notna()]
         if known.empty:
