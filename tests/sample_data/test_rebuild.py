@@ -99,3 +99,13 @@ def test_bgzf_is_read_back_by_pysam_and_by_gzip(tmp_path: Path) -> None:
     assert gzip.decompress(path.read_bytes()) == data
     with pysam.BGZFile(str(path)) as file:
         assert file.read() == data
+
+
+def test_the_examples_of_the_generator_run() -> None:
+    import doctest
+
+    import deterministic
+
+    result = doctest.testmod(deterministic)
+    assert result.attempted >= 2
+    assert result.failed == 0

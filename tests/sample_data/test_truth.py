@@ -39,3 +39,10 @@ def test_the_icc_is_that_of_a_worked_example() -> None:
 
     scores = np.array([[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]], dtype=float)
     assert round(check_truth.icc_2_1(scores), 2) == 0.29
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("check", [check_truth.check_br1801, check_truth.check_stop_her2])
+def test_every_line_of_the_specification_passes_at_scale_400(check) -> None:
+    lines = [line for _, section in check(400) for line in section]
+    assert [str(line) for line in lines if not line.passed] == []
