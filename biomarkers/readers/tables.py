@@ -302,7 +302,9 @@ class _Wanted:
     def days(self, header: tuple[str, ...]) -> dict[str, str]:
         """Columns of the schema that hold study days, with the columns of the file that may hold dates for them."""
         days = [column.name for column in self.schema.columns if column.kind == "day"]
-        return {name: place for name in days if (place := self.place(name, header)) is not None}
+        placed = {name: place for name in days if (place := self.place(name, header)) is not None}
+        times = [rule.time for rule in self.source.endpoints.values() if rule.time in header]
+        return placed | {f"time of {column}": column for column in times if column is not None}
 
     def spelled(self, header: tuple[str, ...]) -> dict[str, str]:
         """Column of the schema to column of the file."""

@@ -32,13 +32,15 @@ def usable(rows: pd.DataFrame) -> pd.DataFrame:
 # ---- one value per draw ----------------------------------------------------------------------------------------------
 
 
-def _draw_groups(rows: pd.DataFrame) -> Iterator[pd.DataFrame]:
-    """Rows of one subject, marker, day and replicate that are more than one."""
+def _draw_groups(rows: pd.DataFrame, *more: str) -> Iterator[pd.DataFrame]:
+    """Rows of one subject, marker, day and replicate (and of whatever more) that are more than one."""
     known = rows[rows["subject"].notna() & rows["day"].notna()]
-    key = known.assign(replicate=known["replicate"].fillna(1))
-    twice = known[key.duplicated(["subject", "marker", "day", "replicate"], keep=False)]
-    for _, group in twice.groupby([twice["subject"], twice["marker"], twice["day"], twice["replicate"].fillna(1)], sort=False):
-        yield group
+    columns = ["subject", "marker", "day", "replicate", *more]
+    key = pd.DataFrame({c: known[c].astype(TEXT).fillna("") for c in columns}, index=known.index)
+    key["replicate"] = key["replicate"].replace("", "1")
+    twice = key[key.duplicated(keep=False)]
+    for _, group in twice.groupby(columns, sort=False):
+        yield known.loc[group.index]
 
 
 def two_scales(facts: Facts) -> None:
@@ -71,29 +73,32 @@ def two_scales(facts: Facts) -> None:
 def duplicates(facts: Facts) -> None:
     """Two different values for one subject, draw and marker: never resolved by row order."""
     rule = facts.source_of("blood").replicates
+    spelled = {name: marker for marker, name in facts.source_of("blood").marker_names.items()}
+    rows = _before_the_event(facts, usable(facts["blood"]))
     told: set[tuple[str, int]] = set()
-    for group in _draw_groups(_before_the_event(facts, usable(facts["blood"]))):
-        place = (str(group["source_file"].iloc[-1]), int(group["source_row"].iloc[-1]))
+    for group in _draw_groups(rows, "visit"):
+        row = group.iloc[-1]
+        place = (str(row["source_file"]), int(row["source_row"]))
         if set(group.index) & facts.explained or place in told:
             continue
         told.add(place)
-        row = group.iloc[-1]
+        values = list(dict.fromkeys(_said(r) for _, r in group.iterrows()))
         visit = f" ({row['visit']})" if row["visit"] is not pd.NA else ""
-        spelled = {name: marker for marker, name in facts.source_of("blood").marker_names.items()}
-        values = " and ".join(dict.fromkeys(_said(r) for _, r in group.iterrows()))
-        differ = len({_said(r) for _, r in group.iterrows()}) > 1
-        severity = "note" if rule != "error" else "error" if differ else "warning"
         facts.report(
-            "blood",
-            row,
-            "two_values",
-            f"{spelled.get(row['marker'], row['marker'])}: {len(group)} values for one draw of day {row['day']}{visit}: {values}",
-            'keep one, or declare what replicates become: replicates = "mean"',
-            column="value",
-            value=_said(row),
-            severity=severity,
-            rows=group,
+            "blood", row, "two_values",
+            f"{spelled.get(row['marker'], row['marker'])}: {len(group)} values for one draw of day {row['day']}{visit}: "
+            f"{' and '.join(values)}",
+            'keep one, or declare what replicates become: replicates = "mean"', column="value", value=_said(row), rows=group,
+            severity="note" if rule != "error" else "error" if len(values) > 1 else "warning",
         )
+    for group in _draw_groups(rows):
+        row = group.iloc[-1]
+        if group["visit"].nunique() == len(group) and not set(group.index) & facts.explained:
+            labels = " and ".join(group["visit"])
+            facts.report(
+                "blood", row, "two_labels", f"two draws on one day, labelled {labels}: neither is chosen by its label",
+                column="day", value=row["day"], severity="note", same=(str(row["subject"]), str(row["day"])),
+            )
     _tissue_duplicates(facts)
 
 
