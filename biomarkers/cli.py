@@ -29,6 +29,9 @@ Strict = Annotated[bool, typer.Option("--strict", help="Exit 1 when anything was
 
 def main() -> None:
     """Entry point: errors of data and use become a message and an exit code, never a traceback."""
+    # One BLAS thread per worker: the matrices are small, and the bytes then do not depend on the number of cores.
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
     debug = "--debug" in sys.argv
     try:
         app()

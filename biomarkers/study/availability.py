@@ -10,7 +10,7 @@ import pandas as pd
 from biomarkers.domain.flow import FLOW, MISSING_REASONS
 from biomarkers.domain.marker import Marker
 from biomarkers.study.draws import baseline_window
-from biomarkers.study.measurements import VALID, measurements
+from biomarkers.study.measurements import VALID
 
 if TYPE_CHECKING:
     from biomarkers.study.study import Study
@@ -23,7 +23,7 @@ def availability(study: Study) -> pd.DataFrame:
     parts = []
     for name in study.markers:
         marker = study.design.marker(name)
-        rows = measurements(study, marker)
+        rows = study.measured(marker)
         for visit, inside in _visits(study, marker, rows):
             parts.append(_count(study, marker, visit, rows[inside]))
     return pd.concat(parts, ignore_index=True)[list(COLUMNS)] if parts else pd.DataFrame(columns=list(COLUMNS))

@@ -14,7 +14,7 @@ import pandas as pd
 from biomarkers.domain.errors import UseError
 from biomarkers.domain.flow import FLOW, MISSING_REASONS
 from biomarkers.domain.marker import Marker
-from biomarkers.study.measurements import VALID, lost_reason, measurements
+from biomarkers.study.measurements import VALID, lost_reason
 
 if TYPE_CHECKING:
     from biomarkers.study.study import Study
@@ -44,7 +44,7 @@ def baseline_values(study: Study, marker: Marker) -> pd.DataFrame:
     UseError
         Two valid specimens lie on the chosen day and no rule for duplicates was declared.
     """
-    rows = measurements(study, marker)
+    rows = study.measured(marker)
     first, last = baseline_window(study, marker)
     day = rows["day"].astype(float)
     inside = ((day >= first) & (day <= last)) | np.isneginf(day)

@@ -86,14 +86,20 @@ def _combined(rows: pd.DataFrame, marker: Marker) -> pd.DataFrame:
     rows = rows.assign(
         lod=pd.to_numeric(rows["lod"], errors="coerce") if "lod" in rows else np.nan,
         usable=rows["status"].isin(VALID) & (rows["excluded"] == ""),
-        at=_entering(rows),
+        value=_entering(rows),
     )
-    single = rows.groupby("specimen", sort=False)["usable"].transform("size") == 1
-    parts = [_as_is(rows[single])]
-    for _, group in rows[~single].groupby("specimen", sort=False):
-        parts.append(_mean(group, marker))
-    combined = pd.concat([part for part in parts if len(part)], ignore_index=True)
-    return combined.sort_values(["subject", "day", "specimen"], kind="stable", ignore_index=True)[list(COLUMNS)]
+    rows = rows.sort_values("usable", ascending=False, kind="stable")
+    speaks = rows.drop_duplicates("specimen")                                  # the first usable row, else the first
+    usable = rows[rows["usable"]]
+    speaks = speaks.assign(n_reads=speaks["specimen"].map(usable.groupby("specimen").size()).fillna(0).astype(int))
+    several = usable[usable.duplicated("specimen", keep=False)]
+    if len(several):
+        alone = speaks[~speaks["specimen"].isin(several["specimen"])]
+        means = _means(several, marker).set_index("specimen")
+        pooled = speaks[speaks["specimen"].isin(several["specimen"])].set_index("specimen")
+        pooled = pooled.assign(**{c: means[c].reindex(pooled.index) for c in means.columns}).reset_index()
+        speaks = pd.concat([alone, pooled], ignore_index=True)
+    return speaks.sort_values(["subject", "day", "specimen"], kind="stable", ignore_index=True)[list(COLUMNS)]
 
 
 def _entering(rows: pd.DataFrame) -> pd.Series:
@@ -105,32 +111,26 @@ def _entering(rows: pd.DataFrame) -> pd.Series:
     return value.where(rows["censor"] != "interval", (lower + upper) / 2)
 
 
-def _as_is(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows.assign(value=rows["at"], n_reads=rows["usable"].astype(int))[list(COLUMNS)]
-
-
-def _mean(group: pd.DataFrame, marker: Marker) -> pd.DataFrame:
-    usable = group[group["usable"]]
-    first = group.iloc[[0]] if usable.empty else usable.iloc[[0]]
-    if len(usable) <= 1:
-        return first.assign(value=first["at"], n_reads=len(usable))[list(COLUMNS)]
-    c = float(usable["c"].mean())
+def _means(rows: pd.DataFrame, marker: Marker) -> pd.DataFrame:
+    """Mean value per specimen on the analysis scale; of one kind of censoring, or taken at their limits and called measured."""
+    by = rows["specimen"]
+    c = rows.groupby("specimen", sort=False)["c"].mean()
+    raw = rows.groupby("specimen", sort=False)["value"].mean() if marker.quantitative else (
+        rows.groupby("specimen", sort=False)["value"].first())
+    value = raw
     if marker.quantitative:
         scale = SCALES[marker.scale]
-        on_scale = scale.to_model(usable["at"], usable["c"])
-        finite = np.isfinite(on_scale).all()
-        value = float(scale.to_raw(on_scale.mean(), c)) if finite else float(usable["at"].mean())
-    else:
-        value = float(usable["at"].iloc[0])
-    censors = set(usable["censor"])
-    same = len(censors) == 1
-    censor = censors.pop() if same else "none"
-    return first.assign(
-        value=value, c=c, censor=censor, n_reads=len(usable),
-        lower=value if censor == "right" else usable["lower"].mean() if same else np.nan,
-        upper=value if censor == "left" else usable["upper"].mean() if same else np.nan,
-        status={"left": "below", "right": "above"}.get(censor, "measured"), lod=usable["lod"].max(),
-    )[list(COLUMNS)]
+        on_scale = pd.Series(scale.to_model(rows["value"], rows["c"]), rows.index).groupby(by, sort=False).mean()
+        value = pd.Series(scale.to_raw(on_scale, c.loc[on_scale.index]), on_scale.index).where(np.isfinite(on_scale), raw)
+    kinds = rows.groupby("specimen", sort=False)["censor"].agg(["nunique", "first"])
+    censor = kinds["first"].where(kinds["nunique"] == 1, "none")
+    limits = rows.groupby("specimen", sort=False)[["lower", "upper"]].mean().where(kinds["nunique"] == 1, axis=0)
+    return pd.DataFrame({
+        "value": value, "c": c, "censor": censor,
+        "lower": limits["lower"].where(censor != "right", value), "upper": limits["upper"].where(censor != "left", value),
+        "lod": rows.groupby("specimen", sort=False)["lod"].max(),
+        "status": censor.map({"left": "below", "right": "above"}).fillna("measured"),
+    }).reset_index()
 
 
 def _genotypes(calls: pd.DataFrame, marker: Marker) -> pd.DataFrame:

@@ -16,11 +16,13 @@ import pandas as pd
 from biomarkers.domain.design import Design
 from biomarkers.domain.errors import DataProblem, UseError
 from biomarkers.domain.flow import FLOW
+from biomarkers.domain.marker import Marker
 from biomarkers.domain.problems import COLUMNS, Problem, rows, sort, summary
 from biomarkers.readers.study_file import StudyFile, read_study_file
 from biomarkers.readers.tables import read_tables
 from biomarkers.study.analysis_set import AnalysisSet
 from biomarkers.study.checks import check
+from biomarkers.study.measurements import measurements
 
 TABLES = ("subjects", "outcomes", "specimens", "tissue_reads", "blood", "genotypes", "therapy", "response",
           "adverse_events", "pros")
@@ -85,6 +87,17 @@ class Study:
         if {"cd8", "foxp3"} <= present:
             present.add("cd8_foxp3")
         return [name for name in self.design.markers if name in present]
+
+    def measured(self, marker: Marker) -> pd.DataFrame:
+        """All measurements of a marker, one row per subject and specimen; see `study.measurements`."""
+        key = (marker.name, marker.scale)
+        if key not in self._measured:
+            self._measured[key] = measurements(self, marker)
+        return self._measured[key]
+
+    @cached_property
+    def _measured(self) -> dict[tuple[str, str], pd.DataFrame]:
+        return {}
 
     def outcome(self, endpoint: str) -> pd.DataFrame:
         """subject, time (days), event of one endpoint, one row per subject."""
