@@ -117,7 +117,7 @@ def natural_stop(t: Twin) -> list[dict[str, object]]:
 def dress(t: Twin) -> None:
     """Dress the recoverable files as laboratories do: encodings, line ends, a formula, a blank in a header, no unit column."""
     for row in t.tables["subjects.csv"]:
-        row["site"] = row["site"].replace("Site 3", "Klinik S\u00e4ntis")
+        row["site"] = row["site"].replace("Site 3", "Zentrum \u00c4")
     formula = t.row("subjects.csv", subject=t.subjects[-1])
     formula["site"] = "=1+2"
     t.bytes["subjects.csv"] = lambda text: text.replace(",arm,", ",arm ,", 1).encode("cp1252")

@@ -90,7 +90,7 @@ def whole_file_twins(clean: Path) -> dict[str, tuple[str, dict[str, bytes], list
     )
 
     subjects = text("subjects.csv")
-    umlaut = subjects.replace("Site 3", "Klinik S\u00e4ntis")
+    umlaut = subjects.replace("Site 3", "Zentrum \u00c4")
     put("X01-cp1252", "X01", "C", "Windows-1252 with an umlaut", "subjects.csv", umlaut.encode("cp1252"), column="site")
     put("X01-bom", "X01", "C", "UTF-8 with a byte order mark", "subjects.csv", b"\xef\xbb\xbf" + subjects.encode())
     put("X01-crlf", "X01", "C", "line ends of Windows", "subjects.csv", subjects.replace("\n", "\r\n").encode())
