@@ -162,11 +162,12 @@ class Derivatives:
         return Derivatives(self.loglik[which], self.score[which], self.information[which], self.steps)
 
 
-def evaluate(rs: RiskSets, D: Design, beta: Floats) -> Derivatives:
+def evaluate(rs: RiskSets, D: Design, beta: Floats, *, headroom: float = 0.0) -> Derivatives:
     """Log-likelihood, score and information at `beta` (Q, p), in scaled units.
 
     Overflow is impossible: the linear predictor is taken relative to its stratum's largest, which leaves the partial
-    likelihood as it is. A denominator that underflows gives a log-likelihood that is not finite; Newton halves then.
+    likelihood as it is. Where a denominator underflows, everything is lifted by exp(300), which costs digits of the
+    log-likelihood and is done only then; one that underflows still gives -inf, and Newton halves.
     """
     Q, p = beta.shape
     X = D.X
@@ -177,10 +178,10 @@ def evaluate(rs: RiskSets, D: Design, beta: Floats) -> Derivatives:
         for j in range(1, p):
             eta += X[:, j] * beta[:, j]
     if rs.starts.size == 1:
-        shift = eta.max(axis=0, keepdims=True) - _HEADROOM
+        shift = eta.max(axis=0, keepdims=True) - headroom
         eta -= shift
     else:
-        shift = np.maximum.reduceat(eta, rs.starts, axis=0) - _HEADROOM
+        shift = np.maximum.reduceat(eta, rs.starts, axis=0) - headroom
         eta -= shift[rs.stratum]
     risk = np.exp(eta)
     weighted = (rs.exposed[:, None] * risk)[:, None, :]
@@ -193,7 +194,11 @@ def evaluate(rs: RiskSets, D: Design, beta: Floats) -> Derivatives:
         moments = sums[:, 1:]
         moments /= den[:, None]
         loglik = rs.death_share @ eta - rs.step_weight @ np.log(den)
-    loglik[den.min(axis=0) < _TINY] = -np.inf
+    lost = den.min(axis=0) < _TINY
+    if lost.any():
+        if headroom == 0.0:
+            return evaluate(rs, D, beta, headroom=_HEADROOM)
+        loglik[lost] = -np.inf
     m = moments[:, :p]
     if Q < _MANY:
         moments[:, p:] -= m[:, D.rows] * m[:, D.columns]
@@ -299,7 +304,7 @@ def _uphill(
     """Take the step, halved until the log-likelihood is finite and no lower; `stuck` where no step is left."""
     trial = beta + step
     new = evaluate(rs, D, trial)
-    floor = now.loglik - 1e-13 * np.abs(now.loglik)  # rounding in the log-likelihood itself is no descent
+    floor = now.loglik - 1e-13 * (np.abs(now.loglik) + rs.n_events)  # rounding in the log-likelihood is no descent
     for _ in range(40):
         worse = ~(np.isfinite(new.loglik) & (new.loglik >= floor))
         if not worse.any():
