@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -20,6 +21,8 @@ from biomarkers.readers.findings import Findings
 _DATE = re.compile(
     r"\d{4}-\d{1,2}(-\d{1,2})?([T ].*)?|\d{4}-UN.*|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}|\d{1,2}-[A-Za-z]{3}-\d{2,4}", re.ASCII
 )
+
+_TWO_ORDERS = re.compile(r"\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -79,27 +82,23 @@ def _missing(n: int, dtype: str) -> pd.api.extensions.ExtensionArray:
 def mapped(
     sheet: Sheet, column: str, read: Callable[[str], object], found: Findings, *, text: pd.Series | None = None
 ) -> list[object]:
-    """Each text read once, however often it stands in the column; a `Bad` becomes a problem at every row that holds it."""
+    """Each text read once, however often it stands in the column; a `Bad` becomes a problem at every row that holds it.
+
+    What is wrong with the larger part of a column is one fault of the column, counted, not one of each cell.
+    """
     texts = (sheet.frame[column] if text is None else text).fillna("").tolist()
-    known: dict[str, object] = {}
-    values: list[object] = []
+    known = {raw: read(raw) for raw in dict.fromkeys(texts)}
+    wrong = Counter(value.code for raw in texts if isinstance(value := known[raw], Bad))
+    lines, called = sheet.frame["source_row"].tolist(), sheet.called(column)
     for position, raw in enumerate(texts):
-        if raw not in known:
-            known[raw] = read(raw)
         value = known[raw]
         if isinstance(value, Bad):
+            whole = wrong[value.code] > max(3, len(texts) / 2)
             found.add(
-                value.code,
-                value.problem,
-                value.remedy,
-                line=int(sheet.frame["source_row"].iat[position]),
-                column=sheet.called(column),
-                subject=sheet.subject(position),
-                value=raw,
+                value.code, value.problem, value.remedy, line=int(lines[position]), column=called, value=raw,
+                subject=sheet.subject(position), same=("column",) if whole else None,
             )
-            value = None
-        values.append(value)
-    return values
+    return [None if isinstance(known[raw], Bad) else known[raw] for raw in texts]
 
 
 def blank(text: str) -> bool:
@@ -112,8 +111,11 @@ def number(text: str, sheet: Sheet) -> float | Bad | None:
     """A number of a plain column (a volume, a limit, an hour), None where blank."""
     if blank(text):
         return None
+    if _TWO_ORDERS.fullmatch(text.strip()):
+        return Bad("date", "a calendar date whose order of day and month is ambiguous, where a number is due",
+                   'give study days, or declare date_format = "%d/%m/%Y" and day0')
     if _DATE.fullmatch(text.strip()):
-        return Bad("date", "a calendar date where a number is due", "give study days, counted from time zero")
+        return Bad("date", "a calendar date where a number is due", "give study days, counted from time zero, or declare day0")
     spelling = sheet.source.spelling
     read = read_number(text, decimal=spelling.decimal, thousands=spelling.thousands, decimal_seen=sheet.decimal_seen)
     if hasattr(read, "problem"):

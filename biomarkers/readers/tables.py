@@ -143,7 +143,10 @@ class _Reading:
         if table == sheet.source.table and "excluded" in sheet.frame:
             frame[["excluded", "excluded_why"]] = sheet.frame[["excluded", "excluded_why"]]
         if table == "outcomes":
-            _set_aside(frame, found)
+            cells = {sheet.called("time"), sheet.called("event")}
+            before = {p.line for p in self.problems.get(sheet.source.table, []) + self.problems.get("subjects", [])
+                      if p.severity == "error" and p.file == sheet.file and p.column in cells}
+            _set_aside(frame, found.error_lines | before)
         self.parts.setdefault(table, []).append(frame.reset_index(drop=True))
         self._add(table, found.all())
 
@@ -224,12 +227,14 @@ class _Reading:
         return pd.DataFrame(whole)
 
 
-def _set_aside(frame: pd.DataFrame, found: Findings) -> None:
+def _set_aside(frame: pd.DataFrame, lines: set[int | None]) -> None:
     """Rows with a cell that could not be read: told once, here, and asked nothing further."""
-    lines = found.error_lines
+    if "excluded" not in frame:
+        frame["excluded"] = frame["excluded_why"] = pd.array([pd.NA] * len(frame), dtype=TEXT)
     out = frame["source_row"].isin([line for line in lines if line is not None]) | bool(lines & {1, None})
-    frame["excluded"] = pd.array(np.where(out, "failed_qc", None), dtype=TEXT)
-    frame["excluded_why"] = pd.array(np.where(out, "a cell of this row cannot be read", None), dtype=TEXT)
+    out &= frame["excluded"].isna()
+    frame.loc[out, "excluded"] = "failed_qc"
+    frame.loc[out, "excluded_why"] = "a cell of this row cannot be read"
 
 
 def _of_one_row(problem: Problem) -> bool:
