@@ -102,6 +102,8 @@ def cohort_label(name: str) -> str:
 def family_label(family: str, timing: str) -> str:
     """ "Tissue, baseline": the heading over the rows of one family and time."""
     head = numbers.label(family or "other")
+    if timing and head.lower().endswith(timing.lower()):
+        timing = ""
     return f"{head[:1].upper()}{head[1:]}" + (f", {numbers.label(timing)}" if timing else "")
 
 
@@ -356,9 +358,9 @@ def sentence(item: Line, design: Design, *, adjust: str = "") -> tuple[Piece, ..
     limits = item.ratio.partition("(")[2].rstrip(")").replace(numbers.EN_DASH, " to ")
     return (
         name,
-        Piece(f"{against}{when}: no association shown. "),
-        ratio,
-        Piece(f"{step}: anything from {limits} is compatible with the data; {counts}, {chance}{holds}."),
+        Piece(f"{against}{when}: no association shown. The data are compatible with hazard ratios from "),
+        Piece(limits, "nw"),
+        Piece(f"{step} (estimate {numbers.ratio(item.estimate)}); {counts}, {chance}{holds}."),
     )
 
 
@@ -461,11 +463,12 @@ def summarise(values: pd.DataFrame) -> Summary:
     >>> s.known, s.below, s.shown(s.low), s.shown(s.median)
     (3, 1, '<20', '40')
     """
-    status = values["status"].map(text) if len(values) else pd.Series([], dtype=str)
+    status = np.array([text(cell) for cell in values["status"]], dtype=object)
     x = pd.to_numeric(values["value"]).to_numpy(float, na_value=np.nan)
     x = np.where(status == "below", -np.inf, np.where(status == "above", np.inf, x))
-    known = np.sort(x[np.isin(status, ("measured", "below", "above")) & ~np.isnan(x)])
-    limits = sorted(set(values.loc[(status == "below").to_numpy(), "lod"].dropna())) if "lod" in values else []
+    valid = (status == "measured") | (status == "below") | (status == "above")
+    known = np.sort(x[valid & ~np.isnan(x)])
+    limits = sorted(set(values.loc[status == "below", "lod"].dropna())) if "lod" in values else []
     q1, median, q3 = (_quantile(known, q) for q in (0.25, 0.5, 0.75))
     return Summary(
         known=len(known),
@@ -589,6 +592,6 @@ _FLOW_ORDER = {reason: place for place, reason in enumerate(FLOW)}
 
 def flow_words(code: str, detail: str = "") -> str:
     """The reader's words for a reason code and its detail."""
-    words = FLOW.get(code, numbers.label(code))
+    words = FLOW.get(code) or MISSING_REASONS.get(code) or numbers.label(code)
     more = MISSING_REASONS.get(detail, numbers.label(detail))
     return f"{words}: {more}" if more and more != words else words

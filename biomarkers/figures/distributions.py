@@ -78,7 +78,8 @@ def distributions(
     """
     with house():
         ax = axes_of(ax, 60, 60)
-        names = order(table[by], groups)
+        of_group = table[by].map(text).to_numpy()
+        names = order(of_group, groups)
         marks = marks or _marks(names, by, groups)
         y = pd.to_numeric(table["model_value"]).to_numpy(float, na_value=np.nan)
         status = table["status"].map(text).to_numpy()
@@ -91,7 +92,7 @@ def distributions(
         _raw_ticks(ax, table, marker, low, high)
         shown = short_names(names)
         for at, name in enumerate(names):
-            here = (table[by].map(text) == name).to_numpy()
+            here = of_group == name
             _group(ax, at, y[here & seen], int((here & (status == "below")).sum()), marks[name], band)
             _bar(ax, at, table[here], y[here], status[here])
             _words(ax, at, shown[at], table[here], len(names))
@@ -137,13 +138,14 @@ def distribution_figure(
         panel = total / in_row
         full = rows * (tall + foot + head)
         figure = new_figure(DOUBLE, full / POINTS_PER_MM)
+        parts = dict(list(values.groupby("marker", sort=False, observed=True)))
         for i, marker in enumerate(markers):
             row, column = divmod(i, in_row)
             ax = place(
                 figure, column * panel + left, full - (row + 1) * (tall + foot + head) + foot, panel - left - right - 8, tall
             )
             distributions(
-                values[values["marker"].map(text) == marker.name],
+                parts.get(marker.name, values.iloc[:0]),
                 ax=ax,
                 marker=marker,
                 by=by,
@@ -170,7 +172,7 @@ def _band(
     limits = sorted(set(pd.to_numeric(table.loc[below, "lod"]).dropna())) if "lod" in table else []
     span = high - low or 1.0
     single = len(limits) == 1
-    limit = _on_scale(table, marker, limits[0]) if single else math.inf
+    limit = float(_on_scale(table, marker, limits[0])[0]) if single else math.inf
     top = limit if limit <= low else low - 0.02 * span
     bottom = top - 0.13 * span
     ax.add_patch(
@@ -199,21 +201,21 @@ def _band(
     return top, bottom
 
 
-def _on_scale(table: pd.DataFrame, marker: Marker | None, raw: float) -> float:
-    """Where a raw value lies on the analysed scale: by the marker's scale, or between its neighbours in the data."""
+def _on_scale(table: pd.DataFrame, marker: Marker | None, raw: float | Sequence[float]) -> np.ndarray:
+    """Where raw values lie on the analysed scale: by the marker's scale, or between their neighbours in the data."""
+    wanted = np.atleast_1d(np.asarray(raw, float))
     x, y = (pd.to_numeric(table[c]).to_numpy(float, na_value=np.nan) for c in ("value", "model_value"))
     known = np.isfinite(x) & np.isfinite(y)
     x, y = x[known], y[known]
-    if marker is not None and marker.quantitative and len(x):
-        with np.errstate(all="ignore"):
-            c = float(np.median(2.0 ** (y * marker.step) - x)) if marker.scale == "log2(x+c)" else 0.0
-            back = marker.to_model_scale(x, c)
-            if marker.scale == "log2(x+c)" or np.allclose(back, y, rtol=1e-6, atol=1e-9):
-                return float(marker.to_model_scale(raw, c))
     if not len(x):
-        return math.nan
+        return np.full(len(wanted), np.nan)
+    if marker is not None and marker.quantitative:
+        with np.errstate(all="ignore"):
+            offset = float(np.median(2.0 ** (y * marker.step) - x)) if marker.scale == "log2(x+c)" else 0.0
+            if marker.scale == "log2(x+c)" or np.allclose(marker.to_model_scale(x), y, rtol=1e-6, atol=1e-9):
+                return np.asarray(marker.to_model_scale(wanted, offset), float)
     ordered = np.argsort(x, kind="stable")
-    return float(np.interp(raw, x[ordered], y[ordered]))
+    return np.interp(wanted, x[ordered], y[ordered])
 
 
 def _raw_ticks(ax: Axes, table: pd.DataFrame, marker: Marker | None, low: float, high: float) -> None:
@@ -225,11 +227,11 @@ def _raw_ticks(ax: Axes, table: pd.DataFrame, marker: Marker | None, low: float,
         return
     bottom, top = ax.get_ylim()
     chosen: list[tuple[float, float]] = []
-    for candidate in _candidates(float(raw.min()), float(raw.max()), marker):
-        y = _on_scale(table, marker, candidate)
+    candidates = _candidates(float(raw.min()), float(raw.max()), marker)
+    for candidate, y in zip(candidates, _on_scale(table, marker, candidates), strict=True):
         inside = math.isfinite(y) and min(low, high) - 0.06 * (high - low) <= y <= top
         if inside and all(abs(y - other) > 0.115 * (top - bottom) for other, _ in chosen):
-            chosen.append((y, candidate))
+            chosen.append((float(y), candidate))
     chosen.sort()
     ax.set_yticks([y for y, _ in chosen], [numbers.value(v) for _, v in chosen])
 

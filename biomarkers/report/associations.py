@@ -149,7 +149,7 @@ def _matrix(view: View, count: Numbering, lines: Sequence[Line], endpoint: str) 
     axis = axis_of(main, 104, most=4.0)
     blank = Markup("")
     rows: list[tuple[str, MatrixRow]] = []
-    for (_, _, label), part in together(main, lambda x: (x.analysis, x.term, x.label)):
+    for _, part in together(main, lambda x: (x.analysis, x.term, x.label)):
         by_cohort = {x.cohort: x for x in part}
         pooled = by_cohort.get(POOLED)
         differ = next((x for x in lines if x.term == HETEROGENEITY and x.analysis == part[0].analysis), None)

@@ -235,15 +235,16 @@ def distribution_figures(view: View) -> list[tuple[list[str], Figure, str]]:
     by = "arm" if view.cohort is not None and len(view.arms) > 1 else "cohort"
     groups = view.arms if by == "arm" else list(view.design.cohorts)
     out = []
+    parts_of = dict(list(values.groupby("marker", sort=False, observed=True))) if len(values) else {}
     for start in range(0, len(names), PANELS_PER_FIGURE):
         some = names[start : start + PANELS_PER_FIGURE]
         figure = distribution_figure(values, [view.design.markers[m] for m in some], by=by, groups=groups)
         said = []
         for name in some:
-            rows = values[values["marker"].map(text) == name]
+            rows = parts_of[name]
             parts = []
-            for group in tables.order(rows[by], groups):
-                s = tables.summarise(rows[rows[by].map(text) == group])
+            for group, one in _ordered(rows, by, groups):
+                s = tables.summarise(one)
                 parts.append(
                     f"{s.shown(s.median)} in {numbers.label(group, 60)} (n {s.known}"
                     + (f", {s.below} below the limit" if s.below else f", {s.zero} zero" if s.zero else "")
@@ -252,6 +253,12 @@ def distribution_figures(view: View) -> list[tuple[list[str], Figure, str]]:
             said.append(f"{tables.marker_label(name, view.design)}: median {', '.join(parts)}")
         out.append((some, figure, "; ".join(said) + "."))
     return out
+
+
+def _ordered(rows: pd.DataFrame, by: str, groups: Sequence[str]) -> list[tuple[str, pd.DataFrame]]:
+    """Rows by group, in the order of the design."""
+    parts = {text(key): part for key, part in rows.groupby(by, sort=False, observed=True, dropna=False)}
+    return [(name, parts[name]) for name in tables.order(parts, groups)]
 
 
 def flow_picture(view: View, flow: pd.DataFrame, start: str) -> Figure:

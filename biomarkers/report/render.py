@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -221,22 +222,22 @@ def _meta(view: View) -> tuple[tuple[str, str], ...]:
 # -- setting --------------------------------------------------------------------------------------------------------------
 
 
+_HYPHENED = re.compile(r"(?<![\w&;-])[\w+]{1,14}(?:-[\w+]{1,14}){1,3}(?![\w;-])")
+
+
+def _unbroken(words: str) -> Markup:
+    """Text with short hyphened names (T-DM1) kept on one line; everything is escaped first."""
+    return Markup(_HYPHENED.sub(r'<span class="nw">\g<0></span>', str(Markup.escape(words))))  # noqa: S704 - escaped above
+
+
 def _html(page: Page) -> bytes:
     script = _sources()["sort.js"].strip() if not page.navigation else ""
     digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
     wide = not page.navigation and len(page.bars) > 3
-    made = (
-        _environment()
-        .get_template("page.html")
-        .render(
-            page=page,
-            css_text=Markup(_css(max(3, min(6, len(page.summary.facts))), landscape=wide)),  # noqa: S704 - our own file
-            script=Markup(script),
-            script_hash=digest,
-            css=_CSS,
-            states=STATES,
-            nbsp=numbers.NBSP,  # noqa: S704 - our own file
-        )
+    style = _css(max(3, min(6, len(page.summary.facts))), landscape=wide)
+    trusted = {"css_text": Markup(style), "script": Markup(script)}  # noqa: S704 - files of this package
+    made = _environment().get_template("page.html").render(
+        page=page, script_hash=digest, css=_CSS, states=STATES, nbsp=numbers.NBSP, **trusted
     )
     return made.encode("utf-8")
 
@@ -247,20 +248,10 @@ def _css(n_facts: int, *, landscape: bool) -> str:
         ";".join(f"--{role}:{pair[place]}" for role, pair in TOKENS.items() if not role.startswith(("loss", "class")))
         for place in (0, 1)
     ]
-    made = (
-        Environment(autoescape=False, undefined=StrictUndefined, trim_blocks=True)
-        .from_string(  # noqa: S701 - a style sheet
-            _sources()["look.css"]
-        )
-        .render(
-            light=variables[0] + ";",
-            dark=variables[1],
-            sans=",".join(SANS),
-            serif=",".join(SERIF),
-            mono=",".join(MONO),
-            n_facts=n_facts,
-            landscape=landscape,
-        )
+    sheet = Environment(autoescape=False, undefined=StrictUndefined, trim_blocks=True)  # noqa: S701 - CSS of this package
+    made = sheet.from_string(_sources()["look.css"]).render(
+        light=variables[0] + ";", dark=variables[1], sans=",".join(SANS), serif=",".join(SERIF), mono=",".join(MONO),
+        n_facts=n_facts, landscape=landscape,
     )
     lines = [line.strip() for line in made.splitlines()]
     return "".join(line for line in lines if line and not (line.startswith("/*") and line.endswith("*/")))
@@ -274,11 +265,9 @@ def _sources() -> dict[str, str]:
 
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
-    return Environment(
-        loader=DictLoader(_sources()),
-        autoescape=select_autoescape(default=True, default_for_string=True),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        auto_reload=False,
+    made = Environment(
+        loader=DictLoader(_sources()), autoescape=select_autoescape(default=True, default_for_string=True),
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, auto_reload=False,
     )
+    made.filters["unbroken"] = _unbroken
+    return made

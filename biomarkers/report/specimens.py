@@ -157,11 +157,11 @@ def patients_section(view: View, count: Numbering) -> Section | None:
     rows = tables.records(frame)
     key = "arm" if view.cohort is not None else "cohort"
     if view.cohort is not None:
-        names = [a for a in view.arms] if len(view.arms) > 1 else []
+        names = list(view.arms) if len(view.arms) > 1 else []
         has_all = any(text(r["arm"]) == "" for r in rows)
         columns = [*names, ""] if has_all or not names else names
     else:
-        columns = view.cohorts or tables.order((r["cohort"] for r in rows))
+        columns = view.cohorts or tables.order(r["cohort"] for r in rows)
         whole = [r for r in rows if text(r["arm"]) in ("", tables.POOLED)]
         rows = whole or rows
     totals = {
@@ -348,7 +348,6 @@ def _availability(view: View) -> Grid | None:
                 .sum()
                 .items()
             ]
-            reasons = [w.replace("_", " ") if w.split(" ", 1)[-1] not in FLOW.values() else w for w in reasons]
             below_words = Cell(numbers.n_percent(below, evaluable), "lod") if below else Cell("0")
             rows.append(
                 GridRow(
@@ -385,7 +384,8 @@ def distributions_section(view: View, count: Numbering, gallery: Gallery, name: 
                 count.figure(),
                 gallery.add(f"{name}-distributions-{place}", figure),
                 alt,
-                "Markers at baseline on the analysed scale, ticks in the raw unit; one mark per patient, no identifiers. Bar: quartiles; "
+                "Markers at baseline on the analysed scale, ticks in the raw unit; one mark per patient, no identifiers. Bar: "
+                "quartiles; "
                 "cross-line: median. ▽ below the limit of detection: in a band of its own, never at a made-up value.",
             )
         )

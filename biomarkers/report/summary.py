@@ -168,19 +168,15 @@ def _losses(view: View) -> list[Warned]:
         if total and (total - left) / total >= LOSS:
             gone = part[part["n_excluded"] > 0].groupby("reason", sort=False, observed=True)["n_excluded"].sum()
             main = str(gone.idxmax())
-            found.append(
-                (1 - left / total, text(part["marker"].iloc[0]), text(part["timing"].iloc[0]), total - left, total, main, part)
-            )
+            marker, timing = text(part["marker"].iloc[0]), text(part["timing"].iloc[0])
+            found.append((1 - left / total, marker, timing, total - left, total, main, part))
     found.sort(key=lambda f: (-f[0], f[1]))
-    out, told = [], set()
-    for _, marker, timing, lost, total, main, part in found:
-        key = (timing, lost, total) if "landmark" in main else (marker, timing, lost)
-        if key in told or len(out) >= 3:
-            continue
-        told.add(key)
-        label = tables.marker_label(marker, view.design)
-        words = f"{numbers.n_of(lost, total)} patients are not in the analysis of {label}, {numbers.label(timing)}: mostly {FLOW.get(main, main)}"
-        out.append(Warned((Piece(words + _by_arm(view, part) + "."),), "flow", "Flow"))
+    out = []
+    for (timing, lost, total, main), same in together(found, lambda f: f[2:6])[:4]:
+        names = list(dict.fromkeys(tables.marker_label(f[1], view.design) for f in same))
+        shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+        words = f"{numbers.n_of(lost, total)} patients are not analysed for {shown}, {numbers.label(timing)}: mostly "
+        out.append(Warned((Piece(words + FLOW.get(main, main) + _by_arm(view, same[0][6]) + "."),), "flow", "Flow"))
     return out
 
 
@@ -207,8 +203,8 @@ def _silent(view: View) -> list[Warned]:
         Warned(
             (
                 Piece(
-                    f"{sum(counts.values())} of {numbers.plural(total, 'row')} without a hazard ratio: {said}. A blank never means "
-                    "zero."
+                    f"{sum(counts.values())} of {numbers.plural(total, 'row')} without a hazard ratio: {said}. A blank "
+                    "never means zero."
                 ),
             ),
             "assoc" if view.cohort else "matrix",
