@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -18,7 +18,7 @@ from biomarkers.domain.schema import TEXT
 from biomarkers.domain.source import Source
 from biomarkers.domain.times import DAYS_PER
 from biomarkers.readers.calendar_days import NoDate, day_of_dy, read_date
-from biomarkers.readers.dataset import columns_wanted, not_read, read_dataset, restricted
+from biomarkers.readers.dataset import columns_wanted, lacking, named, not_read, read_dataset, restricted
 from biomarkers.readers.findings import Findings, lines
 from biomarkers.readers.table import Table, Wanted
 
@@ -33,7 +33,7 @@ ADSL = {
 """Column of `subjects` to the columns of ADSL that hold it, the first present."""
 
 ADTTE = ("USUBJID", "PARAMCD", "AVAL", "AVALU", "CNSR", "STARTDT", "ADT", "STARTDY", "ADY", "EVNTDESC", "CNSDTDSC")
-ADRS = ("USUBJID", "PARAMCD", "AVALC", "ADT", "ADY", "AVISIT")
+ADRS = ("USUBJID", "PARAMCD", "AVALC", "ADT", "ADY")
 SCREEN_FAILURE = ("screen failure", "scrnfail", "screen fail", "not assigned", "notassgn")
 NO_ASSESSMENT = ("randomization", "randomisation", "registration", "start date")
 
@@ -48,8 +48,9 @@ def read_adsl(path: Path, *, name: str, source: Source, wanted: Wanted | None) -
     found = Findings(name)
     mine = {column for columns in ADSL.values() for column in columns} | {"ARM", "ARMCD"}
     table = read_dataset(path, name=name, source=source, wanted=columns_wanted(mine, source, wanted))
-    if "USUBJID" not in table.rows:
-        return _without_key(table, "USUBJID", "ADSL", found)
+    nothing = lacking(table, ("USUBJID",), "ADSL", found)
+    if nothing is not None:
+        return nothing
     table = restricted(table, source, found)
     rows, spelled = table.rows.copy(), {}
     for column, places in ADSL.items():
@@ -58,7 +59,7 @@ def read_adsl(path: Path, *, name: str, source: Source, wanted: Wanted | None) -
             rows[column], spelled[column] = rows[place], place
     _screen_failures(rows, source, found)
     not_read(table, rows.columns, found)
-    return _canonical(table, rows, spelled, found)
+    return named(table, rows, spelled, found)
 
 
 def _screen_failures(rows: pd.DataFrame, source: Source, found: Findings) -> None:
@@ -92,9 +93,9 @@ def read_adtte(path: Path, *, name: str, source: Source, wanted: Wanted | None) 
     """
     found = Findings(name)
     table = read_dataset(path, name=name, source=source, wanted=columns_wanted(ADTTE, source, wanted))
-    for column in ("USUBJID", "PARAMCD", "CNSR"):
-        if column not in table.rows:
-            return _without_key(table, column, "ADTTE", found)
+    nothing = lacking(table, ("USUBJID", "PARAMCD", "CNSR"), "ADTTE", found)
+    if nothing is not None:
+        return nothing
     table = restricted(table, source, found)
     rows = _parameter(table.rows, source, found)
     reading = _TimeToEvent(rows, source, found)
@@ -110,7 +111,7 @@ def read_adtte(path: Path, *, name: str, source: Source, wanted: Wanted | None) 
     )
     if source.paramcd:
         not_read(table, rows.columns, found)
-    return _canonical(table, rows, _SPELLED, found)
+    return named(table, rows, _SPELLED, found)
 
 
 def _parameter(rows: pd.DataFrame, source: Source, found: Findings) -> pd.DataFrame:
@@ -367,18 +368,16 @@ def read_adrs(path: Path, *, name: str, source: Source, wanted: Wanted | None) -
     """Rows of `response`: the value is AVALC, the parameter PARAMCD. No endpoint is derived from them here."""
     found = Findings(name)
     table = read_dataset(path, name=name, source=source, wanted=columns_wanted(ADRS, source, wanted))
-    for column in ("USUBJID", "PARAMCD", "AVALC"):
-        if column not in table.rows:
-            return _without_key(table, column, "ADRS", found)
+    nothing = lacking(table, ("USUBJID", "PARAMCD", "AVALC"), "ADRS", found)
+    if nothing is not None:
+        return nothing
     table = restricted(table, source, found)
     rows = _response_parameter(table.rows, source, found)
-    rows = rows.assign(subject=rows["USUBJID"], response=rows["AVALC"], parameter=rows["PARAMCD"])
-    if "AVISIT" in rows:
-        rows["visit_label"] = rows["AVISIT"]
+    rows = rows.assign(subject=rows["USUBJID"], response=rows["AVALC"])
     if "day" not in source.columns:
         rows["day"] = response_days(rows, source, found)
     not_read(table, rows.columns, found)
-    return _canonical(table, rows, {"subject": "USUBJID", "response": "AVALC", "day": "ADT"}, found)
+    return named(table, rows, {"subject": "USUBJID", "response": "AVALC", "day": "ADT"}, found)
 
 
 def _response_parameter(rows: pd.DataFrame, source: Source, found: Findings) -> pd.DataFrame:
@@ -390,6 +389,8 @@ def _response_parameter(rows: pd.DataFrame, source: Source, found: Findings) -> 
             found.add(
                 "paramcd", f"no row has PARAMCD {code!r}; the file holds {listed}", "name one of them", line=1, column="PARAMCD"
             )
+    if len(source.paramcd) > 1:
+        found.add("paramcd", "a response is one parameter: two would stand in one column", "name one", line=1, column="PARAMCD")
     if source.paramcd:
         return rows[rows["PARAMCD"].isin(list(source.paramcd))].reset_index(drop=True)
     if len(counts) > 1:
@@ -431,20 +432,3 @@ def study_days(rows: pd.DataFrame, column: str, subject: str, found: Findings) -
             day = None
         out.append("" if day is None else str(day))
     return pd.array(out, dtype=TEXT)
-
-
-# ---- shared ----------------------------------------------------------------------------------------------------------
-
-
-def _canonical(table: Table, rows: pd.DataFrame, spelled: dict[str, str], found: Findings) -> Table:
-    """The table under the names of the schema; the file's own names stay in the header."""
-    header = tuple(dict.fromkeys([*(c for c in rows.columns if c not in ("source_file", "source_row")), *table.header]))
-    return replace(table, rows=rows, problems=(*table.problems, *found.all()), header=header, spelled=spelled)
-
-
-def _without_key(table: Table, column: str, what: str, found: Findings) -> Table:
-    if not any(problem.severity == "error" for problem in table.problems):
-        found.add("missing_column", f"no column {column}: this is no {what}", "declare the right format", line=1, column=column)
-    return replace(
-        table, rows=table.rows.iloc[:0][["source_file", "source_row"]], problems=(*table.problems, *found.all()), header=()
-    )

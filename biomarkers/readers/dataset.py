@@ -7,37 +7,32 @@ is packed.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+
+import pandas as pd
 
 from biomarkers.domain.source import Source
 from biomarkers.readers import dataset_json, delimited, excel, sas7bdat, xpt
 from biomarkers.readers.findings import Findings
-from biomarkers.readers.table import Table, Wanted
+from biomarkers.readers.table import HeaderAt, Table, Wanted
 from biomarkers.readers.text_rows import kept
 
 
-def read_dataset(path: Path, *, name: str, source: Source, wanted: Wanted | None) -> Table:
-    """Text rows of the columns that `wanted` chooses, and of those that `source.where` restricts."""
+def read_dataset(path: Path, *, name: str, source: Source, wanted: Wanted | None, header_at: HeaderAt | None = None) -> Table:
+    """Text rows of the columns that `wanted` chooses; `header_at` finds the header of a sheet with lines above it."""
     with path.open("rb") as file:
         head = file.read(64)
-    reader = delimited.read_delimited
-    if head.startswith(xpt.MAGIC):
-        reader = xpt.read_xpt
-    elif head.startswith(sas7bdat.MAGIC):
-        reader = sas7bdat.read_sas7bdat
-    elif head.startswith(b"PK\x03\x04"):
-        reader = excel.read_excel
-    elif head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") or head[:2] in (
-        b"\x1f\x8b",
-        b"\x78\x01",
-        b"\x78\x9c",
-        b"\x78\xda",
-    ):
-        reader = dataset_json.read_dataset_json
     plain = replace(source, format="tsv" if path.suffix.lower() in (".txt", ".tsv", ".tab") else None)
-    return reader(path, name=name, source=plain, wanted=wanted)
+    if head.startswith(xpt.MAGIC):
+        return xpt.read_xpt(path, name=name, source=plain, wanted=wanted)
+    if head.startswith(sas7bdat.MAGIC):
+        return sas7bdat.read_sas7bdat(path, name=name, source=plain, wanted=wanted)
+    if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") or head[:2] in dataset_json.COMPRESSED:
+        return dataset_json.read_dataset_json(path, name=name, source=plain, wanted=wanted)
+    sheet = excel.read_excel if head.startswith(b"PK\x03\x04") else delimited.read_delimited
+    return sheet(path, name=name, source=plain, wanted=wanted, header_at=header_at)
 
 
 def columns_wanted(mine: Iterable[str], source: Source, wanted: Wanted | None) -> Wanted:
@@ -100,3 +95,33 @@ def not_read(table: Table, read: Iterable[str], found: Findings) -> None:
             severity="note",
             line=1,
         )
+
+
+def named(table: Table, rows: pd.DataFrame, spelled: Mapping[str, str], found: Findings) -> Table:
+    """The table with rows under the names of the schema; the names of the file stay in its header and in `spelled`."""
+    trace = ("source_file", "source_row", "excluded", "excluded_why")
+    header = dict.fromkeys([*(column for column in rows.columns if column not in trace), *table.header])
+    return replace(table, rows=rows, problems=(*table.problems, *found.all()), header=tuple(header), spelled=dict(spelled))
+
+
+def lacking(table: Table, columns: Iterable[str], what: str, found: Findings) -> Table | None:
+    """An empty table with its reason where a column that makes the format what it is does not exist; None where all do."""
+    missing = [column for column in columns if column not in table.rows]
+    if not missing:
+        return None
+    if not any(problem.severity == "error" for problem in table.problems):
+        found.add(
+            "missing_column",
+            f"no column {missing[0]}: this is no {what}",
+            "declare the right format",
+            line=1,
+            column=missing[0],
+        )
+    empty = table.rows.iloc[:0][["source_file", "source_row"]]
+    return replace(table, rows=empty, problems=(*table.problems, *found.all()), header=())
+
+
+def first_of(rows: pd.DataFrame, columns: Iterable[str]) -> list[str]:
+    """Texts of the first of these columns that is there, blank where none is."""
+    column = next((name for name in columns if name in rows), None)
+    return [""] * len(rows) if column is None else rows[column].fillna("").tolist()

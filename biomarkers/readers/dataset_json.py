@@ -18,8 +18,8 @@ from biomarkers.readers.table import Table, Wanted
 from biomarkers.readers.text_rows import as_text, kept, no_rows, text_table
 
 _DATES = ("date", "datetime", "time")
-_NUMBERS = ("integer", "float", "double", "decimal")
-TYPES = (*_DATES, *_NUMBERS, "string", "boolean", "URI")
+COMPRESSED = {b"\x1f\x8b": 31, b"\x78\x01": 15, b"\x78\x5e": 15, b"\x78\x9c": 15, b"\x78\xda": 15}
+"""First bytes of gzip and of zlib streams to the window that zlib needs for them."""
 
 
 def read_dataset_json(path: Path, *, name: str, source: Source, wanted: Wanted | None) -> Table:  # noqa: ARG001 - one signature for all readers
@@ -51,7 +51,7 @@ def _text(path: Path, found: Findings) -> str | None:
         found.add("too_large", f"more than {LARGEST_FILE:,} bytes", "split the file")
         return None
     data = path.read_bytes()
-    compressed = {b"\x1f\x8b": 31, b"\x78\x01": 15, b"\x78\x5e": 15, b"\x78\x9c": 15, b"\x78\xda": 15}.get(data[:2])
+    compressed = COMPRESSED.get(data[:2])
     if compressed is not None:
         inflate = zlib.decompressobj(compressed)
         try:

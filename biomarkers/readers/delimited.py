@@ -16,7 +16,7 @@ import pandas as pd
 from biomarkers.domain.schema import TEXT
 from biomarkers.domain.source import Source
 from biomarkers.readers.findings import Findings
-from biomarkers.readers.table import Table, Wanted
+from biomarkers.readers.table import HeaderAt, Table, Wanted
 
 LARGEST_FILE = 1 << 30
 LONGEST_CELL = 32_767
@@ -39,11 +39,13 @@ _DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 _FOOTER = re.compile(r"\s*(total|sum|generated|exported|source|n\s*=|end of)", re.IGNORECASE)
 
 
-def read_delimited(path: Path, *, name: str, source: Source, wanted: Wanted | None) -> Table:
+def read_delimited(
+    path: Path, *, name: str, source: Source, wanted: Wanted | None, header_at: HeaderAt | None = None
+) -> Table:
     """The rows of a CSV or TSV file as text.
 
     Only the columns that `wanted` chooses from the header are kept. Row numbers count as a spreadsheet does: the header is
-    row 1, an empty line is a row, a line break inside quotes is not.
+    row 1, an empty line is a row, a line break inside quotes is not. A format with lines above its header says where that is.
     """
     found = Findings(name)
     text = _decoded(path, source, found)
@@ -56,6 +58,8 @@ def read_delimited(path: Path, *, name: str, source: Source, wanted: Wanted | No
     if not records:
         found.add("no_rows", "nothing but empty lines: 0 rows", "export it again")
         return _empty(found)
+    if header_at is not None:
+        records = records[header_at([cells for _, cells in records]) :]
     header = _header(records[0][1], found)
     keep = _kept(header, wanted, found)
     body = _body(records[1:], header, keep, text, found)

@@ -16,12 +16,12 @@ from biomarkers.domain.schema import TEXT
 from biomarkers.domain.source import Source
 from biomarkers.readers.delimited import LARGEST_FILE, LONGEST_CELL
 from biomarkers.readers.findings import Findings, lines
-from biomarkers.readers.table import Table, Wanted
+from biomarkers.readers.table import HeaderAt, Table, Wanted
 
 _ID_COLUMNS = re.compile(r"(subject|patient|usubjid|specimen|sample)", re.IGNORECASE)
 
 
-def read_excel(path: Path, *, name: str, source: Source, wanted: Wanted | None) -> Table:
+def read_excel(path: Path, *, name: str, source: Source, wanted: Wanted | None, header_at: HeaderAt | None = None) -> Table:
     """The rows of one sheet as text; row numbers are those of the sheet.
 
     A formula without a stored value, an error, two sheets with data and none named, and merged cells among the data are
@@ -41,6 +41,8 @@ def read_excel(path: Path, *, name: str, source: Source, wanted: Wanted | None) 
     if len(rows) < 2:
         found.add("no_rows", f"sheet {title!r} holds 0 rows of data", "name the sheet that holds the data: sheet = ...")
         return _empty(found)
+    if header_at is not None:
+        rows = rows[header_at([["" if value is None else str(value).strip() for value in cells] for _, cells, _ in rows]) :]
     first, head, _ = rows[0]
     header = ["" if value is None else str(value).strip() for value in head]
     chosen = set(header) if wanted is None else set(wanted(tuple(dict.fromkeys(h for h in header if h))))

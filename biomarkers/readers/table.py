@@ -18,6 +18,9 @@ from biomarkers.domain.source import Source
 Wanted = Callable[[tuple[str, ...]], Collection[str]]
 """Given the header of a file, the columns that may be read. Others never enter memory as data."""
 
+HeaderAt = Callable[[list[list[str]]], int]
+"""Given the rows of a sheet that are not empty, which of them is its header."""
+
 
 @dataclass(frozen=True)
 class Table:
@@ -70,7 +73,7 @@ class Reader:
     about : str
         One sentence for the documentation.
     canonical : str or None
-        The table whose columns the rows already have; None for plain sheets.
+        The table whose columns the rows already have ("any": that of study.toml); None for plain sheets.
     extra : str or None
         The optional extra of the package it needs.
     """
@@ -85,7 +88,20 @@ class Reader:
 
 
 def _readers() -> dict[str, Reader]:
-    from biomarkers.readers import adam, calls, dataset_json, delimited, excel, sas7bdat, vcf, xpt
+    from biomarkers.readers import (
+        adam,
+        calls,
+        cbioportal,
+        dataset_json,
+        delimited,
+        excel,
+        redcap,
+        sas7bdat,
+        sdtm,
+        vcf,
+        vendor,
+        xpt,
+    )
 
     return {
         reader.name: reader
@@ -104,6 +120,26 @@ def _readers() -> dict[str, Reader]:
             Reader("adam-adsl", adam.read_adsl, (), "subjects from ADaM ADSL, in any container", canonical="subjects"),
             Reader("adam-adtte", adam.read_adtte, (), "times and events from ADaM ADTTE", canonical="outcomes"),
             Reader("adam-adrs", adam.read_adrs, (), "responses from ADaM ADRS", canonical="response"),
+            Reader("sdtm-mi", sdtm.read_mi, (), "tissue reads from SDTM MI", canonical="tissue_reads"),
+            Reader("sdtm-lb", sdtm.read_lb, (), "blood markers from SDTM LB", canonical="blood"),
+            Reader("sdtm-gf", sdtm.read_gf, (), "genotypes from SDTM GF", canonical="genotypes"),
+            Reader("redcap", redcap.read_redcap, (), "one form of a REDCap flat export", canonical="any"),
+            Reader(
+                "cbioportal-patient",
+                cbioportal.read_patient,
+                (),
+                "patients, or their endpoints, from cBioPortal",
+                canonical="any",
+            ),
+            Reader("cbioportal-sample", cbioportal.read_sample, (), "samples from cBioPortal", canonical="any"),
+            Reader("cbioportal-timeline", cbioportal.read_timeline, (), "a timeline of cBioPortal", canonical="any"),
+            Reader(
+                "vendor",
+                vendor.read_vendor,
+                (),
+                "a laboratory's sheet: title rows, units in the header, dates",
+                canonical="any",
+            ),
             Reader("calls", calls.read_calls, ("calls.tsv",), "the table of `biomarkers genotype`", canonical="genotypes"),
             Reader(
                 "vcf",
