@@ -234,3 +234,78 @@ def _root(rising: Callable[[float], float]) -> float:
     while rising(high) < 0:
         high *= 2
     return float(brentq(rising, low, high, xtol=1e-13, rtol=1e-14, maxiter=500))
+
+
+@dataclass(frozen=True, slots=True)
+class DeathTables:
+    """One table per distinct death time and stratum, and the conditional likelihood they give together.
+
+    Attributes
+    ----------
+    tables : (K, 4) int
+        Deaths and patients at risk of group 1, then of group 0.
+    log_odds_ratio, std_error : float
+        Maximum and curvature; the hazard ratio of discrete times (R's ties = "exact"). Infinite where a group has no deaths.
+    loglik : (float, float)
+        At 0 and at the maximum.
+    score_test : float
+        The stratified log-rank chi-square, in another notation.
+    finite : bool
+    """
+
+    tables: NDArray[np.int64]
+    log_odds_ratio: float
+    std_error: float
+    loglik: tuple[float, float]
+    score_test: float
+    finite: bool
+
+
+def exact_ties(exit: ArrayLike, event: ArrayLike, group: ArrayLike, *, stratum: ArrayLike | None = None) -> DeathTables:
+    """Two-group Cox model with exact ties.
+
+    Parameters
+    ----------
+    exit, event : (n,)
+    group : (n,) of 0 and 1
+    stratum : (n,), optional
+
+    Examples
+    --------
+    >>> fit = exact_ties([1, 1, 2, 2, 3, 4], [1, 1, 1, 0, 1, 1], [0, 0, 1, 0, 1, 1])
+    >>> round(fit.loglik[0], 6), fit.finite
+    (-4.60517, True)
+    """
+    t, d, g = np.asarray(exit, dtype=np.float64), np.asarray(event).astype(bool), np.asarray(group).astype(bool)
+    strata = np.zeros(t.size, dtype=np.int64) if stratum is None else np.asarray(stratum)
+    rows = []
+    for s in np.unique(strata):
+        for at in np.unique(t[d & (strata == s)]):
+            risk, dies = (strata == s) & (t >= at), (strata == s) & d & (t == at)
+            rows.append([(dies & g).sum(), (risk & g).sum(), (dies & ~g).sum(), (risk & ~g).sum()])
+    tables = np.array(rows, dtype=np.int64).reshape(-1, 4)
+    parts = [(_weights(int(n1), int(n0), int(a + c)), float(a)) for a, n1, c, n0 in tables]
+
+    def derivatives(theta: float) -> tuple[float, float]:
+        score = information = 0.0
+        for (u, w), a in parts:
+            terms = w + theta * u
+            p = np.exp(terms - terms.max())
+            p /= p.sum()
+            mean = float(p @ u)
+            score += a - mean
+            information += float(p @ (u - mean) ** 2)
+        return score, information
+
+    score, information = derivatives(0.0)
+    lowest = all(a == u[0] for (u, _), a in parts)
+    highest = all(a == u[-1] for (u, _), a in parts)
+    null = conditional_loglik(tables, 0.0)
+    if lowest or highest or information <= 0:
+        theta = float("nan") if information <= 0 else np.inf if highest else -np.inf
+        test = score**2 / information if information > 0 else 0.0
+        return DeathTables(tables, theta, float("nan"), (null, float("nan")), test, False)
+    theta = _root(lambda b: -derivatives(b)[0])
+    return DeathTables(
+        tables, theta, derivatives(theta)[1] ** -0.5, (null, conditional_loglik(tables, theta)), score**2 / information, True
+    )

@@ -5,9 +5,11 @@ of the population there is S(t_j)/S(t_j-) ~ Beta(n_j - d_j + 1, d_j). So at time
 
 .. math:: W^+ = \prod_{t_j \le t} B(n_j - d_j + 1, d_j), \qquad W^- = W^+ \cdot B(Y(t+), 1)
 
-with Y(t+) patients beyond t; the interval is (quantile a/2 of W^-, quantile 1 - a/2 of W^+), a = 1 - level. A product of
-betas is replaced by the beta with its mean and variance, as R bpcp does. The mid-p version takes the quantiles of the even
-mixture of the two. Without censoring before t it is the interval of Clopper and Pearson.
+with Y(t+) patients known to be without event after t (those censored at t itself are: an event at t comes before a
+censoring at t, so that a year of follow-up is a year for all who were followed for it). The interval is (quantile a/2 of W^-,
+quantile 1 - a/2 of W^+), a = 1 - level. A product of betas is replaced by the beta with its mean and variance, as R bpcp does.
+The mid-p version takes the quantiles of the even mixture of the two. Without censoring before t it is the interval of Clopper
+and Pearson.
 
 **One-sample log-rank.** Under a null cumulative hazard H_0 the expected events are E = sum H_0(t_i), and
 z = (E - O)/sqrt(E), positive = fewer events than expected; Wu's version divides by sqrt((O + E)/2). The standardised
@@ -39,7 +41,7 @@ class BetaProduct:
     Attributes
     ----------
     time : (m,) float
-        Distinct exit times; the limits hold on [time, next time).
+        Distinct exit times; the limits hold between one and the next.
     survival, low, high : (m,) float
     level : float
     """
@@ -50,15 +52,10 @@ class BetaProduct:
     high: Floats
     level: float
 
-    def at(self, t: float) -> tuple[float, float, float]:
-        """(survival, low, high) at a time; before the first exit the upper limit is 1 and the lower that of n of n."""
-        k = int(np.searchsorted(self.time, t, side="right"))
-        if k == 0:
-            raise ValueError(f"time {t:g} lies before the first exit at {self.time[0]:g}; use `limits_at`.")
-        return float(self.survival[k - 1]), float(self.low[k - 1]), float(self.high[k - 1])
 
-
-def limits_at(curve: Curve, t: float, *, level: float = 0.95, mid_p: bool = False) -> tuple[float, float, float]:
+def limits_at(
+    curve: Curve, t: float, *, level: float = 0.95, mid_p: bool = False, just_after: bool = False
+) -> tuple[float, float, float]:
     """(survival, low, high) at time `t` by the beta product procedure.
 
     Parameters
@@ -69,6 +66,8 @@ def limits_at(curve: Curve, t: float, *, level: float = 0.95, mid_p: bool = Fals
     level : float
     mid_p : bool
         Shorter, right on average instead of guaranteed.
+    just_after : bool
+        The limits on the open interval after `t`, where those censored at `t` are gone.
 
     Examples
     --------
@@ -80,7 +79,10 @@ def limits_at(curve: Curve, t: float, *, level: float = 0.95, mid_p: bool = Fals
     upto = curve.time <= t
     died = upto & (curve.events > 0)
     n, d = curve.at_risk[died], curve.events[died]
-    beyond = float(curve.at_risk[~upto].max()) if (~upto).any() else 0.0
+    later = curve.time > t if just_after else curve.time >= t
+    beyond = float(curve.at_risk[later].max()) if later.any() else 0.0
+    if not just_after:
+        beyond -= float(curve.events[curve.time == t].sum())
     survival = float(curve.survival[upto][-1]) if upto.any() else 1.0
     upper = _product(np.stack([n - d + 1, d]))
     lower = _multiply(upper, (beyond, 1.0)) if beyond > 0 else None
@@ -94,7 +96,7 @@ def limits_at(curve: Curve, t: float, *, level: float = 0.95, mid_p: bool = Fals
 
 def beta_product(curve: Curve, *, level: float = 0.95, mid_p: bool = False) -> BetaProduct:
     """The limits at every exit time."""
-    found = np.array([limits_at(curve, float(t), level=level, mid_p=mid_p) for t in curve.time]).reshape(-1, 3)
+    found = np.array([limits_at(curve, float(t), level=level, mid_p=mid_p, just_after=True) for t in curve.time]).reshape(-1, 3)
     return BetaProduct(curve.time, found[:, 0], found[:, 1], found[:, 2], level)
 
 
