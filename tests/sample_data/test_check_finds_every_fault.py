@@ -62,7 +62,11 @@ def score(faults: list[Entry], problems: list[Entry]) -> dict[str, list[str]]:
         if not any(fault["severity"] == problem["severity"] for fault in of):
             wrong["invented"].append(f"{problem['severity']} {problem['file']}:{problem['line']} {problem['problem']}")
     for fault in faults:
-        if not fault["scored"] or fault["severity"] in ("none", "note"):
+        if not fault["scored"] or fault["severity"] == "none":
+            continue
+        if fault["severity"] == "note":
+            if not any(names(problem, place) for problem in problems for place in fault["places"] + fault["also"]):
+                wrong["missed"].append(f"{fault['id']}: {fault['what']} (a note)")
             continue
         mine = [problem for problem in loud if problem["severity"] == fault["severity"]
                 and any(names(problem, place) for place in fault["places"] + fault["also"])]
