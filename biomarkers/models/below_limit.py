@@ -1,0 +1,468 @@
+"""Values below the limit of detection: the rule that simulations support, chosen by their share and printed with the row.
+
+* up to 30 %: multiple imputation (20 or more) from a left-censored normal of the model-scale value given event, Nelson-Aalen
+  hazard, adjusters and strata; pooled by Rubin's rules. Leaving the outcome out of that model would shrink the hazard ratio.
+* 30 to 70 %: two terms, detected (yes or no) and the level above the limit where detected; one test on both.
+* above 70 %: detected yes or no.
+* a marker that the drug itself moves is detected yes or no on treatment.
+
+Every substitution (the limit, half of it, zero) is biased in a direction that depends on the constant; it exists as a labelled
+sensitivity only. Borders: 30 % is imputed, 70 % has two terms. The share is that of the rows analysed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import fdtrc
+
+from biomarkers.domain.errors import UseError
+from biomarkers.domain.marker import Marker
+from biomarkers.kernels import rubin, tobit
+from biomarkers.kernels.profile import t_df
+from biomarkers.models.association import COVARIATE, HAZARD_RATIO, Fitted, Model, associate_rows, describe
+from biomarkers.models.cox import CoxFit, cox
+from biomarkers.models.exposure import Exposure
+from biomarkers.models.gates import EVENTS_PER_PARAMETER, MIN_EVENTS_PER_GROUP
+from biomarkers.models.results_table import result_row
+
+Floats = NDArray[np.float64]
+
+IMPUTE_UP_TO, LEVEL_UP_TO = 0.30, 0.70
+RULES = ("imputation", "detected and level", "detected", "at the limit", "half the limit", "limit / sqrt 2")
+SUBSTITUTES = {"at the limit": 0.0, "limit / sqrt 2": -0.5, "half the limit": -1.0}
+"""Sensitivities: what is put in place of a value below the limit, in doublings of the limit."""
+IMPUTATIONS = 20
+_RIDGE = 0.04
+JOINT = "joint test"
+
+
+@dataclass(frozen=True, slots=True)
+class Entering:
+    """A feature on its way into a model: number, its censoring, and its words.
+
+    Attributes
+    ----------
+    x : (n,) float
+        Model scale; where censored the limit.
+    censor : (n,) int
+        -1 below, 1 above, 0 measured.
+    limit : (n,) float
+        The limit of detection on the same scale, where known; the level of a detected value is counted from it.
+    term, contrast : str
+    notes : tuple of str
+    """
+
+    x: Floats
+    censor: NDArray[np.int64]
+    limit: Floats
+    term: str
+    contrast: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def share(self) -> float:
+        """Share below the limit."""
+        return float((self.censor == tobit.LEFT).mean()) if self.x.size else 0.0
+
+
+def rule_for(share: float) -> str:
+    """The rule for a share below the limit.
+
+    Examples
+    --------
+    >>> rule_for(0.30), rule_for(0.31), rule_for(0.70), rule_for(0.71)
+    ('imputation', 'detected and level', 'detected and level', 'detected')
+    """
+    return "imputation" if share <= IMPUTE_UP_TO else "detected and level" if share <= LEVEL_UP_TO else "detected"
+
+
+def associate_entering(
+    rows: pd.DataFrame,
+    entering: Entering,
+    marker: Marker,
+    model: Model,
+    *,
+    rule: str | None = None,
+    groups: str | None,
+    order: Sequence[str] = (),
+    interaction: str | None = None,
+    constant: Mapping[str, Any] | None = None,
+    imputations: int = IMPUTATIONS,
+) -> tuple[Fitted, Exposure]:
+    """Fit a number that may lie below its limit, by group, pooled and for heterogeneity.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        As `associate_rows`; with a column `entry` the clock of the Nelson-Aalen hazard starts there.
+    entering : Entering
+        Aligned with `rows`.
+    rule : str, optional
+        A key of `RULES`; None takes the rule for the share below the limit.
+    imputations : int
+
+    Returns
+    -------
+    Fitted, Exposure
+        The exposure that the first row stands for, for curves.
+    """
+    rows = rows.reset_index(drop=True)
+    n_below = int((entering.censor == tobit.LEFT).sum())
+    n_above = int((entering.censor == tobit.RIGHT).sum())
+    given = {"groups": groups, "order": order, "interaction": interaction, "constant": constant}
+    if rule is not None and rule not in RULES:
+        raise UseError(f"the rule for values below the limit {rule!r} is not one of {', '.join(RULES)}")
+    if not n_below and not n_above:
+        plain = Exposure(entering.x, entering.term, entering.contrast, notes=entering.notes)
+        return associate_rows(rows, plain, marker, model, **given), plain
+    chosen = rule or rule_for(entering.share)
+    said = f"{n_below} of {len(rows)} values below the limit ({entering.share:.0%})"
+    if n_above:
+        said += f", {n_above} above the range" if n_below else ""
+    if chosen in SUBSTITUTES:
+        x = np.where(entering.censor == tobit.LEFT, entering.x + SUBSTITUTES[chosen] / marker.step, entering.x)
+        one = Exposure(
+            x, entering.term, entering.contrast, notes=(*entering.notes, f"sensitivity: {said}, entered at {chosen}")
+        )
+        return associate_rows(rows, one, marker, model, **given), one
+    if chosen == "detected":
+        one = detected(entering, marker, f"{said}: detected yes or no")
+        return associate_rows(rows, one, marker, model, **given), one
+    if chosen == "detected and level":
+        terms = two_terms(entering)
+        notes = (*entering.notes, f"{said}: detected, and the level where detected; one test on both")
+        found = associate_terms(rows, terms, entering.term, marker, model, notes=notes, **given)
+        return found, detected(entering, marker, said)
+    return _imputed(rows, entering, marker, model, said, imputations, given)
+
+
+def detected(entering: Entering, marker: Marker, note: str) -> Exposure:
+    """Detected yes or no."""
+    found = entering.censor != tobit.LEFT
+    words = ("not detected", "detected")
+    return Exposure(
+        found.astype(float),
+        f"{marker.name}[detected]",
+        "detected against not detected",
+        np.where(found, words[1], words[0]),
+        words,
+        (*entering.notes, note),
+    )
+
+
+def two_terms(entering: Entering) -> dict[str, tuple[Floats, str]]:
+    """Detected, and the level from the limit where detected, with the words of each."""
+    found = (entering.censor != tobit.LEFT).astype(float)
+    level = entering.x - np.where(np.isfinite(entering.limit), entering.limit, _typical(entering))
+    return {
+        "detected": (found, "detected at the limit against not detected"),
+        "level": (np.where(found > 0, level, 0.0), f"{entering.contrast} above the limit, where detected"),
+    }
+
+
+def _typical(entering: Entering) -> float:
+    """A limit for rows without one of their own: the median of the others."""
+    known = entering.limit[np.isfinite(entering.limit)]
+    at_limit = entering.x[entering.censor == tobit.LEFT]
+    return float(np.median(known if known.size else at_limit))
+
+
+# -- multiple imputation ---------------------------------------------------------------------------------------------------
+def _imputed(
+    rows: pd.DataFrame, entering: Entering, marker: Marker, model: Model, said: str, m: int, given: dict[str, Any]
+) -> tuple[Fitted, Exposure]:
+    at_limit = Exposure(entering.x, entering.term, entering.contrast, notes=entering.notes)
+    first = associate_rows(rows, at_limit, marker, model, **given)  # gates, counts and the permutation p come from here
+    try:
+        filled = impute(rows, entering, model, groups=given["groups"], m=m)
+    except ValueError as problem:
+        kept = [
+            row | {"note": _add(row["note"], f"sensitivity: {said}, entered at the limit; {problem}")} for row in first.rows
+        ]
+        return Fitted(kept, first.fits), at_limit
+    quick = replace(model, permutations=0, method="profile")
+    runs = [associate_rows(rows, replace(at_limit, x=x), marker, quick, **given) for x in filled]
+    n_groups = rows[given["groups"]].nunique() if given["groups"] else 1
+    pooled = [_pool([run.rows[k] for run in runs], row, model, said, m, n_groups) for k, row in enumerate(first.rows)]
+    return Fitted(pooled, first.fits), at_limit
+
+
+def impute(rows: pd.DataFrame, entering: Entering, model: Model, *, groups: str | None, m: int) -> list[Floats]:
+    """m proper imputations of x, each from its own draw of the parameters.
+
+    The model holds event, Nelson-Aalen hazard at the own time, adjusters, strata and groups: what the Cox model will use.
+
+    Raises
+    ------
+    ValueError
+        Too few measured values.
+    """
+    start = rows["entry"].to_numpy(float) if "entry" in rows else None
+    hazard = nelson_aalen(rows["time"].to_numpy(float), rows["event"].to_numpy(bool), start)
+    columns = [np.ones(len(rows)), rows["event"].to_numpy(float), hazard]
+    for name in dict.fromkeys([*model.adjust, *model.strata, *([groups] if groups else [])]):
+        columns += list(_dummies(rows[name]).T)
+    Z = tobit.independent(np.column_stack(columns))
+    found = tobit.fit(entering.x, Z, entering.censor, ridge=_RIDGE)
+    if not found.converged:
+        raise ValueError("the censored regression did not converge")
+    rng = np.random.Generator(np.random.Philox(key=[model.seed % 2**64, 0x10D]))
+    return [tobit.impute(found, entering.x, Z, entering.censor, rng) for _ in range(m)]
+
+
+def nelson_aalen(time: Floats, event: NDArray[np.bool_], entry: Floats | None = None) -> Floats:
+    """Cumulative hazard of everybody at each own time (n,); at risk over (entry, time].
+
+    Examples
+    --------
+    >>> nelson_aalen(np.array([1.0, 2, 3]), np.array([True, False, True])).round(3).tolist()
+    [0.333, 0.333, 1.333]
+    """
+    u = np.unique(time[event])
+    if not u.size:
+        return np.zeros(time.size)
+    at_risk = time.size - np.searchsorted(np.sort(time), u, side="left").astype(float)
+    if entry is not None:
+        at_risk -= time.size - np.searchsorted(np.sort(entry), u, side="left")
+    deaths = np.searchsorted(np.sort(time[event]), u, side="right") - np.searchsorted(np.sort(time[event]), u, side="left")
+    return np.asarray(np.r_[0.0, np.cumsum(deaths / at_risk)][np.searchsorted(u, time, side="right")])
+
+
+def _dummies(column: pd.Series) -> Floats:
+    if pd.api.types.is_numeric_dtype(column):
+        return column.astype(float).to_numpy()[:, None]
+    return pd.get_dummies(column.astype(str), drop_first=True, dtype=float).to_numpy(float)
+
+
+def _pool(rows: list[dict[str, Any]], first: dict[str, Any], model: Model, said: str, m: int, n_groups: int) -> dict[str, Any]:
+    """One row from m, by Rubin's rules; counts, gates and the permutation p are those of the first."""
+    estimates = np.array([row["estimate"] for row in rows], float)
+    if first["method"] == "none":
+        return first | {"note": _add(first["note"], said)}
+    if first["estimand"] != HAZARD_RATIO and not np.isfinite(estimates).any():
+        statistics = np.array([row["statistic"] for row in rows], float)
+        d, p = rubin.pool_chi_square(statistics, max(n_groups - 1, 1))
+        return first | {
+            "statistic": d,
+            "p_value": p,
+            "method": f"multiple imputation (m = {m}), D2",
+            "note": _add(first["note"], f"{said}: imputed"),
+        }
+    finite = np.isfinite(estimates)
+    if not finite.all():
+        return first | {
+            "estimate": np.nan,
+            "std_error": np.nan,
+            "finite": False,
+            "note": _add(
+                first["note"],
+                f"flag: not estimable in {int((~finite).sum())} of {m} imputations; limits from values at the limit",
+            ),
+        }
+    errors = np.array([row["std_error"] for row in rows], float)
+    n_parameters = 1 + len(model.adjust)
+    found = rubin.pool(np.log(estimates), errors, df_complete=t_df(int(first["n_events"]), n_parameters))
+    low, high = np.exp(found.interval(model.level))
+    row = first | {
+        "estimate": float(np.exp(found.estimate)),
+        "std_error": found.std_error,
+        "conf_low": float(low),
+        "conf_high": float(high),
+        "statistic": found.statistic,
+    }
+    if not str(first["method"]).startswith("permutation"):
+        row |= {"p_value": found.p_value, "method": f"multiple imputation (m = {m}), Rubin's t"}
+    lost = f"{said}: imputed given the outcome, {found.fraction_missing:.0%} of the information missing"
+    return row | {"note": _add(first["note"], lost)}
+
+
+def _add(*notes: str) -> str:
+    return "; ".join(dict.fromkeys(part for note in notes for part in note.split("; ") if part))
+
+
+# -- several terms -----------------------------------------------------------------------------------------------------------
+def associate_terms(
+    rows: pd.DataFrame,
+    terms: Mapping[str, tuple[Floats, str]],
+    name: str,
+    marker: Marker,
+    model: Model,
+    *,
+    notes: Sequence[str] = (),
+    groups: str | None,
+    order: Sequence[str] = (),
+    interaction: str | None = None,
+    constant: Mapping[str, Any] | None = None,
+    classes: NDArray[np.str_] | None = None,
+) -> Fitted:
+    """A marker of several terms: one row each with its hazard ratio, then the test of all of them together.
+
+    Parameters
+    ----------
+    terms : mapping of str to ((n,) array, words)
+    name : str
+        The marker's term in the result table; a row is named ``name[key]``.
+    classes : (n,) str, optional
+        Class of each row, for the gate of five events in each.
+    """
+    if interaction:
+        raise UseError(
+            f"{marker.label} enters as {len(terms)} terms; its interaction with {interaction} needs one term. Use "
+            "feature='detected'"
+        )
+    columns = {f"{COVARIATE}{k}": x for k, (x, _) in enumerate(terms.values())}
+    frame = rows.reset_index(drop=True).assign(**columns)
+    shared = {"marker": marker.name, "conf_level": model.level, **(constant or {})}
+    out: list[dict[str, Any]] = []
+    fits: dict[str, CoxFit] = {}
+    parts = [(str(g), (frame[groups] == g).to_numpy(), model) for g in order] if groups else []
+    pooled = replace(model, strata=((groups,) if groups else ()) + model.strata)
+    for cohort, part, own in [*parts, ("all", np.ones(len(frame), bool), pooled)]:
+        found, fit = _joint(
+            frame[part],
+            terms,
+            columns,
+            name,
+            own,
+            shared | {"cohort": cohort},
+            notes,
+            None if classes is None else classes[part],
+        )
+        out += found
+        fits |= {cohort: fit} if fit is not None else {}
+    present = [g for g in order if (frame[groups] == g).any()] if groups else []
+    if groups and len(present) > 1:
+        out.append(_joint_difference(frame, columns, name, pooled, groups, present, shared | {"cohort": "all"}))
+    return Fitted(out, fits)
+
+
+def _joint(
+    frame: pd.DataFrame,
+    terms: Mapping[str, tuple[Floats, str]],
+    columns: Mapping[str, Floats],
+    name: str,
+    model: Model,
+    shared: Mapping[str, Any],
+    notes: Sequence[str],
+    classes: NDArray[np.str_] | None,
+) -> tuple[list[dict[str, Any]], CoxFit | None]:
+    adjust = [a for a in model.adjust if frame[a].nunique(dropna=True) > 1]
+    n, n_events = len(frame), int(frame["event"].sum())
+    base = result_row(**shared, n=n, n_events=n_events, model=describe(model.strata, adjust), method="")
+    used = [c for c in columns if n and frame[c].nunique() > 1]
+    labels = dict(zip(columns, terms.items(), strict=True))
+    why = _descriptive(frame, used, adjust, model, classes)
+    if why:
+        row = base | {"term": name, "contrast": " and ".join(terms), "estimand": JOINT, "method": "none"}
+        return [row | {"note": _add(f"descriptive only: {why}", *notes)}], None
+    fit = cox(frame, "time", "event", [*used, *adjust], strata=model.strata, level=model.level)
+    if adjust:
+        bare = cox(frame, "time", "event", adjust, strata=model.strata, interval="wald").loglik[1]
+    else:
+        bare = fit.loglik[0]
+    statistic = 2 * (fit.loglik[1] - bare)
+    df = t_df(n_events, len(used) + len(adjust))
+    table = fit.table.set_index("term")
+    out = []
+    for c in used:
+        key, (_, words) = labels[c]
+        line = table.loc[c]
+        finite = bool(line["finite"])
+        out.append(
+            base
+            | {
+                "term": f"{name}[{key}]",
+                "contrast": words,
+                "estimand": HAZARD_RATIO,
+                "method": "tested together with the others",
+                "estimate": float(line["hazard_ratio"]) if finite else np.nan,
+                "std_error": float(line["std_error"]) if finite else np.nan,
+                "conf_low": float(line["conf_low"]),
+                "conf_high": float(line["conf_high"]),
+                "statistic": float(line["statistic"]),
+                "finite": finite,
+                "note": _add(*notes),
+            }
+        )
+    out.append(
+        base
+        | {
+            "term": name,
+            "contrast": f"{' and '.join(labels[c][0] for c in used)} together",
+            "estimand": JOINT,
+            "method": f"likelihood ratio on {len(used)} terms, F cut-off",
+            "statistic": statistic,
+            "p_value": float(fdtrc(len(used), df, max(statistic, 0.0) / len(used))),
+            "note": _add(*notes),
+        }
+    )
+    return out, fit
+
+
+def _descriptive(
+    frame: pd.DataFrame, used: Sequence[str], adjust: Sequence[str], model: Model, classes: NDArray[np.str_] | None
+) -> str:
+    """Why no hazard ratio may be given, or ""."""
+    event = frame["event"].to_numpy(int) if len(frame) else np.zeros(0, int)
+    if not event.sum():
+        return f"0 events among {len(frame)}"
+    if not used:
+        return f"the marker is constant in {len(frame)} subjects"
+    binary = [c for c in used if set(frame[c].unique()) <= {0.0, 1.0}]
+    found = classes if classes is not None else (frame[binary[0]].to_numpy() if binary else None)
+    if found is not None and "events_per_group" not in model.override:
+        for level in pd.unique(pd.Series(found)):
+            inside = found == level
+            k = int(event[inside].sum())
+            if k < MIN_EVENTS_PER_GROUP:
+                words = level if classes is not None else ("detected" if level else "not detected")
+                return f"{k} events in {int(inside.sum())} {words}"
+    need = EVENTS_PER_PARAMETER * (len(used) + len(adjust))
+    if event.sum() < need and "events_per_parameter" not in model.override:
+        return f"{int(event.sum())} events for {len(used) + len(adjust)} parameters"
+    return ""
+
+
+def _joint_difference(
+    frame: pd.DataFrame,
+    columns: Mapping[str, Floats],
+    name: str,
+    model: Model,
+    groups: str,
+    present: Sequence[str],
+    shared: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Whether the terms differ between groups: one likelihood-ratio test."""
+    used = [c for c in columns if frame[c].nunique() > 1]
+    adjust = [a for a in model.adjust if frame[a].nunique(dropna=True) > 1]
+    products = {f"{c}:{i}": columns[c] * (frame[groups] == g).to_numpy(float) for c in used for i, g in enumerate(present) if i}
+    events = [int(frame.loc[(frame[groups] == g).to_numpy(), "event"].sum()) for g in present]
+    row = result_row(**shared, n=len(frame), n_events=int(frame["event"].sum()), model=describe(model.strata, adjust))
+    row |= {
+        "term": f"marker:{groups}",
+        "estimand": "ratio of hazard ratios",
+        "method": "none",
+        "contrast": f"{name}, between {len(present)} groups",
+    }
+    need = EVENTS_PER_PARAMETER * (len(used) + len(products) + len(adjust))
+    if min(events) < MIN_EVENTS_PER_GROUP or sum(events) < need:
+        return row | {
+            "note": f"descriptive only: {sum(events)} events for {len(used) + len(products) + len(adjust)} parameters"
+        }
+    wide = frame.assign(**products)
+    full = cox(wide, "time", "event", [*used, *products, *adjust], strata=model.strata, interval="wald")
+    null = cox(wide, "time", "event", [*used, *adjust], strata=model.strata, interval="wald")
+    statistic = max(2 * (full.loglik[1] - null.loglik[1]), 0.0)
+    df = t_df(full.n_events, full.solution.df)
+    return row | {
+        "statistic": statistic,
+        "p_value": float(fdtrc(len(products), df, statistic / len(products))),
+        "method": f"likelihood ratio on {len(products)} products, F cut-off",
+        "note": f"{len(products)} degrees of freedom",
+    }
