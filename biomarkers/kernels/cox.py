@@ -16,7 +16,7 @@ for centring, scaling and step halving.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -114,13 +114,20 @@ def design(rs: RiskSets, X: Floats, *, memory: list[Floats] | None = None) -> De
     scale = np.where(scale > size, scale, 0.0)
     X = X / np.where(scale > 0, scale, 1.0)
     X *= scale > 0
-    rows, columns = np.triu_indices(p)
+    rows, columns = _products(p)
     Z = np.empty((n, 1 + p + rows.size, Q))
     Z[:, 0] = 1.0
     Z[:, 1 : 1 + p] = X
     np.multiply(X[:, rows], X[:, columns], out=Z[:, 1 + p :])
     at_deaths = (rs.death_share @ X.reshape(n, p * Q)).reshape(p, Q)
     return Design(X, Z, centre, scale, at_deaths, rows, columns, [] if memory is None else memory)
+
+
+@lru_cache(maxsize=64)
+def _products(p: int) -> tuple[Ints, Ints]:
+    """Rows and columns of the upper triangle."""
+    rows, columns = np.triu_indices(p)
+    return rows, columns
 
 
 @dataclass(frozen=True, slots=True)

@@ -316,7 +316,7 @@ def risk_sets(
     keys += [d, -t]
     if stratum is not None:
         keys.append(g)
-    order = np.lexsort(keys).astype(np.int64)
+    order = np.lexsort(keys)
     t, d, w, g = t[order], d[order], w[order], g[order]
     s = None if s is None else s[order]
 
@@ -325,13 +325,15 @@ def risk_sets(
     new[1:] = (t[deaths[1:]] != t[deaths[:-1]]) | (g[deaths[1:]] != g[deaths[:-1]])
     death_starts = np.flatnonzero(new)
     row_time = np.cumsum(new) - 1
-    n_tied = np.diff(np.r_[death_starts, deaths.size])
+    n_tied = np.diff(death_starts, append=deaths.size)
     time, time_stratum = t[deaths[death_starts]], g[deaths[death_starts]]
     U = time.size
     death_weight = np.add.reduceat(w[deaths], death_starts) if U else np.zeros(0)
 
-    starts = np.flatnonzero(np.r_[True, g[1:] != g[:-1]]) if n else np.zeros(0, dtype=np.int64)
-    stops = np.r_[starts[1:], n]
+    starts = np.zeros(min(n, 1), dtype=np.int64)
+    if stratum is not None:
+        starts = np.flatnonzero(np.diff(g, prepend=-1))
+    stops = np.append(starts[1:], n)
     last = np.empty(U, dtype=np.int64)
     first = np.empty(n, dtype=np.int64)
     end = np.empty(n, dtype=np.int64)
@@ -340,7 +342,7 @@ def risk_sets(
     if s is not None:
         entry_order = np.lexsort((-s, g)).astype(np.int64)
     time_lo = np.searchsorted(time_stratum, np.arange(starts.size), side="left")
-    time_hi = np.searchsorted(time_stratum, np.arange(starts.size), side="right")
+    time_hi = np.append(time_lo[1:], U)
     for k in range(starts.size):
         a, b, lo, hi = int(starts[k]), int(stops[k]), int(time_lo[k]), int(time_hi[k])
         falling = -time[lo:hi]
@@ -369,7 +371,7 @@ def risk_sets(
         tied_steps = np.flatnonzero(step_fraction > 0)
         is_tied = n_tied > 1
         tied_deaths = deaths[is_tied[row_time]]
-        tied_starts = np.cumsum(np.r_[0, n_tied[is_tied]])[:-1]
+        tied_starts = np.cumsum(n_tied[is_tied]) - n_tied[is_tied]
         renumber = np.cumsum(is_tied) - 1
         tied_step_time = renumber[step_time[tied_steps]]
     else:

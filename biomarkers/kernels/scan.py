@@ -207,8 +207,11 @@ def fit_many(null: NullModel, M: Floats, Z: Floats | None = None, *, chunk: int 
 
 def _first_variance(information: Floats) -> Floats:
     """Corner of each inverse, by the Schur complement: 1 / (I_11 - I_1z I_zz^-1 I_z1)."""
-    corner = information[:, 0, 0]
-    if information.shape[1] > 1:
-        side = information[:, 1:, 0]
-        corner = corner - np.einsum("qi,qij,qj->q", side, np.linalg.pinv(information[:, 1:, 1:], hermitian=True), side)
+    corner, side, rest = information[:, 0, 0], information[:, 1:, 0], information[:, 1:, 1:]
+    if side.shape[1]:
+        try:
+            along = np.linalg.solve(rest, side[:, :, None])[:, :, 0]
+        except np.linalg.LinAlgError:  # an aliased adjuster
+            along = np.einsum("qij,qj->qi", np.linalg.pinv(rest, hermitian=True), side)
+        corner = corner - (side * along).sum(axis=1)
     return np.asarray(np.where(corner > 0, 1.0 / np.where(corner > 0, corner, 1.0), np.nan))

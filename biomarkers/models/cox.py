@@ -147,7 +147,7 @@ class CoxFit:
             wald = np.where(fit.finite, fit.coef / (error if self.robust else fit.std_error), np.nan)
             return pd.DataFrame(
                 {
-                    "term": list(self.term_names),
+                    "term": pd.array(self.term_names, dtype="str"),
                     "coef": fit.coef,
                     "hazard_ratio": np.exp(fit.coef),
                     "std_error": fit.std_error,
@@ -160,7 +160,8 @@ class CoxFit:
                     "wald_statistic": wald,
                     "wald_p_value": 2 * ndtr(-np.abs(wald)),
                     "finite": fit.finite & fit.used,
-                }
+                },
+                copy=False,
             )
 
     @cached_property
