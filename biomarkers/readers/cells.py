@@ -13,6 +13,7 @@ from typing import Literal
 from biomarkers.domain import vocabulary as words
 from biomarkers.domain.marker import Marker
 from biomarkers.domain.source import Spelling
+from biomarkers.readers.unit_inside import split_unit_inside
 
 Status = Literal["measured", "below", "above", "missing", "ambiguous", "invalid"]
 Censor = Literal["none", "left", "right", "interval"]
@@ -128,6 +129,8 @@ def parse_cell(
     early = _refused_as_text(cell, trimmed, low)
     if early is not None:
         return early
+    trimmed, inside = split_unit_inside(trimmed, marker, unit or spelling.unit)
+    low, unit = (low if inside is None else trimmed.casefold()), unit or inside
     factor = _factor(cell, marker, unit or spelling.unit)
     if isinstance(factor, Cell):
         return factor

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from importlib import import_module
 from pathlib import Path
 from typing import Protocol
 
@@ -67,7 +68,8 @@ class Reader:
     Parameters
     ----------
     name : str
-    read : callable
+    function : str
+        `file.function` in this package; loaded when a file of the format is read, so that no format costs those who have none.
     endings : tuple of str
         File endings that mean this format where study.toml names none.
     about : str
@@ -79,78 +81,56 @@ class Reader:
     """
 
     name: str
-    read: Read
+    function: str
     endings: tuple[str, ...] = ()
     about: str = ""
     canonical: str | None = None
     extra: str | None = None
-    options: tuple[str, ...] = field(default=())
+
+    @property
+    def read(self) -> Read:
+        """The function itself."""
+        file, _, name = self.function.partition(".")
+        reader: Read = getattr(import_module(f"biomarkers.readers.{file}"), name)
+        return reader
 
 
-def _readers() -> dict[str, Reader]:
-    from biomarkers.readers import (
-        adam,
-        calls,
-        cbioportal,
-        dataset_json,
-        delimited,
-        excel,
-        redcap,
-        sas7bdat,
-        sdtm,
-        vcf,
-        vendor,
-        xpt,
+READERS: dict[str, Reader] = {
+    reader.name: reader
+    for reader in (
+        Reader("csv", "delimited.read_delimited", (".csv",), "comma or semicolon separated text"),
+        Reader("tsv", "delimited.read_delimited", (".tsv", ".tab"), "tab separated text"),
+        Reader("excel", "excel.read_excel", (".xlsx", ".xlsm"), "one sheet of a workbook", extra="excel"),
+        Reader("xpt", "xpt.read_xpt", (".xpt",), "SAS transport file", extra="sas"),
+        Reader("sas7bdat", "sas7bdat.read_sas7bdat", (".sas7bdat",), "SAS data file", extra="sas"),
+        Reader(
+            "dataset-json",
+            "dataset_json.read_dataset_json",
+            (".json", ".ndjson", ".dsjc", ".json.gz"),
+            "CDISC Dataset-JSON 1.1, one object, one record a line, or compressed",
+        ),
+        Reader("adam-adsl", "adam.read_adsl", about="subjects from ADaM ADSL, in any container", canonical="subjects"),
+        Reader("adam-adtte", "adam.read_adtte", about="times and events from ADaM ADTTE", canonical="outcomes"),
+        Reader("adam-adrs", "adam.read_adrs", about="responses from ADaM ADRS", canonical="response"),
+        Reader("sdtm-mi", "sdtm.read_mi", about="tissue reads from SDTM MI", canonical="tissue_reads"),
+        Reader("sdtm-lb", "sdtm.read_lb", about="blood markers from SDTM LB", canonical="blood"),
+        Reader("sdtm-gf", "sdtm.read_gf", about="genotypes from SDTM GF", canonical="genotypes"),
+        Reader("redcap", "redcap.read_redcap", about="one form of a REDCap flat export", canonical="any"),
+        Reader("cbioportal-patient", "cbioportal.read_patient", about="patients, or their endpoints", canonical="any"),
+        Reader("cbioportal-sample", "cbioportal.read_sample", about="samples of a cBioPortal study", canonical="any"),
+        Reader("cbioportal-timeline", "cbioportal.read_timeline", about="treatments and tests in days", canonical="any"),
+        Reader("vendor", "vendor.read_vendor", about="a sheet with title rows and units in its header", canonical="any"),
+        Reader("calls", "calls.read_calls", ("calls.tsv",), "the table of `biomarkers genotype`", canonical="genotypes"),
+        Reader(
+            "vcf",
+            "vcf.read_vcf",
+            (".vcf", ".vcf.gz", ".vcf.bgz", ".bcf"),
+            "genotypes called from VCF",
+            canonical="genotypes",
+        ),
     )
-
-    return {
-        reader.name: reader
-        for reader in (
-            Reader("csv", delimited.read_delimited, (".csv",), "comma or semicolon separated text"),
-            Reader("tsv", delimited.read_delimited, (".tsv", ".tab"), "tab separated text"),
-            Reader("excel", excel.read_excel, (".xlsx", ".xlsm"), "one sheet of a workbook", extra="excel"),
-            Reader("xpt", xpt.read_xpt, (".xpt",), "SAS transport file", extra="sas"),
-            Reader("sas7bdat", sas7bdat.read_sas7bdat, (".sas7bdat",), "SAS data file", extra="sas"),
-            Reader(
-                "dataset-json",
-                dataset_json.read_dataset_json,
-                (".json", ".ndjson", ".dsjc", ".json.gz"),
-                "CDISC Dataset-JSON 1.1",
-            ),
-            Reader("adam-adsl", adam.read_adsl, (), "subjects from ADaM ADSL, in any container", canonical="subjects"),
-            Reader("adam-adtte", adam.read_adtte, (), "times and events from ADaM ADTTE", canonical="outcomes"),
-            Reader("adam-adrs", adam.read_adrs, (), "responses from ADaM ADRS", canonical="response"),
-            Reader("sdtm-mi", sdtm.read_mi, (), "tissue reads from SDTM MI", canonical="tissue_reads"),
-            Reader("sdtm-lb", sdtm.read_lb, (), "blood markers from SDTM LB", canonical="blood"),
-            Reader("sdtm-gf", sdtm.read_gf, (), "genotypes from SDTM GF", canonical="genotypes"),
-            Reader("redcap", redcap.read_redcap, (), "one form of a REDCap flat export", canonical="any"),
-            Reader(
-                "cbioportal-patient",
-                cbioportal.read_patient,
-                (),
-                "patients, or their endpoints, from cBioPortal",
-                canonical="any",
-            ),
-            Reader("cbioportal-sample", cbioportal.read_sample, (), "samples from cBioPortal", canonical="any"),
-            Reader("cbioportal-timeline", cbioportal.read_timeline, (), "a timeline of cBioPortal", canonical="any"),
-            Reader(
-                "vendor",
-                vendor.read_vendor,
-                (),
-                "a laboratory's sheet: title rows, units in the header, dates",
-                canonical="any",
-            ),
-            Reader("calls", calls.read_calls, ("calls.tsv",), "the table of `biomarkers genotype`", canonical="genotypes"),
-            Reader(
-                "vcf",
-                vcf.read_vcf,
-                (".vcf", ".vcf.gz", ".vcf.bgz", ".bcf"),
-                "genotypes called from VCF",
-                canonical="genotypes",
-                options=vcf.OPTIONS,
-            ),
-        )
-    }
+}
+"""Format to reader."""
 
 
 def reader_of(path: Path, format: str | None) -> Reader:
@@ -242,6 +222,3 @@ def _nearby(path: Path) -> str:
 def _escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
-
-READERS: dict[str, Reader] = _readers()
-"""Format to reader."""
