@@ -8,6 +8,10 @@ from dataclasses import dataclass, field, replace
 from biomarkers.domain.problems import Problem, Severity, visible
 
 
+LONGEST = 1_000
+"""Characters of a message: names of columns come from files, and files hold anything."""
+
+
 @dataclass
 class Findings:
     """Problems of one file (or of one check), in the order in which they were met.
@@ -44,8 +48,8 @@ class Findings:
             subject=subject,
             value=visible(value),
             severity=severity,
-            problem=problem,
-            remedy=remedy,
+            problem=visible(problem, LONGEST),
+            remedy=visible(remedy, LONGEST),
             code=code,
         )
         if same is None:

@@ -271,8 +271,8 @@ class _Reading:
                 line=line,
                 column=".".join(keys),
                 value=visible(value),
-                problem=problem,
-                remedy=remedy,
+                problem=visible(problem, 1_000),
+                remedy=visible(remedy, 1_000),
                 code="study_file",
             )
         )
