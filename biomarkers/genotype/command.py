@@ -19,7 +19,7 @@ from biomarkers.genotype.decide import FILE_REASONS, REASONS
 from biomarkers.genotype.inputs import find_files
 from biomarkers.genotype.loci import find_loci
 from biomarkers.genotype.options import Options
-from biomarkers.genotype.outputs import check_target, format_of, write_calls
+from biomarkers.genotype.outputs import check_target, format_of, make_folder, write_calls
 from biomarkers.genotype.tsv import rows_of_tsv
 
 
@@ -103,6 +103,7 @@ def run_genotype(files: Iterable[str | os.PathLike[str]], out: str | os.PathLike
     form = format_of(out, format)
     check_target(out, listed, form)
     _check_something_is_there(listed)
+    make_folder(out)
     batch = call_to_text(listed, chosen, options, f"{os.fspath(out)}.journal", jobs=jobs, dask=dask, resume=resume,
                          progress=progress_callback)
     written = False
@@ -122,9 +123,14 @@ def run_genotype(files: Iterable[str | os.PathLike[str]], out: str | os.PathLike
 
 
 def _check_something_is_there(files: list[str]) -> None:
-    if not any(f == "-" or os.path.lexists(f) for f in files):
-        more = f" and {len(files) - 1:,} more" if len(files) > 1 else ""
-        raise UseError(f"no such file: {files[0]}{more}")
+    if any(f == "-" or os.path.isfile(f) for f in files):  # noqa: PTH113  as text, as named
+        return
+    first = files[0]
+    if os.path.exists(first):  # noqa: PTH110
+        what = "not a regular file"
+    else:
+        what = "a link whose target is missing" if os.path.islink(first) else "no such file"  # noqa: PTH114
+    raise UseError(f"{first}: {what}" + (f"; nor is any of the {len(files) - 1:,} others" if len(files) > 1 else ""))
 
 
 def _tell(batch: Batch, said: TextIO) -> None:

@@ -83,5 +83,5 @@ def _in_folder(folder: Path) -> list[str]:
         folders.sort()
         files += [str(Path(where) / name) for name in sorted(names) if name.endswith(ENDINGS)]
     if not files:
-        raise UseError(f"{folder}: no file with an ending of {', '.join(ENDINGS)} in this folder")
+        raise UseError(f"{folder}: a directory without any file that ends in {', '.join(ENDINGS)}")
     return files

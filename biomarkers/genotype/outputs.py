@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ from biomarkers.domain.errors import UseError
 from biomarkers.genotype.batch import Batch, tool_versions
 from biomarkers.genotype.calls import COLUMNS
 from biomarkers.genotype.decide import REASONS
-from biomarkers.genotype.index import EOF_BLOCK
+from biomarkers.genotype.index import bgzip
 from biomarkers.genotype.loci import Locus
 from biomarkers.genotype.options import Options
 from biomarkers.genotype.tsv import HEADER_LINE, rows_of_tsv
@@ -48,11 +47,9 @@ def check_target(out: str | Path, files: Sequence[str], form: str) -> None:
     Raises
     ------
     UseError
-        No folder, a folder, one of the inputs, or a file that is no table of ours.
+        A folder, one of the inputs, or a file that is no table of ours.
     """
     where = Path(out)
-    if not where.parent.is_dir():
-        raise UseError(f"{where}: the folder {where.parent} does not exist")
     if where.is_dir():
         raise UseError(f"{where}: a folder; give the name of the table, such as {where / 'calls.tsv'}")
     if where.exists() and not where.is_file():
@@ -66,6 +63,21 @@ def check_target(out: str | Path, files: Sequence[str], form: str) -> None:
             raise UseError(f"{where}: exists and is no table of `biomarkers genotype`; remove it or give another --out")
 
 
+def make_folder(out: str | Path) -> None:
+    """The folder of the target, made where it is missing.
+
+    Raises
+    ------
+    UseError
+        It cannot be made.
+    """
+    folder = Path(out).parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UseError(f"{folder}: the folder cannot be made: {error.strerror}") from error
+
+
 def write_calls(out: str | Path, batch: Batch, loci: Sequence[Locus], options: Options, form: str) -> str:
     """Write the table and its provenance; the sha256 of the table.
 
@@ -77,7 +89,7 @@ def write_calls(out: str | Path, batch: Batch, loci: Sequence[Locus], options: O
     where = Path(out)
     data = WRITERS[form](batch, loci, options)
     if where.suffix == ".gz":
-        data = _bgzip(data)
+        data = bgzip(data)
     about = provenance(where, batch, loci, options, data)
     text = json.dumps(about, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
     try:
@@ -125,7 +137,7 @@ def about_locus(locus: Locus) -> dict[str, Any]:
     """A locus' names and site keys, for provenance."""
     return {"rsid": locus.rsid, "gene": locus.gene, "hgnc": locus.hgnc, "hgvs": list(locus.hgvs), "legacy": list(locus.legacy),
             "spdi": {build: locus.spdi(build) for build in locus.position}, "calls": list(locus.calls),
-            "definition_sha256": locus.sha256}
+            "contigs": sorted(locus.chromosome.names), "definition_sha256": locus.sha256}
 
 
 # ---------------------------------------------------------------------- formats
@@ -216,15 +228,3 @@ def _percent(text: str) -> str:
 WRITERS: Mapping[str, Callable[[Batch, Sequence[Locus], Options], bytes]] = {
     "tsv": _tsv, "jsonl": _jsonl, "parquet": _parquet, "vcf": _vcf,
 }
-
-
-def _bgzip(data: bytes) -> bytes:
-    """Blocked gzip, which every genomics tool can index."""
-    blocks = []
-    for at in range(0, len(data), 65280):
-        piece = data[at:at + 65280]
-        packer = zlib.compressobj(6, zlib.DEFLATED, -15)
-        body = packer.compress(piece) + packer.flush()
-        head = b"\x1f\x8b\x08\x04\0\0\0\0\0\xff\x06\0BC\x02\0" + (len(body) + 25).to_bytes(2, "little")
-        blocks.append(head + body + zlib.crc32(piece).to_bytes(4, "little") + len(piece).to_bytes(4, "little"))
-    return b"".join(blocks) + EOF_BLOCK

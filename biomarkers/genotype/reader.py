@@ -106,6 +106,9 @@ def read_lines(path: str, plan: Plan, *, lane: str = "auto") -> Lines:
             with _spooled(sys.stdin.buffer) as copy:
                 return _read(copy, plan, lane)
         return _read(path, plan, lane)
+    except FileNotFoundError as error:
+        link = os.path.islink(path)  # noqa: PTH114  the path as named
+        raise FileProblem("not found" + (": a link whose target is missing" if link else "")) from error
     except (OSError, EOFError, zlib.error, ValueError) as error:
         raise FileProblem(_words(error)) from error
 

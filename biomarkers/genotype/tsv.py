@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,6 +13,7 @@ REALS = ("dosage", "gq")
 HEADER_LINE = "\t".join(COLUMNS) + "\n"
 _ESCAPES = {ord("\\"): "\\\\", ord("\t"): "\\t", ord("\n"): "\\n", ord("\r"): "\\r"}
 _ESCAPES |= {c: f"\\x{c:02x}" for c in range(32) if c not in _ESCAPES} | {127: "\\x7f"}
+_MARKUP = re.compile(r"<(?![A-Z*][A-Z0-9_:*]*>)")  # a tag, but no symbolic allele such as <NON_REF>
 _FORMULAS = ("=", "+", "-", "@")
 
 
@@ -31,9 +33,11 @@ def _cell(value: object) -> str:
 
 
 def _text(value: str) -> str:
-    """No cell can break a line, and none is a formula to a spreadsheet: a leading `= + - @ '` gets an apostrophe."""
+    """No cell breaks a line, opens a tag in a viewer, or is a formula to a spreadsheet (`= + - @ '` get an apostrophe)."""
     if not value.isprintable() or "\\" in value:
         value = value.translate(_ESCAPES)
+    if "<" in value:
+        value = _MARKUP.sub(r"\\x3c", value)
     marked = value.startswith("'") or (value.startswith(_FORMULAS) and len(value) > 1)
     return "'" + value if marked else value
 
