@@ -2,7 +2,8 @@
 whether the cohorts differ.
 
 Rows of the result, in this order: each cohort of the design; `all`, stratified by cohort; `all` with the term
-`marker:cohort`, the ratio of hazard ratios. "Significant in A and not in B" is never read as a difference.
+`marker:cohort`, the ratio of hazard ratios; then what stands beside them (`models.companions`). "Significant in A and not
+in B" is never read as a difference.
 
 The model of a cohort is fitted to that cohort's subjects alone, so a cohort analysed alone gives the row of the joint run.
 """
@@ -20,6 +21,7 @@ from scipy.special import chdtrc
 from biomarkers.domain.errors import UseError
 from biomarkers.domain.marker import Marker
 from biomarkers.kernels.power import conditional_variance, detectable_hazard_ratio
+from biomarkers.models.companions import proportional_hazards_row, rmst_row
 from biomarkers.models.cox import CoxFit, cox
 from biomarkers.models.exposure import Exposure
 from biomarkers.models.gates import events_word, gate
@@ -88,24 +90,33 @@ def associate_rows(rows: pd.DataFrame, exposure: Exposure, marker: Marker, model
     frame = rows.reset_index(drop=True).assign(**{COVARIATE: exposure.x})
     shared = {"marker": marker.name, "term": exposure.term, "contrast": exposure.contrast, "estimand": HAZARD_RATIO,
               "conf_level": model.level, **(constant or {})}
-    out: list[dict[str, Any]] = []
-    fits: dict[str, CoxFit] = {}
-    for name in order if groups else ():
-        part = (frame[groups] == name).to_numpy()
-        row, fit = _one(frame[part], exposure.part(part), model, shared | {"cohort": str(name)})
-        out.append(row)
-        fits |= {str(name): fit} if fit is not None else {}
-        if interaction:
-            out += _by_arm(frame[part], exposure.part(part), model, interaction, shared | {"cohort": str(name)})
     pooled = Model(**{**_fields(model), "strata": ((groups,) if groups else ()) + model.strata})
-    row, fit = _one(frame, exposure, pooled, shared | {"cohort": "all"})
-    out.append(row)
-    fits |= {"all": fit} if fit is not None else {}
-    if interaction:
-        out += _by_arm(frame, exposure, pooled, interaction, shared | {"cohort": "all"})
+    parts = [(str(name), (frame[groups] == name).to_numpy(), model) for name in order] if groups else []
+    parts.append(("all", np.ones(len(frame), bool), pooled))
+    out: list[dict[str, Any]] = []
+    beside: list[dict[str, Any]] = []
+    fits: dict[str, CoxFit] = {}
+    for name, part, judged in parts:
+        here = shared | {"cohort": name}
+        row, fit = _one(frame[part], exposure.part(part), judged, here)
+        out.append(row)
+        if interaction:
+            out += _by_arm(frame[part], exposure.part(part), judged, interaction, here)
+        if fit is not None:
+            fits[name] = fit
+            within = (groups,) if groups and name == "all" else ()
+            beside += _companions(frame[part], exposure.part(part), fit, judged, within, here, row["model"])
     if groups and len([g for g in order if (frame[groups] == g).any()]) > 1:
         out.append(_difference(frame, exposure, pooled, groups, order, shared | {"cohort": "all"}, "cohort"))
-    return Fitted(out, fits)
+    return Fitted([*out, *beside], fits)
+
+
+def _companions(frame: pd.DataFrame, exposure: Exposure, fit: CoxFit, model: Model, within: tuple[str, ...],
+                shared: Mapping[str, Any], words: str) -> list[dict[str, Any]]:
+    """The test of proportional hazards, and for two classes the difference in restricted mean survival."""
+    rows = [proportional_hazards_row(fit, COVARIATE, shared, words)] if fit.table["finite"].all() else []
+    area = rmst_row(frame, exposure, within, model.level, shared) if exposure.binary else None
+    return rows if area is None else [*rows, area]
 
 
 def _fields(model: Model) -> dict[str, Any]:

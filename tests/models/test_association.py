@@ -10,7 +10,9 @@ import pytest
 
 from biomarkers.domain.markers import MARKERS
 from biomarkers.models.association import Model, associate_rows
+from biomarkers.models.cox import cox
 from biomarkers.models.exposure import exposure
+from biomarkers.models.km import kaplan_meier
 from biomarkers.models.results_table import RESULT_COLUMNS, result_row, result_table
 
 HERE = Path(__file__).parent.parent / "reference" / "baseline"
@@ -31,7 +33,38 @@ def expected():
 
 def table(frame, cut=None, *, strata=("liver",), adjust=("arm",), groups="cohort", order=COHORTS, permutations=0, **more):
     model = Model(strata=strata, adjust=adjust, permutations=permutations)
-    return result_table(associate_rows(frame, exposure(frame, TK1, cut=cut), TK1, model, groups=groups, order=order, **more).rows)
+    fitted = associate_rows(frame, exposure(frame, TK1, cut=cut), TK1, model, groups=groups, order=order, **more)
+    rows = result_table(fitted.rows)
+    return rows[rows["estimand"].str.contains("hazard ratio")].reset_index(drop=True)
+
+
+def beside(frame, cut=None):
+    """The rows that stand beside the hazard ratios."""
+    model = Model(strata=("liver",), adjust=("arm",), permutations=0)
+    rows = result_table(associate_rows(frame, exposure(frame, TK1, cut=cut), TK1, model, groups="cohort", order=COHORTS).rows)
+    return rows[~rows["estimand"].str.contains("hazard ratio")]
+
+
+def test_every_hazard_ratio_has_its_test_of_proportional_hazards_beside_it(frame):
+    rows = beside(frame)
+    assert rows["cohort"].tolist() == ["ER+", "ER-", "all"]
+    assert set(rows["estimand"]) == {"proportional hazards test"}
+    one = frame[frame["cohort"] == "ER+"].assign(x=np.log2(frame["value"]))
+    zph = cox(one, "time", "event", ["x", "arm"], strata="liver").zph()
+    assert rows["p_value"].iloc[0] == pytest.approx(zph["p_value"].iloc[0], rel=1e-9)
+
+
+def test_two_classes_have_their_difference_in_days_beside_them(frame):
+    rows = beside(frame, 200)
+    days = rows[rows["estimand"] == "restricted mean survival difference"]
+    assert days["cohort"].tolist() == ["ER+", "ER-", "all"]
+    assert days["p_value"].isna().all()
+    one = frame[frame["cohort"] == "ER+"]
+    groups = [one[one["value"] < 200], one[one["value"] >= 200]]
+    tau = min(g["time"].max() for g in groups)
+    low, high = (kaplan_meier(g, "time", "event").rmst(tau)["rmst"].iloc[0] for g in groups)
+    assert days["estimate"].iloc[0] == pytest.approx(high - low, rel=1e-9)
+    assert f"to day {tau:g}" in days["note"].iloc[0]
 
 
 @pytest.mark.parametrize("marker", ["l2", "high"])

@@ -31,9 +31,13 @@ def gold(shared):
         return {row["analysis"]: row for row in csv.DictReader(file) if row["dataset"] == "inspire_ctdna"}
 
 
+def ratios(results):
+    return results.table[results.table["estimand"].isin(["hazard ratio", "ratio of hazard ratios"])]
+
+
 @pytest.mark.parametrize("analysis", ROWS)
 def test_the_published_baseline_rows_come_out_as_r_gives_them(analysis, results, gold):
-    row = results.table.set_index("analysis").loc[analysis]
+    row = ratios(results).set_index("analysis").loc[analysis]
     expected = gold[ROWS[analysis]]
     assert row["n"] == int(expected["n"])
     assert row["n_events"] == int(expected["events"])
@@ -42,7 +46,7 @@ def test_the_published_baseline_rows_come_out_as_r_gives_them(analysis, results,
 
 @pytest.mark.parametrize("analysis", ROWS)
 def test_declared_departures_stamp_their_rows(analysis, results):
-    assert "sensitivity" in results.table.set_index("analysis").loc[analysis, "note"]
+    assert "sensitivity" in ratios(results).set_index("analysis").loc[analysis, "note"]
 
 
 def test_a_cohort_with_six_events_gets_no_unflagged_hazard_ratio(results):
@@ -55,7 +59,7 @@ def test_a_cohort_with_six_events_gets_no_unflagged_hazard_ratio(results):
 
 
 def test_cohorts_keep_the_order_of_the_design(results):
-    rows = results.table[results.table["analysis"] == "pfs_pd_l1"]
+    rows = ratios(results)[ratios(results)["analysis"] == "pfs_pd_l1"]
     assert rows["cohort"].tolist() == ["A", "B", "C", "D", "E", "all", "all"]
 
 
