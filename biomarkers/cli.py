@@ -169,6 +169,14 @@ def _run(plan: Path, out: Path, *, jobs: int, strict: bool, as_json: bool, force
         raise typer.Exit(FLAGGED)
 
 
+@app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def genotype(context: typer.Context) -> None:
+    """Call FCGR3A-158 and other loci from any number of VCFs: one row per sample, a reason for every no-call."""
+    from biomarkers.genotype.__main__ import main as genotypes
+
+    raise typer.Exit(genotypes(context.args, prog="biomarkers genotype"))
+
+
 @contextmanager
 def _progress(total: int) -> Iterator[Callable[[str], None]]:
     """A bar on a terminal, silence elsewhere."""

@@ -11,10 +11,9 @@ from biomarkers.domain.errors import UseError
 from biomarkers.genotype.command import ARGUMENTS, run_genotype
 
 
-def main(argv: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None, *, prog: str = "python -m biomarkers.genotype") -> int:
     """Parse, run, and turn errors of use into exit code 2."""
-    parser = argparse.ArgumentParser(prog="python -m biomarkers.genotype",
-                                     description="Call FCGR3A-158 and other loci from VCFs.")
+    parser = argparse.ArgumentParser(prog=prog, description="Call FCGR3A-158 and other loci from VCFs.")
     parser.add_argument("files", nargs="+", metavar="FILE", help="files, folders, globs, @list.txt, or - for standard input")
     parser.add_argument("--out", required=True, help="the table: .tsv, .jsonl, .parquet, .vcf or .vcf.gz")
     for argument in ARGUMENTS:
