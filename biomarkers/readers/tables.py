@@ -161,7 +161,8 @@ class _Reading:
         first = next(iter(self.headers), self.study.path.name)
         for table, key, column in self._declared_columns():
             if column not in self.wide_seen and column not in names:
-                near = get_close_matches(column, names, 1)
+                taken = {declared for _, _, declared in self._declared_columns()}
+                near = get_close_matches(column, [name for name in names if name not in taken], 1)
                 self._add(
                     table,
                     [
