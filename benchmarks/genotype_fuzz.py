@@ -20,8 +20,6 @@ import time
 from collections import Counter
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 from biomarkers.genotype.calls import call_file
 from biomarkers.genotype.decide import REASONS
 from biomarkers.genotype.index import bgzip, inflate_blocks
@@ -104,7 +102,8 @@ def main() -> int:
     start, counts, failed = time.time(), Counter(), Counter()
     with tempfile.TemporaryDirectory() as folder:
         if asked.folder is None:
-            from tests.genotype.make_cases import write_cases
+            sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "genotype"))
+            from make_cases import write_cases
 
             asked.folder = Path(folder) / "cases"
             write_cases(asked.folder)
