@@ -25,7 +25,8 @@ from biomarkers.domain.errors import UseError
 from biomarkers.domain.marker import Marker
 from biomarkers.kernels import rubin, tobit
 from biomarkers.kernels.profile import t_df
-from biomarkers.models.association import COVARIATE, HAZARD_RATIO, Fitted, Model, associate_rows, describe
+from biomarkers.models.association import COVARIATE, HAZARD_RATIO, RATIO_OF_RATIOS, Fitted, Model, associate_rows, describe
+from biomarkers.models.companions import PROPORTIONAL
 from biomarkers.models.cox import CoxFit, cox
 from biomarkers.models.exposure import Exposure
 from biomarkers.models.gates import EVENTS_PER_PARAMETER, MIN_EVENTS_PER_GROUP
@@ -119,7 +120,7 @@ def associate_entering(
     if rule is not None and rule not in RULES:
         raise UseError(f"the rule for values below the limit {rule!r} is not one of {', '.join(RULES)}")
     if not n_below and not n_above:
-        plain = Exposure(entering.x, entering.term, entering.contrast, notes=entering.notes)
+        plain = number(entering)
         return associate_rows(rows, plain, marker, model, **given), plain
     chosen = rule or rule_for(entering.share)
     said = f"{n_below} of {len(rows)} values below the limit ({entering.share:.0%})"
@@ -127,9 +128,8 @@ def associate_entering(
         said += f", {n_above} above the range" if n_below else ""
     if chosen in SUBSTITUTES:
         x = np.where(entering.censor == tobit.LEFT, entering.x + SUBSTITUTES[chosen] / marker.step, entering.x)
-        one = Exposure(
-            x, entering.term, entering.contrast, notes=(*entering.notes, f"sensitivity: {said}, entered at {chosen}")
-        )
+        note = f"sensitivity: {said}, entered at {chosen}"
+        one = number(replace(entering, x=x, notes=(*entering.notes, note)))
         return associate_rows(rows, one, marker, model, **given), one
     if chosen == "detected":
         one = detected(entering, marker, f"{said}: detected yes or no")
@@ -142,18 +142,20 @@ def associate_entering(
     return _imputed(rows, entering, marker, model, said, imputations, given)
 
 
+def number(entering: Entering) -> Exposure:
+    """The numbers as they stand, as one covariate."""
+    known = np.full(entering.x.size, "none")
+    return Exposure(entering.x, entering.term, entering.contrast, notes=entering.notes, censor=known)
+
+
 def detected(entering: Entering, marker: Marker, note: str) -> Exposure:
     """Detected yes or no."""
     found = entering.censor != tobit.LEFT
     words = ("not detected", "detected")
     return Exposure(
-        found.astype(float),
-        f"{marker.name}[detected]",
-        "detected against not detected",
-        np.where(found, words[1], words[0]),
-        words,
-        (*entering.notes, note),
-    )
+        found.astype(float), f"{marker.name}[detected]", "detected against not detected",
+        np.where(found, words[1], words[0]), words, (*entering.notes, note), np.full(found.size, "none"),
+    )  # fmt: skip
 
 
 def two_terms(entering: Entering) -> dict[str, tuple[Floats, str]]:
@@ -177,20 +179,24 @@ def _typical(entering: Entering) -> float:
 def _imputed(
     rows: pd.DataFrame, entering: Entering, marker: Marker, model: Model, said: str, m: int, given: dict[str, Any]
 ) -> tuple[Fitted, Exposure]:
-    at_limit = Exposure(entering.x, entering.term, entering.contrast, notes=entering.notes)
+    at_limit = number(entering)
     first = associate_rows(rows, at_limit, marker, model, **given)  # gates, counts and the permutation p come from here
     try:
         filled = impute(rows, entering, model, groups=given["groups"], m=m)
     except ValueError as problem:
-        kept = [
-            row | {"note": _add(row["note"], f"sensitivity: {said}, entered at the limit; {problem}")} for row in first.rows
-        ]
-        return Fitted(kept, first.fits), at_limit
+        note = f"sensitivity: {said}, entered at the limit; {problem}"
+        return Fitted([row | {"note": _add(row["note"], note)} for row in first.rows], first.fits), at_limit
     quick = replace(model, permutations=0, method="profile")
-    runs = [associate_rows(rows, replace(at_limit, x=x), marker, quick, **given) for x in filled]
+    runs = [
+        {_key(row): row for row in associate_rows(rows, replace(at_limit, x=x), marker, quick, **given).rows} for x in filled
+    ]
     n_groups = rows[given["groups"]].nunique() if given["groups"] else 1
-    pooled = [_pool([run.rows[k] for run in runs], row, model, said, m, n_groups) for k, row in enumerate(first.rows)]
+    pooled = [_pool([run[_key(row)] for run in runs if _key(row) in run], row, model, said, m, n_groups) for row in first.rows]
     return Fitted(pooled, first.fits), at_limit
+
+
+def _key(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    return row["cohort"], row["term"], row["contrast"], row["estimand"]
 
 
 def impute(rows: pd.DataFrame, entering: Entering, model: Model, *, groups: str | None, m: int) -> list[Floats]:
@@ -242,44 +248,32 @@ def _dummies(column: pd.Series) -> Floats:
 
 def _pool(rows: list[dict[str, Any]], first: dict[str, Any], model: Model, said: str, m: int, n_groups: int) -> dict[str, Any]:
     """One row from m, by Rubin's rules; counts, gates and the permutation p are those of the first."""
-    estimates = np.array([row["estimate"] for row in rows], float)
     if first["method"] == "none":
         return first | {"note": _add(first["note"], said)}
-    if first["estimand"] != HAZARD_RATIO and not np.isfinite(estimates).any():
-        statistics = np.array([row["statistic"] for row in rows], float)
-        d, p = rubin.pool_chi_square(statistics, max(n_groups - 1, 1))
-        return first | {
-            "statistic": d,
-            "p_value": p,
-            "method": f"multiple imputation (m = {m}), D2",
-            "note": _add(first["note"], f"{said}: imputed"),
-        }
-    finite = np.isfinite(estimates)
-    if not finite.all():
-        return first | {
-            "estimate": np.nan,
-            "std_error": np.nan,
-            "finite": False,
-            "note": _add(
-                first["note"],
-                f"flag: not estimable in {int((~finite).sum())} of {m} imputations; limits from values at the limit",
-            ),
-        }
+    if first["estimand"] == PROPORTIONAL or (first["estimand"] == RATIO_OF_RATIOS and not np.isfinite(first["estimate"])):
+        df = 1 if first["estimand"] == PROPORTIONAL else max(n_groups - 1, 1)
+        if len(rows) < m:
+            return first | {"note": _add(first["note"], f"sensitivity: {said}, entered at the limit")}
+        value, p = rubin.pool_chi_square([row["statistic"] for row in rows], df)
+        return first | {"statistic": value, "p_value": p, "method": f"{first['method']}; multiple imputation (m = {m}), D2"}
+    if first["estimand"] not in (HAZARD_RATIO, RATIO_OF_RATIOS):
+        return first
+    estimates = np.array([row["estimate"] for row in rows], float)
+    lost = m - int(np.isfinite(estimates).sum())
+    if lost:
+        note = f"flag: not estimable in {lost} of {m} imputations; limits with values at the limit of detection"
+        return first | {"estimate": np.nan, "std_error": np.nan, "finite": False, "note": _add(first["note"], said, note)}
     errors = np.array([row["std_error"] for row in rows], float)
-    n_parameters = 1 + len(model.adjust)
-    found = rubin.pool(np.log(estimates), errors, df_complete=t_df(int(first["n_events"]), n_parameters))
+    found = rubin.pool(np.log(estimates), errors, df_complete=t_df(int(first["n_events"]), 1 + len(model.adjust)))
     low, high = np.exp(found.interval(model.level))
     row = first | {
-        "estimate": float(np.exp(found.estimate)),
-        "std_error": found.std_error,
-        "conf_low": float(low),
-        "conf_high": float(high),
-        "statistic": found.statistic,
-    }
+        "estimate": float(np.exp(found.estimate)), "std_error": found.std_error, "conf_low": float(low),
+        "conf_high": float(high), "statistic": found.statistic,
+    }  # fmt: skip
     if not str(first["method"]).startswith("permutation"):
         row |= {"p_value": found.p_value, "method": f"multiple imputation (m = {m}), Rubin's t"}
-    lost = f"{said}: imputed given the outcome, {found.fraction_missing:.0%} of the information missing"
-    return row | {"note": _add(first["note"], lost)}
+    note = f"{said}: imputed given the outcome, {found.fraction_missing:.0%} of the information missing"
+    return row | {"note": _add(first["note"], note)}
 
 
 def _add(*notes: str) -> str:
@@ -337,7 +331,7 @@ def associate_terms(
         out += found
         fits |= {cohort: fit} if fit is not None else {}
     present = [g for g in order if (frame[groups] == g).any()] if groups else []
-    if groups and len(present) > 1:
+    if groups and len(present) > 1 and "all" in fits:
         out.append(_joint_difference(frame, columns, name, pooled, groups, present, shared | {"cohort": "all"}))
     return Fitted(out, fits)
 
