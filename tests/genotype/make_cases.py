@@ -190,8 +190,8 @@ CALLS = [
          ["V/F", "-OTHER_ALLELE", "-OTHER_ALLELE", "V/F"]),
     Case("split records, other order", [row("0/0", "0/1", alt="T"), row("1/1", "0/1")], ["V/V", "-OTHER_ALLELE"]),
     Case("the record twice", [row("0/1", "0/0"), row("0/1", "0/1")], ["V/F DUPLICATE_SAME", "-DUPLICATE_CONFLICT"]),
-    Case("one record on each contig name", [row("0/1"), row("0/1", chrom="1"), row("0/1", chrom="chr1")], ["V/F DUPLICATE_SAME"],
-         contigs=["1:{L}", "chr1:{L}"]),
+    Case("one record on each contig name",
+         [row("0/1"), row("0/1", chrom="1"), row("0/1", chrom="chr1")], ["V/F DUPLICATE_SAME"], contigs=["1:{L}", "chr1:{L}"]),
     Case("somatic caller", [row("0/0", "0/1")], ["-SOMATIC_SUSPECT"] * 2, meta=["##normal_sample=S1"]),
     Case("paralog signal",
          [row("0/1", "0/0", ref="G", alt="A", at=28), row("0/1", "0/1", ref="A", alt="G", at=54), row("0/1", "0/1")],
@@ -209,7 +209,8 @@ CALLS = [
     Case("unknown assembly", [row("0/1")], ["-BUILD_UNSUPPORTED"], contigs=["{C}:248387328"]),
     Case("accession of no known version", [row("0/1")], ["-BUILD_UNSUPPORTED"], contigs=["NC_000001.9"]),
     Case("no such contig", [row("0/1", chrom="2")], ["-NO_CONTIG"], contigs=["2:242193529"], background=False),
-    Case("names as written", [row("0/1", "1/1", "0/0", "0/1")], ["V/F", "V/V", "F/F", "V/F"], samples=["NA", "007", "1E5", "=1+1"]),
+    Case("names as written", [row("0/1", "1/1", "0/0", "0/1")], ["V/F", "V/V", "F/F", "V/F"],
+         samples=["NA", "007", "1E5", "=1+1"]),
     Case("columns missing at the site", [Row(["0/1"])], ["-BAD_RECORD", "-BAD_RECORD"]),
     Case("ALT that is no allele", [row("0/1", alt="C,")], ["-BAD_RECORD"]),
     Case("QUAL and FILTER are checked", [row("0/1", filter="q 10")], ["-BAD_RECORD"]),
@@ -237,7 +238,7 @@ def text_of(case: Case, build: str) -> str:
         lines.append(f"##contig=<ID={name}" + (f",length={length}>" if length else ">"))
     lines += map(fill, case.meta)
     names = list(case.names())
-    lines.append("\t".join(["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT"] + names))
+    lines.append("\t".join(["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT", *names]))
     rows = list(case.rows)
     if case.background:
         here = case.rows[0].chrom if case.rows and case.rows[0].chrom else None
@@ -285,7 +286,7 @@ def write_cases(folder: Path, builds: Iterable[str] = ("GRCh37", "GRCh38")) -> N
     for build in builds:
         for k, case in enumerate(CALLS):
             write(folder / build / f"{k:03d}.vcf.gz", text_of(case, build))
-            if k % 10 == 0:
+            if case.id in ("the three genotypes", "balance", "imputed", "deletion allele", "reference block", "star"):
                 write(folder / build / f"{k:03d}.bcf", text_of(case, build), "bcf")
 
 
