@@ -321,7 +321,7 @@ def _uphill(
     else:
         trial[worse] = beta[worse]
         new = evaluate(rs, D, trial)
-    stuck = (np.abs(trial - beta) <= 1e-14 * (1 + np.abs(trial))).all(axis=1)
+    stuck: Bools = np.all(np.abs(trial - beta) <= 1e-14 * (1 + np.abs(trial)), axis=1)
     return trial, new, stuck
 
 
@@ -337,10 +337,10 @@ def _newton_step(score: Floats, information: Floats, free: Bools | None) -> Floa
             step = score / information[:, 0]
         return np.where(np.isfinite(step), step, 0.0)
     try:
-        return np.linalg.solve(information, score[:, :, None])[:, :, 0]
+        return np.asarray(np.linalg.solve(information, score[:, :, None])[:, :, 0], dtype=np.float64)
     except np.linalg.LinAlgError:
         # A monotone likelihood far out: the information has run down to nothing in some direction.
-        return np.einsum("qij,qj->qi", np.linalg.pinv(information, hermitian=True), score)
+        return np.asarray(np.einsum("qij,qj->qi", np.linalg.pinv(information, hermitian=True), score), dtype=np.float64)
 
 
 def aliased_columns(information: Floats) -> Bools:

@@ -73,7 +73,7 @@ class Curve:
         n_risk = np.append(self.at_risk, 0.0)[following]
 
         def stepped(values: Floats, initial: float) -> Floats:
-            return np.r_[initial, values][before]
+            return np.asarray(np.r_[initial, values][before], dtype=np.float64)
 
         return (
             n_risk,
@@ -158,9 +158,9 @@ def kaplan_meier(
         raise ValueError("n = 0: a survival curve needs at least one row.")
     time, code = np.unique(t, return_inverse=True)
     code = code.reshape(-1)
-    events = np.bincount(code, weights=w * d, minlength=time.size)
-    leaving = np.bincount(code, weights=w, minlength=time.size)
-    at_risk = np.cumsum(leaving[::-1])[::-1]
+    events: Floats = np.asarray(np.bincount(code, weights=w * d, minlength=time.size), dtype=np.float64)
+    leaving: Floats = np.asarray(np.bincount(code, weights=w, minlength=time.size), dtype=np.float64)
+    at_risk: Floats = np.cumsum(leaving[::-1])[::-1]
     if s is not None:
         # Those with entry >= T have not come in yet.
         order = np.argsort(-s, kind="stable")
@@ -168,8 +168,8 @@ def kaplan_meier(
         at_risk = at_risk - later[np.searchsorted(-s[order], -time, side="right")]
         at_risk = np.where(np.abs(at_risk - np.round(at_risk)) < 1e-9, np.round(at_risk), at_risk)
     with np.errstate(divide="ignore", invalid="ignore"):
-        survival = np.cumprod(np.where(events > 0, 1.0 - events / at_risk, 1.0))
-        greenwood = np.cumsum(np.where(events > 0, events / (at_risk * (at_risk - events)), 0.0))
+        survival: Floats = np.cumprod(np.where(events > 0, 1.0 - events / at_risk, 1.0))
+        greenwood: Floats = np.cumsum(np.where(events > 0, events / (at_risk * (at_risk - events)), 0.0))
         hazard = np.cumsum(np.where(events > 0, events / at_risk, 0.0))
     survival = np.where(survival < 1e-15, 0.0, survival)
     # Once everybody has failed the curve stays at 0 and Greenwood's formula has no value.

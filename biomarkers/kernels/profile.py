@@ -10,16 +10,13 @@ Applied Statistics 37 (1988) 87); a limit that does not settle is bracketed and 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import chdtrc, chdtri, stdtr, stdtrit
 
 from .cox import CoxSolution, evaluate, newton
-from .riskset import Bools, Floats
-
-LimitSolver = Callable[[Floats, Bools], tuple[Floats, Floats]]
+from .riskset import Floats
 
 
 def cut_off(level: float, *, df: float | None) -> float:
@@ -95,7 +92,7 @@ def profile(fit: CoxSolution, *, cut: float) -> Profile:
     statistic = likelihood_ratios(fit)
     low[fit.used & ~fit.finite & (fit.coef < 0)] = -np.inf
     high[fit.used & ~fit.finite & (fit.coef > 0)] = np.inf
-    wanted = [(j, side) for j in np.flatnonzero(fit.used) for side in (-1, 1) if np.isnan((low, high)[side > 0][j])]
+    wanted = [(j, side) for j in np.flatnonzero(fit.used).tolist() for side in (-1, 1) if np.isnan((low, high)[side > 0][j])]
     if wanted:
         limits = _limits(fit, wanted, fit.loglik - cut / 2)
         for (j, side), value in zip(wanted, limits, strict=True):

@@ -126,7 +126,7 @@ def _joint(null: NullModel, M: Floats) -> Floats:
     if M.shape[2] == 1:
         return statistics(*score_tests(null, M[:, :, 0]))
     U, V = score_matrix(null, M)
-    return np.einsum("bi,bij,bj->b", U, np.linalg.pinv(V, hermitian=True), U)
+    return np.asarray(np.einsum("bi,bij,bj->b", U, np.linalg.pinv(V, hermitian=True), U), dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True)

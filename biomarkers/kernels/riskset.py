@@ -85,7 +85,7 @@ def merge_near_ties(exit: ArrayLike, entry: ArrayLike | None = None) -> MergedTi
             first = int(vanished[0])
             raise ValueError(
                 f"{vanished.size} interval(s) vanish when times closer than {TIME_TOLERANCE:.2g} (relative) are merged, "
-                f"first at row {first}: ({start[first]!r}, {stop[first]!r}]. "
+                f"first at row {first}: ({start[first]:.17g}, {stop[first]:.17g}]. "
                 "Such an interval is rounding error: give times in whole days, or drop the row."
             )
     return MergedTimes(new_stop, new_start, int(tied.sum()))
@@ -294,20 +294,8 @@ def risk_sets(
     >>> rs.time.tolist(), rs.n_tied.tolist(), rs.step_fraction.tolist()
     ([9.0, 6.0, 1.0], [1, 2, 1], [0.0, 0.0, 0.5, 0.0])
     """
-    t = np.asarray(exit, dtype=np.float64)
-    d = np.asarray(event).astype(bool)
+    t, d, s, g, w = _checked(exit, event, entry, stratum, weight)
     n = t.size
-    w = np.ones(n) if weight is None else np.asarray(weight, dtype=np.float64)
-    s = None if entry is None else np.asarray(entry, dtype=np.float64)
-    if s is not None and not np.isfinite(s).any():
-        s = None
-    g = np.zeros(n, dtype=np.int64)
-    if stratum is not None:
-        g = np.unique(np.asarray(stratum), return_inverse=True)[1].astype(np.int64).reshape(n)
-    if not (d.size == w.size == n and g.size == n and (s is None or s.size == n)):
-        raise ValueError(f"exit has {n} rows, event {d.size}, weight {w.size}: they must be equal.")
-    if n and not bool((w > 0).all()):
-        raise ValueError(f"{int((~(w > 0)).sum())} weight(s) are not positive; drop those rows instead.")
     keys: list[Floats | Ints | Bools] = [] if tiebreak is None else list(np.asarray(tiebreak).T)
     if weight is not None:
         keys.append(w)
@@ -390,6 +378,27 @@ def risk_sets(
         _tied_deaths=tied_deaths, _tied_starts=tied_starts, _tied_steps=tied_steps,
         _tied_step_time=tied_step_time, _time_starts=time_starts, death_time=row_time,
     )  # fmt: skip
+
+
+def _checked(
+    exit: ArrayLike, event: ArrayLike, entry: ArrayLike | None, stratum: ArrayLike | None, weight: ArrayLike | None
+) -> tuple[Floats, Bools, Floats | None, Ints, Floats]:
+    """Times, events, entries (None where nobody has one), strata coded in the order of their labels, weights."""
+    t = np.asarray(exit, dtype=np.float64)
+    d = np.asarray(event).astype(bool)
+    n = t.size
+    w = np.ones(n) if weight is None else np.asarray(weight, dtype=np.float64)
+    s = None if entry is None else np.asarray(entry, dtype=np.float64)
+    if s is not None and not np.isfinite(s).any():
+        s = None
+    g = np.zeros(n, dtype=np.int64)
+    if stratum is not None:
+        g = np.unique(np.asarray(stratum), return_inverse=True)[1].astype(np.int64).reshape(-1)
+    if not (d.size == w.size == n and g.size == n and (s is None or s.size == n)):
+        raise ValueError(f"exit has {n} rows, event {d.size}, stratum {g.size}, weight {w.size}: they must be equal.")
+    if n and not bool((w > 0).all()):
+        raise ValueError(f"{int((~(w > 0)).sum())} weight(s) are not positive; drop those rows instead.")
+    return t, d, s, g, w
 
 
 def _group_sums(M: Floats, starts: Ints) -> Floats:

@@ -12,8 +12,8 @@ from biomarkers.kernels.concordance import concordance
 from biomarkers.kernels.cox import CoxSolution, cox
 from biomarkers.kernels.km import kaplan_meier
 from biomarkers.kernels.logrank import logrank
-from biomarkers.kernels.residuals import robust_covariance
 from biomarkers.kernels.resample import score_permutation
+from biomarkers.kernels.residuals import robust_covariance
 from biomarkers.kernels.zph import zph
 from biomarkers.models.cox import cox as cox_on_frame
 
@@ -214,7 +214,8 @@ def test_groups_exchanged_turn_the_sign_only(rows: Rows) -> None:
 def test_level_names_and_row_order_change_nothing_on_a_frame(seed: int) -> None:
     rng = np.random.default_rng(seed)
     n = 60
-    frame = pd.DataFrame({"t": np.ceil(rng.exponential(20, n)), "d": rng.random(n) < 0.8, "arm": rng.choice(["A", "B", "C"], n)})
+    arm = rng.choice(["A", "B", "C"], n)
+    frame = pd.DataFrame({"t": np.ceil(rng.exponential(20, n)), "d": rng.random(n) < 0.8, "arm": arm})
     assume(frame.loc[frame.d].arm.nunique() == 3)
     renamed = frame.replace({"arm": {"A": "first", "B": "second", "C": "third"}}).sample(frac=1, random_state=seed)
     a, b = cox_on_frame(frame, "t", "d", "arm").table, cox_on_frame(renamed, "t", "d", "arm").table

@@ -24,8 +24,8 @@ from biomarkers.kernels.residuals import martingale, robust_covariance, robust_s
 from biomarkers.kernels.zph import zph
 
 LIMITS = {
-    "loglik": 1e-9, "loglik_infinite": 1e-7, "coef": 1e-9, "se": 1e-9, "robust_se": 1e-9, "score": 1e-9, "wald": 1e-9, "robust_score": 1e-9,
-    "zph": 1e-6, "concordance": 1e-9, "martingale_ss": 1e-9, "score_ss": 1e-9, "hazard_sum": 1e-9,
+    "loglik": 1e-9, "loglik_infinite": 1e-7, "coef": 1e-9, "se": 1e-9, "robust_se": 1e-9, "score": 1e-9, "wald": 1e-9,
+    "robust_score": 1e-9, "zph": 1e-6, "concordance": 1e-9, "martingale_ss": 1e-9, "score_ss": 1e-9, "hazard_sum": 1e-9,
 }  # fmt: skip
 
 
