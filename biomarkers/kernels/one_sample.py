@@ -27,7 +27,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
-from scipy.special import betainc, betaincinv, chdtri, log_ndtr, ndtr, pdtr, pdtrc
+from scipy.special import betainc, betaincinv, chdtri, log_ndtr, ndtr, ndtri, pdtr, pdtrc
 
 from .km import Curve
 
@@ -236,3 +236,41 @@ def upper_p(z: float) -> float:
 def poisson_at_least(observed: int, expected: float) -> float:
     """P(X >= observed) of a Poisson count."""
     return 1.0 if observed <= 0 else float(pdtrc(observed - 1, expected))
+
+
+def one_sample_logrank_n(
+    null: float, alternative: float, *, alpha: float, power: float, accrual: float, follow_up: float
+) -> float:
+    """Patients for a one-sample log-rank test of two event-free shares at time 1, exponential times, uniform accrual.
+
+    With h = log(alternative)/log(null), per patient O - E has mean (1 - 1/h) P(event) under the alternative; its null
+    variance is taken as E(H_0) under the alternative, its own from the moments of (O, H_0(X)).
+
+    Parameters
+    ----------
+    null, alternative : float
+        Event-free at time 1.
+    accrual, follow_up : float
+        In units of that time: follow-up of a patient is uniform over (follow_up, follow_up + accrual).
+
+    Examples
+    --------
+    >>> round(one_sample_logrank_n(0.5, 0.68, alpha=0.1, power=0.8, accrual=0, follow_up=1), 2)
+    35.38
+
+    References
+    ----------
+    Kwak and Jung, Stat Med 33 (2014) 2004; Wu, Pharm Stat 14 (2015) 26.
+    """
+    base, h = -np.log(null), np.log(alternative) / np.log(null)
+    nodes, weights = np.polynomial.legendre.leggauss(64)
+    c = follow_up + accrual * (nodes + 1) / 2
+    weights = weights / 2
+    x = h * base * c
+    events = float(weights @ -np.expm1(-x))
+    tail = -np.expm1(-x) - x * np.exp(-x)  # integral of y exp(-y) up to x
+    expected = events / h
+    square, cross = float(weights @ (2 * tail)) / h**2, float(weights @ tail) / h
+    variance = events - events**2 + square - expected**2 - 2 * (cross - events * expected)
+    gap = expected - events
+    return float(((ndtri(1 - alpha) * np.sqrt(expected) + ndtri(power) * np.sqrt(variance)) / gap) ** 2)
