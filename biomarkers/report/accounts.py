@@ -24,6 +24,8 @@ def ledger_section(view: View, count: Numbering) -> Section | None:
     tests = tables.records(view.part(view.results.ledger))
     if not tests:
         return None
+    if view.crowded:
+        return _ledger_by_family(view, tests, count)
     labels = {(x.analysis, x.cohort, x.term): x for x in view.lines}
     rows: list[GridRow] = []
     by_cohort = view.cohort is None
@@ -53,6 +55,35 @@ def ledger_section(view: View, count: Numbering) -> Section | None:
         ("Test", "Status", "By", "P", f"P, {view.adjust}"),
         tuple(rows),
         (False, False, False, True, True),
+    )
+    return Section("ledger", "Multiplicity ledger", "8, 10", (Table(count.table(), grid, long=True),))
+
+
+def _ledger_by_family(view: View, tests: list[dict[str, Any]], count: Numbering) -> Section:
+    """Counts by family, where single tests would fill a book; every one stands in ledger.csv and with its cohort."""
+    rows = []
+    for (family, planned), part in together(tests, lambda r: (text(r["family"]), bool(r["prespecified"]))):
+        raw = sum(number(r["p_value"]) < 0.05 for r in part)
+        held = sum(number(r["p_adjusted"]) < 0.05 for r in part)
+        rows.append(
+            GridRow(
+                numbers.label(family),
+                cells(
+                    _sign("prespecified" if planned else "exploratory"),
+                    numbers.count(len(part)),
+                    numbers.count(raw),
+                    numbers.decimal(0.05 * len(part), 1),
+                    numbers.count(held) if planned else "",
+                ),
+                "" if planned else "e",
+            )
+        )
+    grid = Grid(
+        "Tests that were run, by family, whatever their answer.",
+        ("Family", "Status", "Tests", "P < 0.05", "Expected by chance", f"P < 0.05, {view.adjust}"),
+        tuple(rows),
+        (False, False, True, True, True, True),
+        "Each test stands in ledger.csv and in the report of its cohort.",
     )
     return Section("ledger", "Multiplicity ledger", "8, 10", (Table(count.table(), grid, long=True),))
 

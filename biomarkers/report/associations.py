@@ -337,6 +337,9 @@ def assumptions_section(view: View, count: Numbering) -> Section | None:
     """Tests of assumptions and companions of the hazard ratio, by estimand."""
     if not view.others:
         return None
+    if view.crowded:
+        words = "Tests of assumptions stand in the reports of the cohorts, so that this page stays readable."
+        return Section("sens", "Assumptions and sensitivity", "10, 18", (Text.of(words),))
     rows: list[GridRow] = []
     for estimand, part in together(view.others, lambda x: x.estimand):
         rows.append(GridRow(numbers.label(estimand[:1].upper() + estimand[1:]), kind="g"))
@@ -368,14 +371,18 @@ def power_section(view: View, count: Numbering) -> Section | None:
     ]
     if not lines:
         return None
+    if view.crowded:
+        lines = [x for x in view.main if math.isfinite(x.detectable) and is_pooled(x)] or lines[:0]
+        if not lines:
+            return None
     rows: list[GridRow] = []
-    for head, part in together(lines, lambda x: x.label if view.cohort is None else x.group):
+    for head, part in together(lines, lambda x: x.label if view.cohort is None and not view.crowded else x.group):
         rows.append(GridRow(head, kind="g"))
         for x in part:
             low = numbers.ratio(1 / x.detectable) if x.detectable > 0 else numbers.NONE
             rows.append(
                 GridRow(
-                    x.label if view.cohort else tables.cohort_label(x.cohort),
+                    x.label if view.cohort or view.crowded else tables.cohort_label(x.cohort),
                     cells(x.events, f"{numbers.ratio(x.detectable)} or {low}", x.ratio or numbers.NONE),
                     "i",
                 )

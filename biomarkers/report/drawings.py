@@ -152,9 +152,8 @@ def _notes(medians: pd.DataFrame, cohort: str, lines: Sequence[Line], unit: str)
     out = [f"Median, {unit} ({level} CI)"]
     out += [f"{name}  {_median(r, unit)}" for name, r in zip(names, rows, strict=True)]
     for line in lines:
-        per = f" {line.contrast}" if line.contrast.startswith("per ") else ""
         if line.modelled:
-            out.append(f"HR {line.ratio}{per}")
+            out += [f"HR {line.ratio}", line.contrast] if line.contrast.startswith("per ") else [f"HR {line.ratio}"]
         elif line.limit:
             out.append(f"HR not estimable, {line.limit}")
         elif line.state == "descriptive":

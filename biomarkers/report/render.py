@@ -236,8 +236,10 @@ def _html(page: Page) -> bytes:
     wide = not page.navigation and len(page.bars) > 3
     style = _css(max(3, min(6, len(page.summary.facts))), landscape=wide)
     trusted = {"css_text": Markup(style), "script": Markup(script)}  # noqa: S704 - files of this package
-    made = _environment().get_template("page.html").render(
-        page=page, script_hash=digest, css=_CSS, states=STATES, nbsp=numbers.NBSP, **trusted
+    made = (
+        _environment()
+        .get_template("page.html")
+        .render(page=page, script_hash=digest, css=_CSS, states=STATES, nbsp=numbers.NBSP, **trusted)
     )
     return made.encode("utf-8")
 
@@ -250,8 +252,13 @@ def _css(n_facts: int, *, landscape: bool) -> str:
     ]
     sheet = Environment(autoescape=False, undefined=StrictUndefined, trim_blocks=True)  # noqa: S701 - CSS of this package
     made = sheet.from_string(_sources()["look.css"]).render(
-        light=variables[0] + ";", dark=variables[1], sans=",".join(SANS), serif=",".join(SERIF), mono=",".join(MONO),
-        n_facts=n_facts, landscape=landscape,
+        light=variables[0] + ";",
+        dark=variables[1],
+        sans=",".join(SANS),
+        serif=",".join(SERIF),
+        mono=",".join(MONO),
+        n_facts=n_facts,
+        landscape=landscape,
     )
     lines = [line.strip() for line in made.splitlines()]
     return "".join(line for line in lines if line and not (line.startswith("/*") and line.endswith("*/")))
@@ -266,8 +273,12 @@ def _sources() -> dict[str, str]:
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
     made = Environment(
-        loader=DictLoader(_sources()), autoescape=select_autoescape(default=True, default_for_string=True),
-        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, auto_reload=False,
+        loader=DictLoader(_sources()),
+        autoescape=select_autoescape(default=True, default_for_string=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
     )
     made.filters["unbroken"] = _unbroken
     return made

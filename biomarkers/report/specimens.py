@@ -108,7 +108,7 @@ def _flow_grid(view: View, flow: pd.DataFrame, analyses: Sequence[str]) -> Grid:
     """One row per analysis (and cohort): everybody, each reason that occurs, the analysed, the events."""
     reasons = [r for r in FLOW if r != "included" and ((flow["reason"] == r) & (flow["n_excluded"] > 0)).any()]
     events = {(x.analysis, x.cohort): x.events for x in view.main}
-    by_cohort = view.cohort is None and len(view.cohorts) > 1
+    by_cohort = view.cohort is None and len(view.cohorts) > 1 and not view.crowded
     rows: list[GridRow] = []
     for analysis in analyses:
         part = _of(flow, analysis)
@@ -116,9 +116,10 @@ def _flow_grid(view: View, flow: pd.DataFrame, analyses: Sequence[str]) -> Grid:
         timing = numbers.label(text(part["timing"].iloc[0]).split(",")[0])
         if by_cohort:
             rows.append(GridRow(f"{label}, {timing}", kind="g"))
-        for cohort in tables.order(part["cohort"], view.design.cohorts) if "cohort" in part else [""]:
-            one = part[part["cohort"].map(text) == cohort] if "cohort" in part else part
-            total = int(one.drop_duplicates("arm")["total"].sum())
+        split = "cohort" in part and not view.crowded
+        for cohort in tables.order(part["cohort"], view.design.cohorts) if split else [tables.POOLED]:
+            one = part[part["cohort"].map(text) == cohort] if split else part
+            total = int(one.drop_duplicates([c for c in ("cohort", "arm") if c in one])["total"].sum())
             gone = [int(one.loc[one["reason"] == r, "n_excluded"].sum()) for r in reasons]
             left = int(one.loc[one["reason"] == "included", "n_left"].sum())
             assert total == left + sum(gone), f"the flow of {analysis} does not add up in {cohort}"
@@ -377,6 +378,14 @@ def distributions_section(view: View, count: Numbering, gallery: Gallery, name: 
     values = view.part(view.results.values)
     if not len(values):
         return None
+    if view.crowded:
+        n = values["marker"].nunique()
+        return Section(
+            "dist",
+            "Marker distributions",
+            "11, 13",
+            (_elsewhere(f"Values of {numbers.plural(n, 'marker')}, with their figures,"),),
+        )
     blocks: list[Block] = []
     for place, (_, figure, alt) in enumerate(distribution_figures(view), start=1):
         blocks.append(
@@ -391,6 +400,10 @@ def distributions_section(view: View, count: Numbering, gallery: Gallery, name: 
         )
     blocks.append(Table(count.table(), _values_grid(view, values), long=True))
     return Section("dist", "Marker distributions", "11, 13", tuple(blocks))
+
+
+def _elsewhere(what: str) -> Text:
+    return Text.of(f"{what} stand in the reports of the cohorts, so that this page stays readable.")
 
 
 def _values_grid(view: View, values: pd.DataFrame) -> Grid:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from biomarkers.plan.results import Results
 
 SUBGROUP = "subgroup:"
+CROWDED = 120
+"""Rows of hazard ratios beyond which the page of all cohorts points to the cohorts' pages for their details."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,11 @@ class View:
     def arms(self) -> list[str]:
         """Arms in the order of the design that have patients."""
         return tables.order((a for a in _column(self.results.patients, "arm") if a), self.design.arms)
+
+    @cached_property
+    def crowded(self) -> bool:
+        """On the page of all cohorts: too many rows to repeat what stands, cohort by cohort, on their own pages."""
+        return self.cohort is None and len(self.cohorts) > 1 and sum(is_main(x) for x in self.lines) > CROWDED
 
     def part(self, frame: pd.DataFrame | None) -> pd.DataFrame:
         """The rows of a frame that belong to this page."""
