@@ -166,9 +166,10 @@ def kaplan_meier(
         order = np.argsort(-s, kind="stable")
         later = np.r_[0.0, np.cumsum(w[order])]
         at_risk = at_risk - later[np.searchsorted(-s[order], -time, side="right")]
-        at_risk = np.where(np.abs(at_risk - np.round(at_risk)) < 1e-9, np.round(at_risk), at_risk)
+        whole = np.round(at_risk)
+        at_risk = np.asarray(np.where(np.abs(at_risk - whole) < 1e-9, whole, at_risk), dtype=np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
-        survival: Floats = np.cumprod(np.where(events > 0, 1.0 - events / at_risk, 1.0))
+        survival = np.cumprod(np.where(events > 0, 1.0 - events / at_risk, 1.0)).astype(np.float64)
         greenwood: Floats = np.cumsum(np.where(events > 0, events / (at_risk * (at_risk - events)), 0.0))
         hazard = np.cumsum(np.where(events > 0, events / at_risk, 0.0))
     survival = np.where(survival < 1e-15, 0.0, survival)

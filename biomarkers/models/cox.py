@@ -22,7 +22,9 @@ from biomarkers.kernels import cox as kernel
 from biomarkers.kernels import hazard, residuals
 from biomarkers.kernels import profile as profiles
 from biomarkers.kernels import zph as kernel_zph
+from biomarkers.kernels.calibrated import EVENTS_PER_PARAMETER, confirmatory
 from biomarkers.kernels.concordance import Concordance, concordance
+from biomarkers.kernels.resample import PermutationTest, score_permutation
 from biomarkers.kernels.riskset import Ties
 
 from .columns import SurvivalRows, Term, names, read_coded, stratum_labels, survival_rows
@@ -306,6 +308,39 @@ class CoxFit:
             }
         )
 
+    def permutation_p(self, term: str | None = None, *, permutations: int = 9999, seed: int = 0) -> PermutationTest:
+        """Permutation p of a term: permuted within strata against time, event and the other terms, which stay together.
+
+        It assumes the term independent of the others within a stratum; where censoring depends on the term it is
+        conservative, never liberal.
+
+        Parameters
+        ----------
+        term : str, optional
+            The first term where None; a factor's columns move together.
+        permutations, seed : int
+        """
+        name = next(iter(self.blocks)) if term is None else term
+        if name not in self.blocks:
+            raise UseError(f"the model has no term {name!r}; it has {', '.join(self.blocks)}.")
+        if self.rows.cluster is not None:
+            raise UseError("rows of one subject cannot be permuted one by one; with clusters use a patient-level bootstrap.")
+        others = [t.X for t in self.rows.terms if t.name != name]
+        mine = next(t.X for t in self.rows.terms if t.name == name)
+        rows = self.rows
+        return score_permutation(
+            rows.time,
+            rows.event,
+            mine,
+            adjust=np.column_stack(others) if others else None,
+            entry=rows.entry,
+            stratum=rows.stratum,
+            weight=rows.weight,
+            ties=self.solution.rs.ties,
+            permutations=permutations,
+            seed=seed,
+        )
+
     def _columns_of(self, frame: pd.DataFrame, term: Term) -> Floats:
         """The design of new rows for a term, coded by the levels of the fit."""
         parts = [read_coded(frame, part) for part in term.parts]
@@ -438,6 +473,8 @@ def cox(
         notes += _infinite_notes(X, labels, solution, rows)
     if not solution.converged:
         notes.append(f"No convergence in {solution.iterations} steps: do not use these numbers.")
+    if interval != "wald" and cluster is None and weights is None:
+        notes += _confirmatory_notes(rows, solution.df)
     # Start-stop rows of one subject are not independent, and nothing here says whose they are without `cluster`.
     robust = penalty is None and (cluster is not None or (weights is not None and entry is None))
     if robust or (weights is not None and penalty is None):
@@ -490,6 +527,22 @@ def _check_size(X: Floats, labels: tuple[str, ...], rows: SurvivalRows) -> None:
         raise UseError(
             f"covariate {labels[j]!r} is constant ({X[0, j]:g} in all {rows.n} rows): there is nothing to compare. Drop it."
         )
+
+
+def _confirmatory_notes(rows: SurvivalRows, n_parameters: int) -> list[str]:
+    """Terms whose likelihood-ratio p is not the one to believe at this size (docs/calibration.md), and why."""
+    notes = []
+    for term in rows.terms:
+        if term.X.shape[1] > 1 or len(term.parts) > 1:
+            continue
+        choice = confirmatory(term.X[:, 0], rows.event, n_parameters=1)
+        if choice.p_value == "none":
+            notes.append(f"{term.name}: {choice.reason}.")
+        elif choice.p_value == "permutation":
+            notes.append(f"{term.name}: {choice.reason}; the permutation p leads: .permutation_p({term.name!r}).")
+    if rows.n_events < EVENTS_PER_PARAMETER * n_parameters:
+        notes.append(f"{rows.n_events} events for {n_parameters} parameters: fewer than {EVENTS_PER_PARAMETER} each.")
+    return notes
 
 
 def _robust_notes(rows: SurvivalRows, robust: bool) -> list[str]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from biomarkers.kernels.cox import cox, design, evaluate
-from biomarkers.kernels.resample import generator, max_t, max_t_patterns, orders, score_permutation
+from biomarkers.kernels.resample import cluster_bootstrap, generator, max_t, max_t_patterns, orders, score_permutation
 from biomarkers.kernels.riskset import risk_sets
 from biomarkers.kernels.scan import centred, fit_many, null_model, score_matrix, score_tests, statistics
 
@@ -138,3 +138,21 @@ def test_markers_missing_different_patients_are_permuted_by_the_same_keys() -> N
     complete = max_t_patterns([(null_model(whole), present, x[:, None])], whole.stratum, 199, 1)
     again = max_t(null_model(whole), x[:, None], permutations=199, seed=1)
     assert complete.p_single_step == again.p_single_step
+
+
+def test_the_bootstrap_of_subjects_has_the_spread_of_the_robust_error() -> None:
+    from biomarkers.kernels.residuals import robust_covariance
+
+    rng = np.random.default_rng(8)
+    subjects, visits = 120, 3
+    who = np.repeat(np.arange(subjects), visits)
+    x = rng.normal(size=subjects)[who]
+    end = rng.exponential(np.exp(-0.5 * x[::visits]))[who]  # every visit repeats its subject's outcome
+    t, d, stratum = end + 0.0, np.ones(who.size), np.tile(np.arange(visits), subjects)
+    fit = cox(t, d, x[:, None], stratum=stratum)
+    robust = np.sqrt(robust_covariance(fit, who)[0, 0])
+    drawn = cluster_bootstrap(t, d, x[:, None], who, stratum=stratum, replicates=300, seed=1)
+    assert drawn.std() == pytest.approx(robust, rel=0.2)
+    assert robust > 1.5 * fit.std_error[0]
+    again = cluster_bootstrap(t, d, x[:, None], who, stratum=stratum, replicates=3, seed=1)
+    assert (again == drawn[:3]).all()

@@ -352,3 +352,18 @@ def test_an_unknown_option_lists_what_is_known(trial: pd.DataFrame, option: str,
 def test_weights_must_be_positive(trial: pd.DataFrame) -> None:
     with pytest.raises(UseError, match="first 0 at row 5"):
         cox(trial.assign(w=np.where(np.arange(50) == 5, 0.0, 1.0)), "day", "pfs", "tk1", weights="w")
+
+
+def test_a_rare_group_s_note_names_the_permutation_p_and_it_is_there(trial: pd.DataFrame) -> None:
+    fit = cox(trial, "day", "pfs", ["carrier", "arm"])
+    note = next(note for note in fit.notes if note.startswith("carrier"))
+    assert note == "carrier: 8 of 50 in the smaller group; the permutation p leads: .permutation_p('carrier')."
+    found = fit.permutation_p("carrier", permutations=499, seed=1)
+    assert found.permutations == 499
+    alone = cox(trial, "day", "pfs", "carrier")
+    assert alone.permutation_p(permutations=9).statistic == pytest.approx(alone.tests["statistic"][1], rel=1e-10)
+    assert not any("permutation" in note for note in cox(trial, "day", "pfs", ["tk1"]).notes)
+    with pytest.raises(UseError, match="no term 'tk1'; it has carrier, arm"):
+        fit.permutation_p("tk1")
+    with pytest.raises(UseError, match="patient-level bootstrap"):
+        cox(trial.assign(site=np.arange(50)), "day", "pfs", "tk1", cluster="site").permutation_p()
