@@ -24,7 +24,9 @@ from biomarkers.kernels.power import conditional_variance, detectable_hazard_rat
 from biomarkers.models.companions import proportional_hazards_row, rmst_row
 from biomarkers.models.cox import CoxFit, cox
 from biomarkers.models.exposure import Exposure
+from biomarkers.models.functional_form import linearity_row
 from biomarkers.models.gates import events_word, gate
+from biomarkers.models.influence import influence_row
 from biomarkers.models.permutation import permutation_p
 from biomarkers.models.results_table import result_row
 
@@ -113,10 +115,18 @@ def associate_rows(rows: pd.DataFrame, exposure: Exposure, marker: Marker, model
 
 def _companions(frame: pd.DataFrame, exposure: Exposure, fit: CoxFit, model: Model, within: tuple[str, ...],
                 shared: Mapping[str, Any], words: str) -> list[dict[str, Any]]:
-    """The test of proportional hazards, and for two classes the difference in restricted mean survival."""
-    rows = [proportional_hazards_row(fit, COVARIATE, shared, words)] if fit.table["finite"].all() else []
-    area = rmst_row(frame, exposure, within, model.level, shared) if exposure.binary else None
-    return rows if area is None else [*rows, area]
+    """Tests of proportional hazards and of the straight line, the influence of one subject, and for two classes days gained."""
+    rows: list[dict[str, Any] | None] = []
+    if fit.table["finite"].all():
+        terms: dict[str, Any] = {"adjust": [t for t in fit.blocks if t != COVARIATE], "strata": fit.strata,
+                                 "shared": shared, "model": words}
+        rows.append(proportional_hazards_row(fit, COVARIATE, shared, words))
+        if exposure.groups is None:
+            rows.append(linearity_row(frame, COVARIATE, fit.loglik[1], n_parameters=fit.solution.df, **terms))
+        rows.append(influence_row(frame, fit, COVARIATE, level=model.level, **terms))
+    if exposure.binary:
+        rows.append(rmst_row(frame, exposure, within, model.level, shared))
+    return [row for row in rows if row is not None]
 
 
 def _fields(model: Model) -> dict[str, Any]:
