@@ -13,14 +13,14 @@ Source: van Houwelingen and Putter, Dynamic Prediction in Clinical Survival Anal
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import chdtrc, ndtri
+from scipy.special import chdtrc, ndtr, ndtri
 
 from biomarkers.domain.errors import UseError
 from biomarkers.kernels import accuracy
@@ -29,7 +29,16 @@ from biomarkers.kernels.window import linear_predictor, window_risk
 from biomarkers.models.columns import names
 from biomarkers.models.cox import CoxFit, cox
 from biomarkers.models.dynamic_accuracy import dynamic_accuracy
-from biomarkers.models.landmark import LandmarkStack
+from biomarkers.models.gates import EVENTS_PER_PARAMETER
+from biomarkers.models.landmark import LandmarkStack, landmark_stack
+from biomarkers.models.results_table import result_table
+from biomarkers.models.serial_study import Serial, duplicates_rule, flow_of, serial
+from biomarkers.study.analysis_set import AnalysisSet
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from biomarkers.study.study import Study
 
 Floats = NDArray[np.float64]
 KINDS = ("ipl", "ipl*")
@@ -432,3 +441,148 @@ class _Arrays:
             return nothing, nothing, 0
         auc, brier = (np.array(part) for part in zip(*differences, strict=True))
         return np.nanmean(auc, axis=0), np.nanmean(brier, axis=0), len(differences)
+
+
+# -- on a study --------------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, repr=False)
+class SupermodelAnalysis:
+    """A supermodel per cohort and pooled.
+
+    Attributes
+    ----------
+    table : DataFrame
+        The result table: the hazard ratio at every landmark, by cohort, and the test that it is the same at all of them.
+    models : mapping of str to Supermodel
+        By cohort, and "all".
+    sets : AnalysisSet
+        Who never stands in the stack, and why.
+    stack : LandmarkStack
+    """
+
+    table: pd.DataFrame
+    models: Mapping[str, Supermodel]
+    sets: AnalysisSet
+    stack: LandmarkStack
+    question: Serial = field(repr=False)
+
+    @property
+    def flow(self) -> pd.DataFrame:
+        """Counts by cohort and arm."""
+        return self.sets.flow
+
+    @property
+    def by_landmark(self) -> pd.DataFrame:
+        """Everybody once at every landmark: landmark, reason, n."""
+        return self.stack.by_landmark
+
+    def __repr__(self) -> str:
+        columns = ["cohort", "term", "timing", "n", "n_events", "estimate", "conf_low", "conf_high", "p_value", "note"]
+        return self.table[columns].to_string(index=False, float_format=lambda v: f"{v:.3g}", na_rep="")
+
+    def _repr_html_(self) -> str:
+        from biomarkers.domain.fragments import association_fragment
+
+        return association_fragment(self.table.to_dict("records"), label=self.question.marker.label)
+
+
+def supermodel(
+    study: Study,
+    marker: str,
+    *,
+    landmarks: Sequence[float],
+    window: float,
+    max_age: float,
+    endpoint: str = "pfs",
+    kind: str = "ipl",
+    effect: str = "linear",
+    by: str | None = "cohort",
+    strata: Sequence[str] | None = None,
+    adjust: Sequence[str] | None = None,
+    level: float = 0.95,
+) -> SupermodelAnalysis:
+    """How strongly the marker's current value goes with the next `window` days, at every landmark of a prespecified grid.
+
+    Parameters
+    ----------
+    study : Study
+    marker : str
+    landmarks : sequence of float
+        Days, ascending.
+    window, max_age : float
+        Days followed from each landmark, and how old a value may be.
+    kind : {"ipl", "ipl*"}
+    effect : {"constant", "linear", "quadratic"}
+    by, strata, adjust
+        As `associate`.
+
+    Examples
+    --------
+    >>> import biomarkers as bm
+    >>> found = supermodel(bm.load_example("br1801"), "ctc", landmarks=[28, 42, 56], window=84, max_age=56)
+    >>> found.table["cohort"].unique().tolist()
+    ['ER+', 'ER-', 'all']
+    """
+    question = serial(study, marker, endpoint=endpoint, by=by, strata=strata, adjust=adjust, level=level)
+    rule = duplicates_rule(study, question.marker)
+    given: dict[str, Any] = {"landmarks": landmarks, "window": window, "max_age": max_age, "duplicates": rule}
+    whole = landmark_stack(question.subjects, question.draws, **given)
+    rows: list[dict[str, Any]] = []
+    models: dict[str, Supermodel] = {}
+    for cohort, inside, own_strata in question.parts:
+        part = question.subjects[inside]
+        stack = whole if cohort == "all" else landmark_stack(part, question.draws, **given)
+        shared = question.row(
+            cohort, analysis=f"{marker}_supermodel_{endpoint.lower()}", estimand="hazard ratio",
+            model=f"supermodel {kind}, {effect} effect", method="robust Wald, clustered on subject",
+        )  # fmt: skip
+        adjusted = question.usable(stack.rows)
+        why = _too_few(stack, 1 + DEGREES.get(effect, 0) + len(adjusted))
+        if why:
+            note = "; ".join([f"descriptive only: {why}", *question.notes])
+            rows.append(shared | {"term": marker, "timing": whole.stamp, "method": "none", "n": len(stack),
+                                  "n_events": _deaths(stack), "note": note})  # fmt: skip
+            continue
+        fit = fit_supermodel(stack, kind=kind, effect=effect, covariates=adjusted, strata=own_strata, level=level)
+        models[cohort] = fit
+        rows += _effect_rows(fit, shared, marker, question.notes)
+    return SupermodelAnalysis(result_table(rows), models, flow_of(question.sets, whole), whole, question)
+
+
+def _deaths(stack: LandmarkStack) -> int:
+    """Subjects with an event inside a window: each counted once, however many landmarks see it."""
+    return int(stack.rows.loc[stack.rows["event"] == 1, "subject"].nunique())
+
+
+def _too_few(stack: LandmarkStack, n_parameters: int) -> str:
+    """The supermodel sees each event many times; the gate counts subjects with an event."""
+    deaths = _deaths(stack)
+    if deaths < EVENTS_PER_PARAMETER * n_parameters:
+        return f"{deaths} subjects with an event for {n_parameters} parameters"
+    if stack.rows["value"].nunique() < 2:
+        return f"the marker is constant in {len(stack)} subjects"
+    return ""
+
+
+def _effect_rows(fit: Supermodel, shared: Mapping[str, Any], marker: str, notes: Sequence[str]) -> list[dict[str, Any]]:
+    n_rows, n_subjects = len(fit.rows), fit.rows["subject"].nunique()
+    said = [f"{n_rows} rows of {n_subjects} subjects", *notes]
+    if n_subjects < 50:
+        said.append(f"flag: robust errors on {n_subjects} subjects are too small")
+    out = []
+    effect = fit.effect()
+    for _, line in effect[effect["n"] > 0].iterrows():  # a landmark that nobody reaches with a value taught nothing
+        z = line["coef"] / line["std_error"]
+        out.append(dict(shared) | {
+            "term": marker, "timing": f"landmark day {line['landmark']:g}, window {fit.stack.window:g}",
+            "estimate": line["hazard_ratio"], "std_error": line["std_error"], "conf_low": line["conf_low"],
+            "conf_high": line["conf_high"], "statistic": z, "p_value": float(2 * ndtr(-abs(z))), "n": int(line["n"]),
+            "n_events": int(line["n_events"]), "note": "; ".join(said),
+        })  # fmt: skip
+    if fit.degree:
+        test = fit.constancy
+        out.append(dict(shared) | {
+            "term": f"{marker}:landmark", "contrast": "the same hazard ratio at every landmark", "timing": fit.stack.stamp,
+            "estimand": "test of constancy", "statistic": float(test["statistic"]), "p_value": float(test["p_value"]),
+            "n": int(n_subjects), "n_events": _deaths(fit.stack), "note": f"{int(test['df'])} degrees of freedom",
+        })  # fmt: skip
+    return out

@@ -13,15 +13,29 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from biomarkers.domain.errors import UseError
+from biomarkers.models.association import describe, estimates
+from biomarkers.models.cox import CoxFit, cox
+from biomarkers.models.gates import EVENTS_PER_PARAMETER, MIN_EVENTS_PER_GROUP
+from biomarkers.models.km import KaplanMeier
 from biomarkers.models.landmark import Chosen
+from biomarkers.models.logrank import LogRank, mantel_byar
+from biomarkers.models.results_table import result_table
 from biomarkers.models.serial import Draws, Followed, followed, read_draws
+from biomarkers.models.serial_study import Serial, duplicates_rule, flow_of, serial
+from biomarkers.models.simon_makuch import simon_makuch
 from biomarkers.study.analysis_set import AnalysisSet
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from biomarkers.study.study import Study
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -218,3 +232,165 @@ def _audit(draws: pd.DataFrame, people: Followed, known: Draws, pieces: _Pieces,
     table = pd.DataFrame(lines, columns=["what", "n", "person_time", "n_events"])
     assert with_value.sum() + table["n_events"].iloc[-2:].sum() == event[~np.isnan(people.time)].sum(), "an event is lost"
     return table
+
+
+# -- on a study --------------------------------------------------------------------------------------------------------------
+LAGS = (1, 7, 14, 21)
+"""Days by which the value is held back, side by side: a marker that rises because of progression fades with the lag."""
+
+
+@dataclass(frozen=True, repr=False)
+class TimeDependentAnalysis:
+    """The current value against the current hazard, per cohort and pooled, with lags side by side.
+
+    Attributes
+    ----------
+    table : DataFrame
+        The result table.
+    sets : AnalysisSet
+        Subjects without a single row, and why.
+    rows : StartStop
+        At the primary lag.
+    fits : mapping of str to CoxFit
+    """
+
+    table: pd.DataFrame
+    sets: AnalysisSet
+    rows: StartStop
+    fits: Mapping[str, CoxFit]
+    question: Serial = field(repr=False)
+
+    @property
+    def flow(self) -> pd.DataFrame:
+        """Counts by cohort and arm."""
+        return self.sets.flow
+
+    @property
+    def audit(self) -> pd.DataFrame:
+        """Where draws fell, and the person-time and events that no value covers."""
+        return self.rows.audit
+
+    def states(self, cut: float | None = None) -> pd.DataFrame:
+        """The rows with `state`: the call, or at or above a declared cut on the model scale."""
+        marker = self.question.marker
+        rows = self.rows.rows
+        if marker.levels:
+            names = [level.replace("_", " ") for level in marker.levels]
+            return rows.assign(state=pd.Categorical(np.where(rows["value"] > 0, names[1], names[0]), names))
+        if cut is None:
+            raise UseError(f"{marker.label} is a number: name a cut on the model scale ({marker.effect}) to make two states")
+        names = [f"< {cut:g}", f"≥ {cut:g}"]
+        return rows.assign(state=pd.Categorical(np.where(rows["value"] >= cut, names[1], names[0]), names))
+
+    def mantel_byar(self, *, cut: float | None = None) -> LogRank:
+        """Log-rank test of the two states, stratified as the model was."""
+        strata = ((self.question.by,) if self.question.by else ()) + self.question.strata
+        return mantel_byar(self.states(cut), "stop", "event", "state", entry="start", strata=strata)
+
+    def simon_makuch(self, *, landmark: float, cut: float | None = None) -> KaplanMeier:
+        """Descriptive curves of the two states from a landmark on; not a patient's survival."""
+        return simon_makuch(self.states(cut), "stop", "event", "state", entry="start", landmark=landmark,
+                            level=self.question.level)  # fmt: skip
+
+    def __repr__(self) -> str:
+        columns = ["cohort", "term", "timing", "n", "n_events", "estimate", "conf_low", "conf_high", "p_value", "note"]
+        return self.table[columns].to_string(index=False, float_format=lambda v: f"{v:.3g}", na_rep="")
+
+    def _repr_html_(self) -> str:
+        from biomarkers.domain.fragments import association_fragment
+
+        return association_fragment(self.table.to_dict("records"), label=self.question.marker.label)
+
+
+def time_dependent(
+    study: Study,
+    marker: str,
+    *,
+    max_age: float,
+    lag: int = 1,
+    lags: Sequence[int] = LAGS,
+    endpoint: str = "pfs",
+    by: str | None = "cohort",
+    strata: Sequence[str] | None = None,
+    adjust: Sequence[str] | None = None,
+    level: float = 0.95,
+) -> TimeDependentAnalysis:
+    """Is the marker's current value tied to the current hazard?
+
+    Parameters
+    ----------
+    study : Study
+    marker : str
+    max_age : float
+        Days after which a value no longer counts; ``math.inf`` is allowed, and stamped.
+    lag : int
+        A value acts from this many days after its draw.
+    lags : sequence of int
+        Further lags, pooled, as sensitivities beside it.
+    by, strata, adjust
+        As `associate`.
+
+    Examples
+    --------
+    >>> import biomarkers as bm
+    >>> found = time_dependent(bm.load_example("br1801"), "ctdna_mtm", max_age=84, lags=())
+    >>> found.table["cohort"].tolist()
+    ['ER+', 'ER-', 'all']
+    """
+    question = serial(study, marker, endpoint=endpoint, by=by, strata=strata, adjust=adjust, level=level)
+    rule = duplicates_rule(study, question.marker)
+    whole = _start_stop_days(question, lag, max_age, rule)
+    rows: list[dict[str, Any]] = []
+    fits: dict[str, CoxFit] = {}
+    for cohort, inside, own_strata in question.parts:
+        part = whole.rows[whole.rows["subject"].isin(set(question.subjects.loc[inside, "subject"]))]
+        row, fit = _current(question, part.reset_index(drop=True), cohort, own_strata, whole.stamp)
+        rows.append(row)
+        fits |= {cohort: fit} if fit is not None else {}
+    everybody = question.parts[-1]
+    for other in (k for k in lags if k != lag):
+        held = _start_stop_days(question, other, max_age, rule)
+        row, _ = _current(question, held.rows, "all", everybody[2], held.stamp)
+        rows.append(row | {"note": f"sensitivity: lag {other} days; {row['note']}".rstrip("; ")})
+    return TimeDependentAnalysis(result_table(rows), flow_of(question.sets, whole), whole, fits, question)
+
+
+def _start_stop_days(question: Serial, lag: int, max_age: float, rule: str) -> StartStop:
+    """Several draws before time zero are one baseline, the last of them, whatever the rule for one day."""
+    draws = question.draws
+    early = draws[(draws["day"] <= 0) & draws["value"].notna()]
+    last_early = early.groupby("subject")["day"].transform("max") == early["day"]
+    return start_stop(question.subjects, draws.drop(index=early.index[~last_early]), lag=lag, max_age=max_age, duplicates=rule)
+
+
+def _current(
+    question: Serial, rows: pd.DataFrame, cohort: str, strata: tuple[str, ...], stamp: str
+) -> tuple[dict[str, Any], CoxFit | None]:
+    """One model, one row; n counts subjects, the note says how many rows they have."""
+    adjust = question.usable(rows)
+    n, n_events = int(rows["subject"].nunique()), int(rows["event"].sum())
+    row = question.row(cohort, analysis=f"{question.marker.name}_time_dependent_{question.endpoint.lower()}",
+                       term=question.marker.name, timing=f"current value; {stamp}", estimand="hazard ratio",
+                       model=f"time-dependent {describe(strata, adjust)}", n=n, n_events=n_events)  # fmt: skip
+    notes = [f"{len(rows)} rows of {n} subjects", *question.notes]
+    why = _short(question, rows, n_events, 1 + len(adjust))
+    if why:
+        return row | {"method": "none", "note": "; ".join([f"descriptive only: {why}", *notes])}, None
+    fit = cox(rows, "stop", "event", ["value", *adjust], entry="start", strata=strata, level=question.level)
+    line = fit.table[fit.table["term"] == "value"].iloc[0]
+    return row | estimates(line) | {"method": "likelihood ratio, t² cut-off", "note": "; ".join(notes)}, fit
+
+
+def _short(question: Serial, rows: pd.DataFrame, n_events: int, n_parameters: int) -> str:
+    if not n_events:
+        return f"0 events in {rows['subject'].nunique()} subjects with a value"
+    if rows["value"].nunique() < 2:
+        return "the marker never varies"
+    if question.marker.levels:
+        for code, name in enumerate(question.marker.levels[:2]):
+            k = int(rows.loc[rows["value"] == code, "event"].sum())
+            if k < MIN_EVENTS_PER_GROUP:
+                return f"{k} events while {name.replace('_', ' ')}"
+    if n_events < EVENTS_PER_PARAMETER * n_parameters:
+        return f"{n_events} events for {n_parameters} parameters"
+    return ""

@@ -51,7 +51,9 @@ def visit_landmark(visit: Visit) -> Landmark:
     return Landmark(day=visit.last, visit=visit)
 
 
-def known_at(study: Study, marker: Marker, landmark: Landmark, *, draw_at_landmark: str = "include") -> KnownAt:
+def known_at(
+    study: Study, marker: Marker, landmark: Landmark, *, draw_at_landmark: str = "include", progression: bool = False
+) -> KnownAt:
     """The value of each subject that is known at the landmark, or why there is none.
 
     Parameters
@@ -60,6 +62,8 @@ def known_at(study: Study, marker: Marker, landmark: Landmark, *, draw_at_landma
     marker : Marker
     landmark : Landmark
     draw_at_landmark : {"include", "exclude"}
+    progression : bool
+        Also tubes drawn because of progression: only to show what they do (`models.immortal_time.naive`).
 
     Raises
     ------
@@ -70,7 +74,8 @@ def known_at(study: Study, marker: Marker, landmark: Landmark, *, draw_at_landma
         raise UseError(f"draw_at_landmark {draw_at_landmark!r} is not 'include' or 'exclude'")
     rows = measurements(study, marker)
     rows = rows.assign(day=pd.to_numeric(rows["day"], errors="coerce").astype(float))
-    rows = rows[np.isfinite(rows["day"]) & (rows["reason_for_draw"].fillna("").astype(str) != "progression")]
+    because = rows["reason_for_draw"].fillna("").astype(str) == "progression"
+    rows = rows[np.isfinite(rows["day"]) & (progression | ~because)]
     # Nothing later is looked at, so nothing later can matter: not a value, not a duplicate, not a failure.
     past = rows[rows["day"] <= landmark.day if draw_at_landmark == "include" else rows["day"] < landmark.day]
     valid = past[past["status"].isin(VALID) & (past["excluded"].fillna("").astype(str) == "")]
@@ -180,7 +185,8 @@ def at_risk_from_draw(study: Study, values: pd.DataFrame, endpoint: str) -> pd.D
 def serial_draws(study: Study, marker: Marker) -> pd.DataFrame:
     """Every draw of a marker on its model scale: subject, day, value (missing where it failed), progression.
 
-    Values below a limit stand at the limit: the current value of a time-dependent model has no later outcome to be imputed from.
+    Values below a limit stand at the limit: the current value of a time-dependent model has no later outcome to be imputed
+    from.
     """
     rows = measurements(study, marker)
     valid = rows["status"].isin(VALID) & (rows["excluded"].fillna("").astype(str) == "")

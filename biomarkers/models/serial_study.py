@@ -1,0 +1,174 @@
+"""A study as the two frames of a serial question: who is followed, what was drawn, and which terms the design asks for.
+
+Progression tubes are left out here, once, for every model that reads serial draws. The strata and adjusters are the design's
+unless the question declares its own; an on-treatment marker over two arms has arm among them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from biomarkers.domain.errors import Refused, UseError
+from biomarkers.domain.marker import Marker
+from biomarkers.models.immortal_time import refuse_columns
+from biomarkers.models.landmark_association import refuse_pooled_arms
+from biomarkers.models.results_table import result_row
+from biomarkers.study.analysis_set import AnalysisSet
+from biomarkers.study.landmark_draws import serial_draws
+
+if TYPE_CHECKING:
+    from biomarkers.study.study import Study
+
+
+@dataclass(frozen=True)
+class Serial:
+    """Frames and terms of a serial question.
+
+    Attributes
+    ----------
+    subjects : DataFrame
+        subject, cohort, arm, the terms' columns, time (days), event.
+    draws : DataFrame
+        subject, day, value on the model scale; without progression tubes.
+    sets : AnalysisSet
+        Everybody in the study, with those out of the cohort or without an outcome already left.
+    n_progression, n_below : int
+        Tubes left out because of progression, and values that stand at their limit of detection.
+    """
+
+    study: Study
+    marker: Marker
+    endpoint: str
+    subjects: pd.DataFrame
+    draws: pd.DataFrame
+    sets: AnalysisSet
+    by: str | None
+    order: tuple[str, ...]
+    strata: tuple[str, ...]
+    adjust: tuple[str, ...]
+    level: float
+    n_progression: int
+    n_below: int
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader must know of every row."""
+        found = []
+        if self.n_below:
+            share = self.n_below / max(int(self.draws["value"].notna().sum()), 1)
+            found.append(f"{self.n_below} values below the limit ({share:.0%}) stand at it (sensitivity)")
+        arms = tuple(self.study.design.drug_effect.get(self.marker.name, ()))
+        if arms:
+            found.append(f"flag: {self.marker.label} is moved by the drug itself in {' and '.join(arms)}")
+        return found
+
+    @property
+    def parts(self) -> list[tuple[str, np.ndarray, tuple[str, ...]]]:
+        """Each group of `by`, then all: name, mask over `subjects`, strata."""
+        everybody = np.ones(len(self.subjects), dtype=bool)
+        groups = [(str(g), (self.subjects[self.by] == g).to_numpy(bool), self.strata) for g in self.order] if self.by else []
+        return [*groups, ("all", everybody, ((self.by,) if self.by else ()) + self.strata)]
+
+    def usable(self, rows: pd.DataFrame) -> list[str]:
+        """Adjusters that vary in these rows."""
+        return [a for a in self.adjust if rows[a].nunique(dropna=True) > 1]
+
+    def row(self, cohort: str, **given: Any) -> dict[str, Any]:
+        """A result row with what all rows of the question share."""
+        shared: dict[str, Any] = {
+            "endpoint": self.endpoint.lower(), "cohort": cohort, "marker": self.marker.name, "family": self.marker.family,
+            "contrast": self.contrast, "conf_level": self.level,
+        }  # fmt: skip
+        return result_row(**(shared | given))
+
+    @property
+    def contrast(self) -> str:
+        """One step of the marker in words."""
+        if self.marker.levels:
+            return f"{self.marker.levels[1]} against {self.marker.levels[0]}".replace("_", " ")
+        return self.marker.effect
+
+
+def serial(
+    study: Study,
+    marker: str,
+    *,
+    endpoint: str = "pfs",
+    by: str | None = "cohort",
+    strata: Sequence[str] | None = None,
+    adjust: Sequence[str] | None = None,
+    level: float = 0.95,
+) -> Serial:
+    """Prepare a serial question of a study.
+
+    Parameters
+    ----------
+    strata, adjust : sequence of str or None
+        None takes the design's: its strata, and arm where there are two.
+
+    Raises
+    ------
+    Refused
+        Both arms without arm in the model, cohorts that patients chose compared as an effect, or a covariate that looks
+        ahead.
+    """
+    found = study.design.marker(marker)
+    for what, given in (("strata", strata), ("adjust", adjust)):
+        if isinstance(given, str):
+            raise UseError(f"{what} takes a list of column names: {what}=[{given!r}], not {given!r}")
+    people = study.members
+    own_strata = tuple(s for s in (study.design.strata if strata is None else strata) if s != by)
+    two_arms = "arm" in people and people["arm"].nunique() > 1
+    own_adjust = (("arm",) if two_arms and by != "arm" else ()) if adjust is None else tuple(adjust)
+    refuse_columns([*own_strata, *own_adjust])
+    if study.design.cohort_assignment == "chosen" and "cohort" in own_adjust:
+        raise Refused(
+            "cohort as an effect", "patients chose their cohort, so a hazard ratio between cohorts is no effect of it",
+            'by="cohort": each cohort separately')  # fmt: skip
+    if len(found.levels) > 2:
+        raise UseError(f"{found.label} has {len(found.levels)} levels; a serial model needs a number or a call of two")
+    needed = list(dict.fromkeys([*own_strata, *own_adjust, *([by] if by else [])]))
+    blank = pd.DataFrame({"subject": study.subjects["subject"], "lost": "", "detail": ""})
+    sets = study.analysis_set(blank, endpoint, needed)
+    designed = [c for c in ("cohort", "arm") if c in sets.rows]
+    keep = list(dict.fromkeys(["subject", *designed, *needed, "time", "event"]))
+    subjects = sets.rows[keep].reset_index(drop=True)
+    subjects = subjects.assign(time=subjects["time"].astype(float), event=subjects["event"].astype(int))
+    refuse_pooled_arms(found, [by, *own_strata, *own_adjust], subjects)
+    drawn = serial_draws(study, found)
+    mine = drawn["subject"].isin(set(subjects["subject"]))
+    late = drawn["progression"] & mine
+    draws = drawn[mine & ~drawn["progression"]]
+    order = _order(study, by, subjects)
+    return Serial(
+        study, found, endpoint, subjects, draws[["subject", "day", "value"]].reset_index(drop=True), sets, by, order, own_strata,
+        own_adjust, level, int(late.sum()), int((draws["below"] & draws["value"].notna()).sum()),
+    )  # fmt: skip
+
+
+def _order(study: Study, by: str | None, rows: pd.DataFrame) -> tuple[str, ...]:
+    if by is None:
+        return ()
+    declared = {"cohort": study.design.cohorts, "arm": study.design.arms}.get(by, ())
+    return tuple(declared) or tuple(str(v) for v in sorted(rows[by].dropna().unique()))
+
+
+def duplicates_rule(study: Study, marker: Marker) -> str:
+    """What the study declared for two specimens of one day."""
+    rule = study.replicates.get(marker.table, "error")
+    return rule if rule in ("error", "mean", "last", "max") else "error"
+
+
+def flow_of(first: AnalysisSet, then: AnalysisSet) -> AnalysisSet:
+    """The exits of two steps on one ledger: out of the cohort first, then out of the serial set."""
+    out = first
+    for gone in then.exits:
+        leaving = out.rows["subject"].isin(set(gone.subjects))
+        details = out.rows["subject"].map(dict(gone.details)).fillna("").astype(str)
+        out = out.keep((~leaving).to_numpy(bool), gone.reason, details)
+    return out
