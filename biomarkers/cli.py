@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -33,6 +34,7 @@ def main() -> None:
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
     debug = "--debug" in sys.argv
+    signal.signal(signal.SIGTERM, _stop)
     try:
         app()
     except BrokenPipeError:
@@ -45,6 +47,11 @@ def main() -> None:
         if debug:
             raise
         sys.exit(_explain(error))
+
+
+def _stop(number: int, _: object) -> None:
+    """SIGTERM leaves by the front door, so that what was begun is cleared away."""
+    sys.exit(128 + number)
 
 
 def _explain(error: Exception) -> int:

@@ -20,6 +20,7 @@ import pandas as pd
 
 from biomarkers.domain.atomic import write_text
 from biomarkers.domain.errors import UseError
+from biomarkers.domain.lock import held
 from biomarkers.plan.results import Results
 from biomarkers.report.render import write_report
 
@@ -55,23 +56,35 @@ def report(results: Results, out: str | os.PathLike[str], *, force: bool = False
     Raises
     ------
     UseError
-        The folder holds something, and `force` was not given, or it is no earlier run.
+        The folder holds something, and `force` was not given, or it is no earlier run; or another run is writing there.
     OSError
         The disk is full or the folder read-only; whatever stood there is intact.
     """
-    target = Path(out)
-    may_write(target, force=force)
+    target = Path(out).resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
-    aside = target.parent / f".{target.name}.partial-{os.getpid()}"
-    shutil.rmtree(aside, ignore_errors=True)
-    try:
-        aside.mkdir()
-        _fill(aside, results, log)
-        _into_place(aside, target)
-    except BaseException:
-        shutil.rmtree(aside, ignore_errors=True)
-        raise
-    return target / "report.html"
+    with held(target.parent / f".{target.name}.lock"):
+        _sweep(target)
+        may_write(target, force=force)
+        aside = target.parent / f".{target.name}.partial-{os.getpid()}"
+        try:
+            aside.mkdir()
+            _fill(aside, results, log)
+            _into_place(aside, target)
+        except BaseException:
+            shutil.rmtree(aside, ignore_errors=True)
+            raise
+    return Path(out) / "report.html"
+
+
+def _sweep(target: Path) -> None:
+    """What a killed run left beside the target: its unfinished folder goes, an earlier result it had moved aside comes back."""
+    for left in target.parent.glob(f".{target.name}.old-*"):
+        if target.exists():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.rename(target)
+    for left in target.parent.glob(f".{target.name}.partial-*"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def may_write(target: Path, *, force: bool) -> None:
