@@ -64,6 +64,7 @@ class _Reading:
     problems: dict[str, list[Problem]] = field(default_factory=dict)
     headers: dict[str, tuple[str, ...]] = field(default_factory=dict)
     wide_seen: set[str] = field(default_factory=set)
+    absent: set[str] = field(default_factory=set)
 
     @property
     def design(self) -> Design:
@@ -76,7 +77,9 @@ class _Reading:
         for path, name in zip(source.paths, source.names, strict=True):
             fault = unreadable(path, name)
             if fault is not None:
-                if not (source.optional and fault.code == "missing_file"):
+                if source.optional and fault.code == "missing_file":
+                    self.absent.add(source.table)
+                else:
                     self._add(source.table, [fault])
                 continue
             try:
@@ -160,7 +163,7 @@ class _Reading:
         names = tuple(dict.fromkeys(name for header in self.headers.values() for name in header))
         first = next(iter(self.headers), self.study.path.name)
         for table, key, column in self._declared_columns():
-            if column not in self.wide_seen and column not in names:
+            if column not in self.wide_seen and column not in names and table not in self.absent:
                 taken = {declared for _, _, declared in self._declared_columns()}
                 near = get_close_matches(column, [name for name in names if name not in taken], 1)
                 self._add(
@@ -342,8 +345,9 @@ class _Wanted:
 
     def explain(self, header: tuple[str, ...], reader: Reader, found: Findings) -> None:
         """Missing columns are errors; undeclared ones are named once, and never read."""
+        beside = ("marker", "value", "unit") if self.wide() & set(header) else ()
         for name, column in self.source.columns.items():
-            if column not in header:
+            if column not in header and name not in beside:
                 self._missing(name, column, header, found)
         required = [*self.schema.required]
         if self.schema.name == "subjects":

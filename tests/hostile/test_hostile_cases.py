@@ -23,15 +23,8 @@ from biomarkers.study.checks import check
 
 HERE = Path(__file__).parent
 WIDE = (HERE / "wide_study.toml").read_text(encoding="utf-8")
-DATES = WIDE.replace('"pfs_months"\nunit = "months"', '"prog_date"\nunit = "days"').replace('"patients.csv"', '"patients.csv"\nday0 = "reg_date"')
-CALLS = re.sub(r'path = "serial.csv".*', 'path = "mrd.csv"\ncolumns = { subject = "subject_id", visit = "draw" }\n[markers.mrd]\ncolumn = "mrd_call"\n',
-               WIDE, flags=re.DOTALL)  # fmt: skip
-ADAPTER = {
-    "time-dates-mdy-dmy": DATES,
-    "time-partial-date": DATES,
-    "mrd-call-vocab": CALLS,
-    **dict.fromkeys(("xlsx-formulas", "xlsx-two-sheets", "xlsx-hidden-filtered", "xlsx-1904"), WIDE.replace("patients.csv", "patients.xlsx")),
-}
+DATES = WIDE.replace('"pfs_months"\nunit = "months"', '"prog_date"\nunit = "days"').replace('"patients.*"', '"patients.*"\nday0 = "reg_date"')
+ADAPTER = {"time-dates-mdy-dmy": DATES, "time-partial-date": DATES}
 """study.toml of the cases that are not the plain wide sheet."""
 
 FAMILIES = ("clean", "csv", "id", "inject", "privacy", "value", "time", "design", "landmark", "xlsx")
