@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .km import reverse
+from .km import kaplan_meier
 from .riskset import Floats, merge_near_ties
 
 _CELLS = 2_000_000
@@ -79,8 +79,7 @@ def concordance(
     deaths = np.flatnonzero(d if horizon is None else d & (t <= horizon))
     time_weight = np.ones(n)
     if uno:
-        curve = reverse(t, d, entry=s, weight=weight)
-        G = np.r_[1.0, curve.survival][np.searchsorted(curve.time, t, side="left")]
+        G = _uncensored_before(t, d, s, w)
         time_weight = np.where(d, 1.0 / np.where(G > 0, G, 1.0) ** 2, 0.0)
     totals = np.zeros(5)
     share = np.zeros((n, 3))  # each row's weighted concordant, discordant and score-tied pairs
@@ -111,6 +110,15 @@ def concordance(
     if cluster is not None:
         influence = np.bincount(np.unique(np.asarray(cluster), return_inverse=True)[1].reshape(-1), weights=influence)
     return Concordance(c, float(np.sqrt((influence**2).sum())), *map(float, totals))
+
+
+def _uncensored_before(t: Floats, d: np.ndarray[tuple[int], np.dtype[np.bool_]], s: Floats | None, w: Floats) -> Floats:
+    """G(t-), the chance of not being censored before t; who dies at a time is out of the censoring risk set there."""
+    curve = kaplan_meier(t, ~d, entry=s, weight=w)
+    at_risk = curve.at_risk - curve.censored  # its "censored" are the deaths
+    with np.errstate(divide="ignore", invalid="ignore"):
+        G = np.cumprod(np.where(curve.events > 0, 1.0 - curve.events / at_risk, 1.0))
+    return np.asarray(np.r_[1.0, G][np.searchsorted(curve.time, t, side="left")], dtype=np.float64)
 
 
 def _near_ties(eta: Floats) -> Floats:

@@ -414,3 +414,19 @@ def test_multiplicity_agrees_with_p_adjust(shared: Path) -> None:
     for ours, theirs in (("bonferroni", "bonferroni"), ("holm", "holm"), ("bh", "BH"), ("by", "BY")):
         reference = expected[theirs]
         _close(adjust(p, ours), list(reference.values()) if isinstance(reference, dict) else reference)
+
+
+def test_harrell_s_and_uno_s_concordance_agree_with_r(shared: Path) -> None:
+    from biomarkers.kernels.concordance import concordance
+
+    expected = _find(shared, "pbc/accuracy_landmark_1y")
+    patients, draws = _data(shared, "pbc"), _data(shared, "pbcseq")
+    L = 365.25
+    last = draws[draws.day <= L].dropna(subset="bili").sort_values(["id", "day"]).groupby("id").tail(1)
+    rows = patients[patients.time > L].merge(last[["id", "bili"]], on="id", suffixes=("", "_now"))
+    assert len(rows) == expected["n"]
+    time, event, score = rows.time - L, rows.status == 2, np.log(rows.bili_now)
+    for key, options in (("harrell_c", {}), ("uno_c", {"uno": True}), ("uno_c_5y", {"uno": True, "horizon": 5 * L})):
+        found = concordance(time, event, score, **options)
+        _close(found.c, expected[key]["concordance"])
+        _close(found.std_error**2, expected[key]["var"], 1e-8)
