@@ -19,7 +19,7 @@ from biomarkers.domain import numbers
 from biomarkers.domain.design import Design
 from biomarkers.domain.flow import FLOW, MISSING_REASONS
 from biomarkers.domain.numbers import NBSP, NONE
-from biomarkers.domain.states import STATES, State, flags, number, reason, remarks, state, text
+from biomarkers.domain.states import STATES, State, flags, inestimable, number, reason, remarks, state, text
 from biomarkers.domain.times import DAYS_PER
 
 Item = TypeVar("Item")
@@ -289,8 +289,7 @@ def _message(row: Mapping[str, Any], which: State, low: float, high: float, leve
         return reason(row)
     if which == "not_estimable":
         limit = numbers.one_limit(low, high, level if math.isfinite(level) else 0.95)
-        reasons = remarks(row)
-        return f"{reasons[0]}; {limit}" if reasons else f"no finite estimate; {limit}"
+        return f"{inestimable(row)}; {limit}"
     if which == "refused":
         return "would mislead; not computed"
     return ""

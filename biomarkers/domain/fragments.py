@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from biomarkers.domain import numbers
-from biomarkers.domain.states import STATES, flags, number, reason, remarks, state, text
+from biomarkers.domain.states import STATES, flags, inestimable, number, reason, state, text
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,9 +169,8 @@ def _rows(rows: Sequence[Mapping[str, Any]]) -> list[_Row]:
 
 def _why(row: Mapping[str, Any], which: str, low: float, high: float) -> str:
     if which == "not_estimable":
-        said = remarks(row)
         limit = numbers.one_limit(low, high, number(row.get("conf_level")) if row.get("conf_level") else 0.95)
-        return f"not estimable: {said[0]}; {limit}" if said else f"not estimable; {limit}"
+        return f"not estimable: {inestimable(row)}; {limit}"
     if which == "descriptive":
         return f"descriptive only: {reason(row)}"
     if which == "refused":

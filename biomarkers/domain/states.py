@@ -38,6 +38,7 @@ STATES: dict[str, Sign] = {
 """The five states of a row, then the two signs that go with a value."""
 
 _DESCRIPTIVE = re.compile(r"descriptive only:?\s*([^;]*)", re.IGNORECASE)
+_INESTIMABLE = "not estimable"
 _FLAG = re.compile(r"flag:\s*([^;]+)", re.IGNORECASE)
 
 
@@ -88,7 +89,23 @@ def flags(row: Mapping[str, Any]) -> tuple[str, ...]:
     >>> flags({"note": "3 values below the limit; flag: hazards are not proportional"})
     ('hazards are not proportional',)
     """
-    return tuple(numbers.label(found.strip()) for found in _FLAG.findall(text(row.get("note"))))
+    found = (numbers.label(flag.strip()) for flag in _FLAG.findall(text(row.get("note"))))
+    return tuple(flag for flag in found if not flag.startswith(_INESTIMABLE))
+
+
+def inestimable(row: Mapping[str, Any]) -> str:
+    """Why there is no finite estimate, as the note says it.
+
+    Examples
+    --------
+    >>> inestimable({"note": "flag: not estimable, 0 events in 2 not detected; one-sided limit"})
+    '0 events in 2 not detected'
+    """
+    for flag in _FLAG.findall(text(row.get("note"))):
+        if flag.strip().startswith(_INESTIMABLE):
+            return numbers.label(flag.strip().removeprefix(_INESTIMABLE).lstrip(" ,:")) or "no finite estimate"
+    said = remarks(row)
+    return said[0] if said else "no finite estimate"
 
 
 def remarks(row: Mapping[str, Any]) -> tuple[str, ...]:
@@ -96,7 +113,11 @@ def remarks(row: Mapping[str, Any]) -> tuple[str, ...]:
     if state(row) == "refused":
         return ()
     parts = (part.strip() for part in text(row.get("note")).split(";"))
-    return tuple(numbers.label(part) for part in parts if part and not _FLAG.match(part) and not _DESCRIPTIVE.match(part))
+    return tuple(
+        numbers.label(part)
+        for part in parts
+        if part and not _FLAG.match(part) and not _DESCRIPTIVE.match(part) and part != "one-sided limit"
+    )
 
 
 def reason(row: Mapping[str, Any]) -> str:

@@ -104,7 +104,7 @@ def _forest_note(lines: Sequence[Line], adjust: str) -> str:
         parts.append("No box where no model was fitted.")
     notes: dict[str, list[str]] = {}
     for x in lines:
-        for note in x.notes if x.state != "not_estimable" else x.notes[1:]:
+        for note in x.notes:
             notes.setdefault(note, []).append(x.label)
     for note, labels in list(notes.items())[:12]:
         whom = (
