@@ -1,12 +1,13 @@
 """CDISC ADaM: subjects from ADSL, times and events from ADTTE, responses from ADRS, out of any container.
 
-CNSR is inverted against every other event column: 0 is the event, and any other number is a reason for censoring. AVAL counts the
-start as day 1, our clock counts it as day 0; the dates decide, and how AVAL was made is checked and said.
+CNSR is inverted against every other event column: 0 is the event, and any other number is a reason for censoring. AVAL
+counts the start as day 1, our clock counts it as day 0; the dates decide, and how AVAL was made is checked and said.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -37,6 +38,10 @@ ADRS = ("USUBJID", "PARAMCD", "AVALC", "ADT", "ADY")
 SCREEN_FAILURE = ("screen failure", "scrnfail", "screen fail", "not assigned", "notassgn")
 NO_ASSESSMENT = ("randomization", "randomisation", "registration", "start date")
 
+_KINDS = {
+    "death": re.compile(r"\bdeath\b|\bdied\b|\bdeceased\b"),
+    "progression": re.compile(r"\bprogress|\brelapse|\brecurr|\bpd\b"),
+}
 _SPELLED = {"subject": "USUBJID", "time": "AVAL", "event": "CNSR", "endpoint": "PARAMCD", "unit": "AVALU"}
 
 
@@ -78,7 +83,7 @@ def _screen_failures(rows: pd.DataFrame, source: Source, found: Findings) -> Non
             f"{int(out.sum())} of {len(rows)} subjects are screen failures: kept in the flow, in no analysis "
             f"({lines(int(line) for line in rows.loc[out, 'source_row'])})",
             severity="note",
-            line=int(rows.loc[out, "source_row"].iat[0]),
+            line=int(rows.loc[out, "source_row"].min()),
             column="ARM",
         )
 
@@ -148,6 +153,28 @@ def _parameter(rows: pd.DataFrame, source: Source, found: Findings) -> pd.DataFr
     return rows[rows["PARAMCD"].isin(list(source.paramcd))].reset_index(drop=True)
 
 
+def event_type(description: str, *, happened: bool) -> str:
+    """Kind of an event from EVNTDESC, where its words leave no doubt. It is filled for censored rows too, and says nothing.
+
+    Examples
+    --------
+    >>> event_type("Death", happened=True), event_type("Progressive Disease", happened=True)
+    ('death', 'progression')
+    >>> event_type("Progression", happened=False)
+    ''
+    """
+    low = description.casefold()
+    if not happened:
+        return "restart" if low == "restart" else ""
+    kinds = {kind for kind, pattern in _KINDS.items() if pattern.search(low)}
+    return kinds.pop() if len(kinds) == 1 else ""
+
+
+def _whole(text: str) -> str:
+    """`0.0` as `0`: a CSV written from numbers has points."""
+    return text.split(".")[0] if re.fullmatch(r"\d+\.0*", text, re.ASCII) else text
+
+
 @dataclass
 class _TimeToEvent:
     """Times and events of an ADTTE table, one parameter after the other."""
@@ -162,6 +189,8 @@ class _TimeToEvent:
 
     def __post_init__(self) -> None:
         n = len(self.rows)
+        self.cells = {column: self.rows[column].fillna("").str.strip().tolist() for column in ADTTE if column in self.rows}
+        self.lines = [int(line) for line in self.rows["source_row"]]
         self.time, self.unit = [""] * n, [""] * n
         self.event, self.event_type = [""] * n, [""] * n
 
@@ -189,31 +218,27 @@ class _TimeToEvent:
         self._no_follow_up(places, exact, code)
 
     def _cell(self, column: str, i: int) -> str:
-        if column not in self.rows:
-            return ""
-        text = self.rows[column].iat[i]
-        return "" if text is pd.NA or text is None else str(text).strip()
+        return self.cells[column][i] if column in self.cells else ""
 
     def _bad(self, i: int, column: str, problem: str, remedy: str) -> None:
         self.found.add(
             "adtte",
             problem,
             remedy,
-            line=int(self.rows["source_row"].iat[i]),
+            line=self.lines[i],
             column=column,
-            subject=str(self.rows["USUBJID"].iat[i]),
+            subject=self._cell("USUBJID", i),
             value=self._cell(column, i),
         )
 
     def _censoring(self, places: Sequence[int], code: str) -> None:
         """0 is the event; a positive whole number is a reason for censoring; anything else is no CNSR."""
-        codes = Counter(self._cell("CNSR", i) for i in places)
+        codes = Counter(_whole(self._cell("CNSR", i)) for i in places)
         for i in places:
-            text = self._cell("CNSR", i)
+            text = _whole(self._cell("CNSR", i))
             if text.isascii() and text.isdigit():
                 self.event[i] = "1" if int(text) == 0 else "0"
-                if int(text):
-                    self.event_type[i] = ""
+                self.event_type[i] = event_type(self._cell("EVNTDESC", i), happened=int(text) == 0)
             else:
                 self._bad(
                     i,
@@ -276,7 +301,7 @@ class _TimeToEvent:
         return value * DAYS_PER[unit] if unit in DAYS_PER else None
 
     def _convention(self, places: Sequence[int], exact: Sequence[int | None], code: str) -> None:
-        """How AVAL was made: end - start + 1 as the standard has it, end - start, or neither; two ways in one file are a problem."""
+        """How AVAL was made: end - start + 1 as the standard has it, end - start, or neither. Two ways are a fault."""
         differences: dict[str, list[int]] = {"end - start + 1": [], "end - start": [], "neither": []}
         known = 0
         for i, days in zip(places, exact, strict=True):
@@ -308,9 +333,9 @@ class _TimeToEvent:
             "aval",
             f"{code}: AVAL and its dates disagree: {counted} of {known} rows",
             f"correct the rows that are not {most}",
-            line=int(self.rows["source_row"].iat[odd[0]]),
+            line=self.lines[odd[0]],
             column="AVAL",
-            subject=str(self.rows["USUBJID"].iat[odd[0]]),
+            subject=self._cell("USUBJID", odd[0]),
             value=self._cell("AVAL", odd[0]),
         )
 

@@ -111,7 +111,8 @@ def on_study_days(table: Table, days: Mapping[str, str], subject: str | None, so
 
     Notes
     -----
-    A second file is asked for its subjects and that date alone. A column without any date is left alone: it gives study days already. In a column of dates a number is a problem.
+    A second file is asked for its subjects and that date alone. A column without any date is left alone: it gives study days
+    already. In a column of dates a number is a problem.
     """
     origin = source.day0
     if origin is None or origin.column == "DY" or table.rows.empty:
@@ -124,7 +125,7 @@ def on_study_days(table: Table, days: Mapping[str, str], subject: str | None, so
     }
     if not dated:
         return table
-    found = Findings(table.name if not len(table.rows) else str(table.rows["source_file"].iat[0]))
+    found = Findings(str(table.rows["source_file"].iloc[0]))
     zero = _zero_dates(table, subject, origin, source, found)
     if zero is None:
         return replace(table, problems=(*table.problems, *found.all()))

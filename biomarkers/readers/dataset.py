@@ -1,4 +1,4 @@
-"""A dataset of a trial, whatever holds it: transport file, SAS file, Dataset-JSON, workbook or delimited text, told by its bytes.
+"""A dataset, whatever holds it: transport file, SAS file, Dataset-JSON, workbook or delimited text, told by its bytes.
 
 The readers of CDISC, REDCap, cBioPortal and vendor files stand on this one: they say what the columns mean, never how a file
 is packed.

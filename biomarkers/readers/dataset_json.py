@@ -1,4 +1,4 @@
-"""Dataset-JSON 1.1 of CDISC, as one object, as one record a line, or compressed: metadata with the columns, then rows of values.
+"""Dataset-JSON 1.1 of CDISC, as one object, as one record a line, or compressed: metadata with the columns, then the rows.
 
 The number of records and the length of every row are counted against the metadata: a truncated file is no smaller trial.
 """

@@ -161,7 +161,7 @@ def _dictionaries(seen: list[Seen]) -> None:
     dictionaries = [s for s in seen if s.format == DICTIONARY]
     for s in dictionaries:
         exports = [e for e in seen if e.format == "redcap" and e.path.parent == s.path.parent]
-        shared = [(len(os.path.commonprefix([e.path.name, s.path.name])), e) for e in exports]
+        shared = [(len(_beginning([e.path.name, s.path.name])), e) for e in exports]
         best = max(shared, key=lambda pair: pair[0], default=None)
         if best is not None and (best[0] > 3 or len(exports) == 1):
             best[1].extra["options"] = _inline({"dictionary": _text(s.path.name)})
@@ -456,11 +456,9 @@ def _written(seen: Sequence[Seen], base: Path) -> str:
 def _levels(key: str, column: str, subjects: Seen | None) -> list[str]:
     levels = [] if subjects is None else subjects.levels.get(column, [])
     if not levels:
-        return [
-            f"# {key} = []                                 # ? no column of {column}s was found; map one: columns = {{ {column} = ... }}"
-        ]
+        return [f"# {key} = []    # ? no column of {column}s was found; map one: columns = {{ {column} = ... }}"]
     if len(levels) > 8:
-        return [f"# {key} = []                                 # ? {len(levels)} different values in the column of {column}s"]
+        return [f"# {key} = []    # ? {len(levels)} different values in the column of {column}s"]
     return [f"{key} = {_list(levels)}    # ? in the order of the design"]
 
 
@@ -486,9 +484,7 @@ def _endpoints(seen: Sequence[Seen]) -> list[str]:
             )
         odd = [code for code in codes.get(name, []) if code not in ("0", "1", "0.0", "1.0")]
         if odd and "_STATUS" not in rule.get("event", ""):
-            lines.append(
-                f"# event_is = ...                              # ? event codes are {', '.join(codes[name][:6])}: which is the event?"
-            )
+            lines.append(f"# event_is = ...    # ? event codes are {', '.join(codes[name][:6])}: which is the event?")
         lines.append("")
     return lines or ["# [endpoints.pfs]                             # ? no endpoint was found: time and event columns", ""]
 
@@ -560,12 +556,19 @@ def _globbed(names: Sequence[str]) -> list[str]:
     """Several files of one folder and ending as one pattern, where that matches them all."""
     if len(names) < 3:
         return list(names)
-    folders = {os.path.dirname(name) for name in names}
+    folders = {Path(name).parent.as_posix() for name in names}
     ends = [
         next((e for e in sorted((*ENDINGS, *VCF_ENDINGS), key=len, reverse=True) if n.lower().endswith(e)), "") for n in names
     ]
-    stem = os.path.commonprefix([os.path.basename(name) for name in names])
+    stem = _beginning([Path(name).name for name in names])
     if len(folders) == 1 and len(set(ends)) == 1:
         folder = folders.pop()
-        return [f"{folder + '/' if folder else ''}{stem}*{ends[0]}"]
+        return [f"{'' if folder == '.' else folder + '/'}{stem}*{ends[0]}"]
     return list(names)
+
+
+def _beginning(names: Sequence[str]) -> str:
+    """What all names begin with."""
+    first, last = min(names), max(names)
+    n = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
+    return first[:n]

@@ -26,4 +26,4 @@ def read_sas7bdat(path: Path, *, name: str, source: Source, wanted: Wanted | Non
                 "wrong_format", "no SAS data file: its first 32 bytes are not those of sas7bdat", "declare the right format"
             )
             return no_rows(found)
-    return sas_table(path, name, source, wanted, found, function="read_sas7bdat")
+    return sas_table(path, source, wanted, found, function="read_sas7bdat")

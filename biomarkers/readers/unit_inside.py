@@ -1,4 +1,4 @@
-"""A unit written into the cell, `1.1 ppm`: taken out where it is the marker's own or one it converts from, else left to be refused."""
+"""A unit written into the cell, `1.1 ppm`: taken out where the marker knows it, else left to be refused."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Exports of assay vendors and central laboratories: a title above the header, the unit inside it, dates instead of days.
 
-What the columns mean is declared in study.toml (`columns`, `constants`, `marker_names`); this reader only makes a plain table of
-the sheet. Units of different assays are never pooled: MTM/mL, VAF, ppm, copies and tumour fraction are different markers.
+What the columns mean is declared in study.toml (`columns`, `constants`, `marker_names`); this reader only makes a plain
+table of the sheet. Units of different assays are never pooled: MTM/mL, VAF, ppm, copies and tumour fraction are different
+markers.
 """
 
 from __future__ import annotations

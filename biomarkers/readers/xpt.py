@@ -29,7 +29,7 @@ def read_xpt(path: Path, *, name: str, source: Source, wanted: Wanted | None) ->
     found = Findings(name)
     if not _is_one_dataset(path, found):
         return no_rows(found)
-    return sas_table(path, name, source, wanted, found, function="read_xport")
+    return sas_table(path, source, wanted, found, function="read_xport")
 
 
 def _is_one_dataset(path: Path, found: Findings) -> bool:
@@ -50,7 +50,7 @@ def _is_one_dataset(path: Path, found: Findings) -> bool:
     return members <= 1
 
 
-def sas_table(path: Path, name: str, source: Source, wanted: Wanted | None, found: Findings, *, function: str) -> Table:
+def sas_table(path: Path, source: Source, wanted: Wanted | None, found: Findings, *, function: str) -> Table:
     """Rows of a SAS file as text; the header is read first, then the wanted columns alone.
 
     Parameters

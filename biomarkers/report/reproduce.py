@@ -1,8 +1,8 @@
 """`reproduce.R`: every Cox row of a result table refitted by survival::coxph from the exported data, and the differences.
 
-The script is plain R for a statistician to read. The test and the interval are those of the package: the likelihood ratio of one
-coefficient and the points where it falls to the cut, t-squared on events minus parameters degrees of freedom. Permutation
-P values and gated rows are not refitted; the script says which.
+The script is plain R for a statistician to read. The test and the interval are those of the package: the likelihood ratio
+of one coefficient and the points where it falls to the cut, t-squared on events minus parameters degrees of freedom.
+Permutation P values and gated rows are not refitted; the script says which.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ compare <- function(row, got, columns) {
     off <- abs(got[[column]] - wanted) / max(1, abs(wanted))
     worst <<- max(worst, off)
     if (!is.finite(off) || off > tolerance)
-      cat(sprintf("DIFFERS row %%d %%s %%s %%s: %%s R %%.10g, table %%.10g\n", row, expected$analysis[row], expected$cohort[row],
-                  expected$term[row], column, got[[column]], wanted))
+      cat(sprintf("DIFFERS row %%d %%s %%s %%s: %%s R %%.10g, table %%.10g\n", row, expected$analysis[row],
+                  expected$cohort[row], expected$term[row], column, got[[column]], wanted))
   }
   refitted <<- refitted + 1
 }
@@ -72,7 +72,8 @@ but_p <- setdiff(all_numbers, "p_value")
 """
 
 _TAIL = r"""
-cat(sprintf("%d of %d rows refitted; largest relative difference %.3g (tolerance %.0e)\n", refitted, nrow(expected), worst, tolerance))
+cat(sprintf("%d of %d rows refitted; largest relative difference %.3g (tolerance %.0e)\n",
+            refitted, nrow(expected), worst, tolerance))
 cat(not_refitted, sep = "\n")
 quit(status = if (is.finite(worst) && worst <= tolerance) 0 else 1)
 """
