@@ -90,7 +90,7 @@ def smallest_events(about: Any, stated: float | None, *, method: str, digits: in
     d = 2
 
     def power(events: int) -> float:
-        return sizing.power(about.hazard_ratio, events=events, alpha=about.alpha, method=method)  # type: ignore[arg-type]
+        return float(event_count.power_at_events(events, about.hazard_ratio, alpha=about.alpha, method=method))  # type: ignore[arg-type]
 
     while round(power(d), digits) < about.power:
         d += 1
@@ -112,7 +112,8 @@ def look_leaves_events(about: Any, stated: float | None, *, least: float = 0.10)
     p = event_count.probability_of_event(medians, accrual=about.accrual, at=_end(about))
     expected = float(about.n / 2 * p.sum())
     seen = float(stated if stated is not None else np.nan) / expected
-    text = f"{expected:.2f} events are expected by the very end under the alternative: {stated:g} are {100 * seen:.0f} % of them"
+    text = (f"{expected:.2f} events are expected by the very end under the alternative: "
+            f"{stated:g} are {100 * seen:.0f} % of them")
     wrong = 1 - seen < least
     return Outcome(f"{text}, so a look there is the final analysis" if wrong else text, None, not wrong, wrong)
 
