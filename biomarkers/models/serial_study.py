@@ -146,8 +146,8 @@ def serial(
     draws = drawn[mine & ~drawn["progression"]]
     order = _order(study, by, subjects)
     return Serial(
-        study, found, endpoint, subjects, draws[["subject", "day", "value"]].reset_index(drop=True), sets, by, order, own_strata,
-        own_adjust, level, int(late.sum()), int((draws["below"] & draws["value"].notna()).sum()),
+        study, found, endpoint, subjects, draws[["subject", "day", "value"]].reset_index(drop=True), sets, by, order,
+        own_strata, own_adjust, level, int(late.sum()), int((draws["below"] & draws["value"].notna()).sum()),
     )  # fmt: skip
 
 

@@ -1,0 +1,577 @@
+"""Minimal residual disease in plasma: calls, moves between negative and positive, and what they go with.
+
+Semantics, each of them a test:
+
+* only `detected` and `not_detected` are evaluable; every other call is missing with its reason, counted, never negative;
+* positive is not absorbing: reversion is counted like conversion. Between evaluable draws the state is unknown; a date of
+  conversion is an interval (last negative, first positive];
+* a draw on the event day, or taken because of progression, is not a state before the event: it stands in a table of its own;
+* lead time is shown with the relapses that were never detected beside it, because a median over the detected alone flatters;
+* status is analysed at a landmark, or as the current value; "ever positive" from time zero is refused (`immortal_time`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from biomarkers.domain.errors import UseError
+from biomarkers.domain.flow import MISSING_REASONS
+from biomarkers.domain.marker import Marker
+from biomarkers.domain.times import Landmark, Visit
+from biomarkers.kernels.binomial import clopper_pearson
+from biomarkers.kernels.multistate import occupation
+from biomarkers.models.association import Model
+from biomarkers.models.cumulative_incidence import cumulative_incidence
+from biomarkers.models.km import kaplan_meier
+from biomarkers.models.landmark_association import fit_question, landmark_question
+from biomarkers.models.results_table import result_table
+from biomarkers.models.serial_study import duplicates_rule
+from biomarkers.models.time_dependent import TimeDependentAnalysis, time_dependent
+from biomarkers.study.analysis_set import AnalysisSet
+from biomarkers.study.landmark_draws import visit_landmark
+from biomarkers.study.measurements import VALID, measurements
+
+if TYPE_CHECKING:
+    from biomarkers.study.study import Study
+
+MONTH = 30.4375
+STATES = ("negative", "positive", "progressed or dead", "restarted therapy")
+DEFINITIONS = ("mrd_status_at_v1", "mrd_current_v1", "mrd_conversion_v1", "mrd_reversion_v1", "mrd_sustained_clearance_v1",
+               "mrd_lead_time_v1")  # fmt: skip
+SUMMARY = ("cohort", "subjects", "draws", "evaluable", "positive_draws", "subjects_ever_drawn_positive", "conversions",
+           "reversions", "sustained_clearances", "median_gap_days", "draws_outside_every_window", "draws_on_event_day",
+           "positive_at_progression", "drawn_at_progression")  # fmt: skip
+LEAD = ("cohort", "relapses", "detected_before", "share", "conf_low", "conf_high", "never_detected", "no_evaluable_draw",
+        "median_lead_days", "shortest_lead_days", "longest_lead_days")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Calls:
+    """Every call of the marker with its subject's cohort and follow-up; the one table the definitions read.
+
+    Attributes
+    ----------
+    rows : DataFrame
+        subject, cohort, day, positive (1, 0, missing), reason (why not evaluable), role: "state", "progression" (taken because
+        of it), "event day" (on or after the end of follow-up); time, event, event_type, last_negative_assessment.
+    """
+
+    rows: pd.DataFrame
+
+    @property
+    def states(self) -> pd.DataFrame:
+        """Evaluable calls before the end of follow-up, by subject and day."""
+        rows = self.rows
+        kept = rows[(rows["role"] == "state") & rows["positive"].notna()]
+        return kept.sort_values(["subject", "day"], kind="stable", ignore_index=True)
+
+
+def calls(study: Study, marker: Marker, endpoint: str) -> Calls:
+    """Read the calls of a study: evaluable, not evaluable with the reason, and those that come too late to be a state.
+
+    Raises
+    ------
+    UseError
+        The marker is no call of two levels.
+    """
+    if len(marker.levels) != 2:
+        raise UseError(f"{marker.label} is not a call of two levels; MRD dynamics need detected and not_detected")
+    found = measurements(study, marker)
+    valid = found["status"].isin(VALID) & (found["excluded"].fillna("").astype(str) == "")
+    reason = found["excluded"].fillna("").astype(str)
+    reason = reason.where(reason != "", found["reason"].fillna("").astype(str))
+    rows = pd.DataFrame({
+        "subject": found["subject"], "day": pd.to_numeric(found["day"], errors="coerce").astype(float),
+        "positive": pd.to_numeric(found["value"], errors="coerce").astype(float).where(valid),
+        "reason": reason.where(~valid, "").replace("", "not_given").where(~valid, ""),
+        "because": found["reason_for_draw"].fillna("").astype(str) == "progression",
+    })  # fmt: skip
+    outcome = study.outcome(endpoint).drop_duplicates("subject")
+    own = [c for c in ("time", "event", "event_type", "last_negative_assessment") if c in outcome]
+    people = study.members
+    people = people[people["excluded"].fillna("") == ""]
+    keep = ["subject", *[c for c in ("cohort",) if c in people]]
+    rows = rows.merge(people[keep], on="subject").merge(outcome[["subject", *own]], on="subject")
+    if "cohort" not in rows:
+        rows = rows.assign(cohort="all")
+    late = rows["day"] >= rows["time"].astype(float)
+    role = np.where(rows["because"], "progression", np.where(late, "event day", "state"))
+    return Calls(rows.assign(role=role).drop(columns="because"))
+
+
+def duplicates(found: Calls, rule: str) -> pd.DataFrame:
+    """States with one call per subject and day, by the declared rule."""
+    states = found.states
+    twice = states[states.duplicated(["subject", "day"], keep=False)]
+    if len(twice) and rule == "error":
+        first = twice.iloc[0]
+        raise UseError(
+            f"{twice['subject'].nunique()} subjects have two evaluable calls on one day; first {first['subject']!r}, day "
+            f'{first["day"]:g}. Declare a rule in study.toml, e.g. replicates = "max"'
+        )
+    return states.drop_duplicates(["subject", "day"], keep="last") if rule != "max" else (
+        states.sort_values("positive", kind="stable").drop_duplicates(["subject", "day"], keep="last"))  # fmt: skip
+
+
+def moves(states: pd.DataFrame) -> pd.DataFrame:
+    """Conversions and reversions as intervals (`mrd_conversion_v1`, `mrd_reversion_v1`).
+
+    Parameters
+    ----------
+    states : DataFrame
+        subject, cohort, day, positive: evaluable calls.
+
+    Returns
+    -------
+    DataFrame
+        subject, cohort, move, after, until: it happened in (after, until].
+
+    Examples
+    --------
+    >>> calls = pd.DataFrame({"subject": "a", "cohort": "stop", "day": [0, 42, 84, 126], "positive": [0, 1, 1, 0]})
+    >>> moves(calls)[["move", "after", "until"]]
+             move  after  until
+    0  conversion      0     42
+    1   reversion     84    126
+    """
+    ordered = states.sort_values(["subject", "day"], kind="stable", ignore_index=True)
+    same = ordered["subject"].eq(ordered["subject"].shift())
+    change = ordered["positive"] - ordered["positive"].shift()
+    found = ordered[same & (change != 0)]
+    kind = np.where(change[found.index] > 0, "conversion", "reversion")
+    return pd.DataFrame({
+        "subject": found["subject"], "cohort": found["cohort"], "move": kind,
+        "after": ordered["day"].shift()[found.index].astype(states["day"].dtype), "until": found["day"],
+    }).reset_index(drop=True)  # fmt: skip
+
+
+def sustained_clearance(states: pd.DataFrame, *, k: int = 2) -> pd.DataFrame:
+    """k consecutive evaluable negatives after a positive (`mrd_sustained_clearance_v1`): subject, cohort, known_from.
+
+    A call that is not evaluable between them neither counts nor breaks the run; it is not among the states.
+
+    Examples
+    --------
+    >>> calls = pd.DataFrame({"subject": "a", "cohort": "stop", "day": [0, 42, 84, 126], "positive": [1, 0, 0, 1]})
+    >>> sustained_clearance(calls)["known_from"].tolist()
+    [84]
+    """
+    lines = []
+    for (subject, cohort), part in states.groupby(["subject", "cohort"], sort=False, observed=True):
+        run, seen = 0, False
+        for day, positive in zip(part["day"], part["positive"], strict=True):
+            seen, run = seen or positive == 1, 0 if positive == 1 else run + 1
+            if seen and run == k:
+                lines.append((subject, cohort, day))
+                break
+    return pd.DataFrame(lines, columns=["subject", "cohort", "known_from"])
+
+
+def rates(states: pd.DataFrame, *, level: float = 0.95) -> pd.DataFrame:
+    """Moves per 100 subject-months between evaluable draws, by cohort, with exact Poisson limits.
+
+    At risk of conversion is who was negative at the draw before; "ever positive / n" has no such denominator.
+
+    Examples
+    --------
+    >>> calls = pd.DataFrame({"subject": "a", "cohort": "stop", "day": [0, 30.4375, 60.875], "positive": [0, 0, 1]})
+    >>> rates(calls)[["move", "n", "subject_months", "per_100_months"]]
+             move  n  subject_months  per_100_months
+    0  conversion  1             2.0            50.0
+    1   reversion  0             0.0             NaN
+    """
+    from scipy.special import gammaincinv
+
+    ordered = states.sort_values(["subject", "day"], kind="stable", ignore_index=True)
+    following = ordered.shift(-1)
+    same = ordered["subject"].eq(following["subject"])
+    gap = (following["day"] - ordered["day"]) / MONTH
+    lines = []
+    for cohort in ordered["cohort"].drop_duplicates():
+        here = same & (ordered["cohort"] == cohort)
+        for move, at in (("conversion", 0.0), ("reversion", 1.0)):
+            exposed = here & (ordered["positive"] == at)
+            n, months = int((exposed & (following["positive"] == 1 - at)).sum()), float(gap[exposed].sum())
+            low = float(gammaincinv(n, (1 - level) / 2)) if n else 0.0
+            high = float(gammaincinv(n + 1, (1 + level) / 2))
+            per = 100 / months if months else np.nan
+            lines.append((cohort, move, n, months, n * per, low * per, high * per, level))
+    columns = ["cohort", "move", "n", "subject_months", "per_100_months", "conf_low", "conf_high", "conf_level"]
+    return pd.DataFrame(lines, columns=columns)
+
+
+def lead_times(found: Calls) -> pd.DataFrame:
+    """Each relapse with when it was announced (`mrd_lead_time_v1`).
+
+    Returns
+    -------
+    DataFrame
+        subject, cohort, relapse_after, relapse (it lies in that interval of scans), last_negative, first_positive, lead_low,
+        lead_high, outcome: "detected before", "never detected" or "no evaluable draw". The lead is an interval: from the first
+        positive draw to the scan, at most from the last negative before it.
+    """
+    rows = found.rows
+    known = rows["event_type"].astype("object").fillna("") if "event_type" in rows else pd.Series("progression", rows.index)
+    relapsed = rows[(rows["event"].astype(float) == 1) & (known == "progression")].drop_duplicates("subject")
+    states = found.states
+    lines = []
+    for _, person in relapsed.iterrows():
+        own = states[states["subject"] == person["subject"]]
+        relapse = float(person["time"])
+        clear = person.get("last_negative_assessment", np.nan)
+        positive = own.loc[own["positive"] == 1, "day"]
+        first = float(positive.min()) if len(positive) else np.nan
+        before = own.loc[(own["positive"] == 0) & (own["day"] < first), "day"] if len(positive) else own.loc[
+            own["positive"] == 0, "day"]  # fmt: skip
+        last = float(before.max()) if len(before) else np.nan
+        outcome = "no evaluable draw" if own.empty else "detected before" if len(positive) else "never detected"
+        lines.append((person["subject"], person["cohort"], float(clear) if pd.notna(clear) else np.nan, relapse, last, first,
+                      relapse - first, relapse - last if len(positive) else np.nan, outcome))  # fmt: skip
+    columns = [
+        "subject",
+        "cohort",
+        "relapse_after",
+        "relapse",
+        "last_negative",
+        "first_positive",
+        "lead_low",
+        "lead_high",
+        "outcome",
+    ]
+    return pd.DataFrame(lines, columns=columns)
+
+
+def lead_summary(leads: pd.DataFrame, cohorts: Sequence[str], *, level: float = 0.95) -> pd.DataFrame:
+    """Relapses by cohort: detected before with an exact interval, never detected, and the median lead beside them."""
+    lines = []
+    for cohort in cohorts:
+        part = leads[leads["cohort"] == cohort]
+        n, k = len(part), int((part["outcome"] == "detected before").sum())
+        low, high = clopper_pearson(k, n, level=level) if n else (np.nan, np.nan)
+        lead = part.loc[part["outcome"] == "detected before", "lead_low"]
+        lines.append((cohort, n, k, k / n if n else np.nan, low, high, int((part["outcome"] == "never detected").sum()),
+                      int((part["outcome"] == "no evaluable draw").sum()), lead.median(), lead.min(), lead.max()))  # fmt: skip
+    return pd.DataFrame(lines, columns=list(LEAD))
+
+
+@dataclass(frozen=True, repr=False)
+class MRD:
+    """MRD dynamics of a study, cohorts separately.
+
+    Attributes
+    ----------
+    table : DataFrame
+        The result table: status at each visit's landmark, then the current status.
+    calls : Calls
+    marker : Marker
+    at : tuple of Landmark
+    sets : mapping of landmark label to AnalysisSet
+    status : DataFrame
+        cohort, timing, status, n, n_events, time, survival, conf_low, conf_high: event-free at the horizon from each landmark;
+        1 - survival of the positive is the predictive value of a positive call, survival of the negative that of a negative.
+    competing : DataFrame
+        Cumulative incidence of progression or death and of restart from each landmark, by status; empty without restarts.
+    current : TimeDependentAnalysis or None
+    """
+
+    table: pd.DataFrame
+    calls: Calls
+    marker: Marker
+    at: tuple[Landmark, ...]
+    sets: Mapping[str, AnalysisSet]
+    status: pd.DataFrame
+    competing: pd.DataFrame
+    current: TimeDependentAnalysis | None
+    cohorts: tuple[str, ...]
+    visits: tuple[Visit, ...]
+    states_table: pd.DataFrame
+    level: float = 0.95
+    max_age: float | None = None
+    question: Any = field(default=None, repr=False)
+
+    @property
+    def flow(self) -> pd.DataFrame:
+        """Who is in each landmark's analysis, and why the others are not."""
+        parts = [found.flow.assign(timing=label) for label, found in self.sets.items()]
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+    @cached_property
+    def moves(self) -> pd.DataFrame:
+        """Conversions and reversions as intervals."""
+        return moves(self.states_table)
+
+    @cached_property
+    def rates(self) -> pd.DataFrame:
+        """Conversions and reversions per 100 subject-months."""
+        return rates(self.states_table, level=self.level)
+
+    @cached_property
+    def lead_times(self) -> pd.DataFrame:
+        """Every relapse with its lead time as an interval."""
+        return lead_times(self.calls)
+
+    @cached_property
+    def lead_summary(self) -> pd.DataFrame:
+        """Detected before, never detected, and the median lead, by cohort."""
+        return lead_summary(self.lead_times, self.cohorts, level=self.level)
+
+    @cached_property
+    def availability(self) -> pd.DataFrame:
+        """Calls by cohort, visit window and what they are: cohort, visit, role, call, n."""
+        rows = self.calls.rows
+        visit = np.full(len(rows), "outside every window", dtype=object)
+        for v in self.visits:
+            visit[(rows["day"] >= v.first) & (rows["day"] <= v.last)] = v.name
+        words = rows["reason"].map(lambda r: MISSING_REASONS.get(r, r)).astype(str)
+        call = np.where(
+            rows["positive"] == 1, "positive", np.where(rows["positive"] == 0, "negative", "not evaluable: " + words)
+        )
+        order = [v.name for v in self.visits] + ["outside every window"]
+        table = rows.assign(visit=pd.Categorical(visit, order), call=call)
+        counts = table.groupby(["cohort", "visit", "role", "call"], observed=True, sort=True).size()
+        return counts.rename("n").reset_index()
+
+    @cached_property
+    def summary(self) -> pd.DataFrame:
+        """Counts by cohort before any hazard ratio."""
+        rows, states = self.calls.rows, self.states_table
+        inside = np.zeros(len(rows), dtype=bool)
+        for v in self.visits:
+            inside |= ((rows["day"] >= v.first) & (rows["day"] <= v.last)).to_numpy(bool)
+        clearances = sustained_clearance(states)
+        lines = []
+        for cohort in self.cohorts:
+            mine, own = rows[rows["cohort"] == cohort], states[states["cohort"] == cohort]
+            state = mine["role"] == "state"
+            gap = own.sort_values(["subject", "day"]).groupby("subject")["day"].diff()
+            at_progression = mine[(mine["role"] == "progression") & mine["positive"].notna()]
+            changed = self.moves[self.moves["cohort"] == cohort]["move"].value_counts()
+            lines.append((
+                cohort, mine["subject"].nunique(), int(state.sum()), len(own), int(own["positive"].sum()),
+                int(own.loc[own["positive"] == 1, "subject"].nunique()), int(changed.get("conversion", 0)),
+                int(changed.get("reversion", 0)), int((clearances["cohort"] == cohort).sum()), gap.median(),
+                int((state & ~inside[mine.index]).sum()), int((mine["role"] == "event day").sum()),
+                int(at_progression["positive"].sum()), len(at_progression),
+            ))  # fmt: skip
+        return pd.DataFrame(lines, columns=list(SUMMARY))
+
+    def state_occupation(self, cohort: str, *, origin: float, times: Sequence[float]) -> pd.DataFrame:
+        """Probability of being negative, positive, progressed or dead (or restarted) by Aalen and Johansen, from a day on.
+
+        A status acts from its draw until the next evaluable one, at most `max_age` days; without a valid status a subject is not
+        at risk of a move. Moves are dated to the draw that showed them, which makes them late by up to a draw interval.
+
+        Parameters
+        ----------
+        cohort : str
+        origin : float
+            Day from which it counts; the shares of status there are those of subjects with a valid status.
+        times : sequence of float
+
+        Returns
+        -------
+        DataFrame
+            cohort, time, state, probability, std_error, conf_low, conf_high, conf_level, n.
+        """
+        if self.current is None:
+            raise UseError("state occupation needs max_age: how long does a status count? bm.mrd(study, max_age=126)")
+        rows = self.current.rows.rows
+        rows = rows[rows["cohort"] == cohort] if "cohort" in rows else rows
+        rows = rows.sort_values(["subject", "start"], kind="stable", ignore_index=True)
+        following = (
+            rows["value"]
+            .shift(-1)
+            .where(rows["subject"].eq(rows["subject"].shift(-1)) & rows["stop"].eq(rows["start"].shift(-1)), rows["value"])
+        )
+        kinds = self.calls.rows.drop_duplicates("subject").set_index("subject")
+        restarted = (
+            rows["subject"].map(kinds["event_type"]).eq("restart") if "event_type" in kinds else pd.Series(False, rows.index)
+        )
+        ends = rows["stop"].eq(rows["time"])
+        after = np.where(rows["event"] == 1, 2, np.where(ends & restarted.fillna(False), 3, following)).astype(int)
+        n_states = 4 if (after == 3).any() else 3
+        found = occupation(rows["subject"], rows["start"], rows["stop"], rows["value"].astype(int), after, n_states=n_states,
+                           origin=origin, times=times)  # fmt: skip
+        from scipy.special import ndtri
+
+        z = float(ndtri((1 + self.level) / 2))
+        lines = [
+            (cohort, float(t), STATES[k], p, e, max(p - z * e, 0.0), min(p + z * e, 1.0), self.level, found.n)
+            for t, ps, es in zip(found.time, found.probability, found.std_error, strict=True)
+            for k, (p, e) in enumerate(zip(ps.tolist(), es.tolist(), strict=True))
+        ]
+        columns = ["cohort", "time", "state", "probability", "std_error", "conf_low", "conf_high", "conf_level", "n"]
+        return pd.DataFrame(lines, columns=columns)
+
+    def __repr__(self) -> str:
+        columns = ["cohort", "term", "timing", "n", "n_events", "estimate", "conf_low", "conf_high", "p_value", "note"]
+        shown = self.table[columns].to_string(index=False, float_format=lambda v: f"{v:.3g}", na_rep="")
+        counts = self.summary.to_string(index=False, float_format=lambda v: f"{v:.3g}")
+        lead = self.lead_summary.to_string(index=False, float_format=lambda v: f"{v:.3g}")
+        return f"{counts}\n\nLead time, with the relapses that were never detected\n{lead}\n\n{shown}"
+
+    def _repr_html_(self) -> str:
+        from biomarkers.domain.fragments import association_fragment
+
+        parts = [self.summary.to_html(index=False, float_format=lambda v: f"{v:.3g}", border=0),
+                 self.lead_summary.to_html(index=False, float_format=lambda v: f"{v:.3g}", border=0),
+                 association_fragment(self.table.to_dict("records"), label=self.marker.label)]  # fmt: skip
+        return "".join(parts)
+
+
+def mrd(
+    study: Study,
+    *,
+    marker: str = "mrd",
+    at: str | Landmark | Sequence[str | Landmark] | None = None,
+    clock: str = "time zero",
+    endpoint: str = "pfs",
+    max_age: float | None = None,
+    horizon: float = 365,
+    by: str | None = "cohort",
+    strata: Sequence[str] = (),
+    adjust: Sequence[str] = (),
+    permutations: int = 9999,
+    seed: int = 0,
+    level: float = 0.95,
+) -> MRD:
+    """MRD status and its dynamics against an endpoint, cohorts separately.
+
+    Parameters
+    ----------
+    study : Study
+    marker : str
+        A call with the levels not_detected and detected.
+    at : visit name, Landmark, or several
+        When status is asked; None takes every visit after baseline. Several landmarks are all shown.
+    clock : {"time zero", "draw"}
+        Follow-up from the landmark, or from each subject's own draw.
+    max_age : float, optional
+        Days a status counts as current; without it there is no time-dependent analysis and no state occupation.
+    horizon : float
+        Days from the landmark at which event-free survival by status is given.
+    by : str or None
+    strata, adjust : sequence of str
+    permutations, seed, level
+
+    Examples
+    --------
+    >>> import biomarkers as bm
+    >>> found = mrd(bm.load_example("stop_her2"), at="week18", permutations=0)
+    >>> found.lead_summary[["cohort", "relapses", "detected_before", "never_detected"]].shape
+    (2, 4)
+    """
+    own = study.design.marker(marker)
+    found = calls(study, own, endpoint)
+    states = duplicates(found, duplicates_rule(study, own))
+    visits = tuple(study.design.visits.values())
+    landmarks = _landmarks(study, at)
+    order = (
+        tuple(study.design.cohorts) if by == "cohort" and study.design.cohorts else tuple(sorted(found.rows["cohort"].unique()))
+    )
+    model = Model(tuple(strata), tuple(adjust), level, permutations, seed)
+    rows: list[dict[str, Any]] = []
+    sets: dict[str, AnalysisSet] = {}
+    status, competing = [], []
+    for landmark in landmarks:
+        label = str(landmark)
+        question = landmark_question(study, own, landmark, endpoint=endpoint, feature_name="detected", clock=clock,
+                                     needed=list(dict.fromkeys([*strata, *adjust, *([by] if by else [])])))  # fmt: skip
+        sets[label] = question.sets
+        constant = {"analysis": f"{marker}_day{landmark.day:g}_{endpoint.lower()}", "family": own.family,
+                    "endpoint": endpoint.lower(), "timing": label}  # fmt: skip
+        fitted, exposure = fit_question(question, model, by=by, order=order, constant=constant)
+        rows += fitted.rows
+        frame = question.rows.assign(status=exposure.groups)
+        status.append(_event_free(frame, label, by, order, exposure.order, landmark.day, horizon, clock, level))
+        competing.append(_competing(study, frame, endpoint, label, by, order, exposure.order, level))
+    current = None if max_age is None else time_dependent(study, marker, max_age=max_age, endpoint=endpoint, by=by, strata=strata,
+                                                          adjust=adjust, level=level)  # fmt: skip
+    table = result_table(rows)
+    table["n_excluded"] = [len(found.rows["subject"].unique()) - int(n) if c == "all" else pd.NA
+                           for n, c in zip(table["n"], table["cohort"], strict=True)]  # fmt: skip
+    if current is not None:
+        table = pd.concat([table, current.table], ignore_index=True)
+    return MRD(
+        table, found, own, landmarks, sets, _stack(status), _stack(competing), current, order, visits, states, level, max_age
+    )
+
+
+def _landmarks(study: Study, at: str | Landmark | Sequence[str | Landmark] | None) -> tuple[Landmark, ...]:
+    if at is None:
+        later = [v for v in study.design.visits.values() if v.day > 0]
+        return tuple(visit_landmark(v) for v in later)
+    wanted = [at] if isinstance(at, str | Landmark) else list(at)
+    return tuple(visit_landmark(study.design.visit(a)) if isinstance(a, str) else a for a in wanted)
+
+
+def _groups(frame: pd.DataFrame, by: str | None, order: Sequence[str]) -> list[tuple[str, pd.DataFrame]]:
+    return [(str(g), frame[frame[by] == g]) for g in order] if by else [("all", frame)]
+
+
+def _event_free(
+    frame: pd.DataFrame,
+    label: str,
+    by: str | None,
+    order: Sequence[str],
+    levels: Sequence[str],
+    day: float,
+    horizon: float,
+    clock: str,
+    level: float,
+) -> pd.DataFrame:
+    """Event-free at the horizon by status, with log-log limits; missing where follow-up ends earlier."""
+    start = 0.0 if clock == "draw" else day
+    lines = []
+    for cohort, part in _groups(frame, by, order):
+        for name in levels:
+            group = part[part["status"] == name]
+            line: tuple[Any, ...] = (cohort, label, name, len(group), int(group["event"].sum()), horizon)
+            if len(group) < 2 or (group["time"].max() < start + horizon and group["event"].iloc[group["time"].argmax()] == 0):
+                lines.append((*line, np.nan, np.nan, np.nan, level))
+                continue
+            found = kaplan_meier(group, "time", "event", level=level).at([start + horizon]).iloc[0]
+            lines.append((*line, found["survival"], found["conf_low"], found["conf_high"], level))
+    columns = ["cohort", "timing", "status", "n", "n_events", "horizon", "survival", "conf_low", "conf_high", "conf_level"]
+    return pd.DataFrame(lines, columns=columns)
+
+
+def _competing(
+    study: Study,
+    frame: pd.DataFrame,
+    endpoint: str,
+    label: str,
+    by: str | None,
+    order: Sequence[str],
+    levels: Sequence[str],
+    level: float,
+) -> pd.DataFrame:
+    """Cumulative incidence with restart without progression as a competing event; empty where nobody restarted."""
+    outcome = study.outcome(endpoint).drop_duplicates("subject").set_index("subject")
+    if "event_type" not in outcome:
+        return pd.DataFrame()
+    kind = frame["subject"].map(outcome["event_type"]).astype("object")
+    restarted = (kind == "restart") & (frame["event"] == 0)
+    if not restarted.any():
+        return pd.DataFrame()
+    frame = frame.assign(kind=np.where(frame["event"] == 1, "progression or death", np.where(restarted, "restart", "none")))
+    parts = []
+    for cohort, part in _groups(frame, by, order):
+        for name in levels:
+            group = part[part["status"] == name]
+            if len(group) < 2 or (group["kind"] == "none").all():
+                continue
+            found = cumulative_incidence(group, "time", "kind", level=level).table
+            parts.append(found.assign(cohort=cohort, timing=label, status=name))
+    return _stack(parts)
+
+
+def _stack(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    kept = [part for part in parts if len(part)]
+    return pd.concat(kept, ignore_index=True) if kept else pd.DataFrame()
