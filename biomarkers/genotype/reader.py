@@ -156,11 +156,12 @@ def _read(path: str, plan: Plan, lane: str) -> Lines:
 def _opened(path: str) -> Iterator[BinaryIO]:
     """A regular file, opened without waiting: a pipe or a device is refused."""
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    mode = os.fstat(handle).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(handle)
+        what = "a directory" if stat.S_ISDIR(mode) else "a pipe, socket or device"
+        raise FileProblem(f"{what}, not a regular file")
     with os.fdopen(handle, "rb", buffering=0) as file:
-        mode = os.fstat(handle).st_mode
-        if not stat.S_ISREG(mode):
-            what = "a directory" if stat.S_ISDIR(mode) else "a pipe, socket or device"
-            raise FileProblem(f"{what}, not a regular file")
         yield file
 
 
@@ -194,38 +195,12 @@ def _fitting(beside: str, path: str, size: int) -> Index | None:
 
 
 def _ask_index(handle: int, index: Index, plan: Plan) -> Lines:
-    lines = Lines(_header_of(handle), frozenset(index.names))
+    lines = Lines(_split_header(inflate_from(handle, 0))[0], frozenset(index.names))
     for step in (1, 2):
         asked = plan.first(lines.header) if step == 1 else plan.then(lines)
         _add(lines, ((region, name, _lines_over(handle, index, region, name))
                      for region in asked for name in sorted(region.names & lines.seen)))
     return lines
-
-
-def _header_of(handle: int) -> bytes:
-    parts, size = [], 0
-    tail = b"\n"
-    for part in inflate_from(handle, 0):
-        parts.append(part)
-        size += len(part)
-        # The line that begins with #CHROM is the last of the header, and may end many blocks later.
-        if b"\n" in part and _ends_header(tail + part):
-            break
-        if size > _LONGEST_HEADER:
-            raise FileProblem("the header does not end, or a line is too long for a VCF")
-        tail = _open_line(tail, part)
-    return _rest_after_header(bytearray(b"".join(parts)), iter(()))[0]
-
-
-def _open_line(tail: bytes, part: bytes) -> bytes:
-    """The beginning of the line that is not finished yet, with the line end before it; enough to know it again."""
-    cut = part.rfind(b"\n")
-    return (tail + part)[:16] if cut < 0 else part[cut:cut + 16]
-
-
-def _ends_header(text: bytes) -> bool:
-    start = text.find(b"\n#CHROM")
-    return (start >= 0 and text.find(b"\n", start + 1) >= 0) or _FOREIGN.search(text) is not None
 
 
 def _lines_over(handle: int, index: Index, region: Region, name: str) -> Iterator[bytes]:
@@ -317,15 +292,9 @@ def _reach(line: bytes) -> tuple[int | None, int]:
 # ---------------------------------------------------------------------- the scan
 def _scan(chunks: Iterator[bytes], plan: Plan) -> Lines:
     """Every line of a stream, in any order, to its end: damage anywhere is an error, never an absence."""
-    buffer = bytearray()
-    for chunk in chunks:
-        buffer += chunk
-        if len(buffer) >= 64:
-            break
-    check_beginning(bytes(buffer[:64]))
-    rest = _rest_after_header(buffer, chunks)
-    lines = Lines(rest[0])
-    _scan_body(rest[1], chunks, plan.everything(), lines)
+    header, rest = _split_header(chunks)
+    lines = Lines(header)
+    _scan_body(rest, chunks, plan.everything(), lines)
     return lines
 
 
@@ -336,33 +305,38 @@ def versions() -> dict[str, str]:
     return {"pysam": pysam.__version__, "htslib": pysam.version.__htslib_version__}
 
 
-def _rest_after_header(buffer: bytearray, chunks: Iterator[bytes]) -> tuple[bytes, bytes]:
-    """(header, what follows of the bytes read so far)."""
-    searched = 0
+def _split_header(pieces: Iterator[bytes]) -> tuple[bytes, bytes]:
+    """Header lines to the end of the #CHROM line, and what follows of the pieces read so far.
+
+    Only whole lines are looked at: a piece may end anywhere.
+    """
+    buffer, done = bytearray(b"\n"), 0
     while True:
-        if (start := buffer.find(b"\n#CHROM", searched)) >= 0 and (end := buffer.find(b"\n", start + 1)) >= 0:
-            break
-        other = _FOREIGN.search(buffer, max(0, searched - 2))
-        if other and not (start >= 0 and other.start() > start):
-            raise HeaderProblem("FILE_ERROR", "no #CHROM line before the first record")
-        searched = max(0, (start if start >= 0 else len(buffer)) - 8)
-        more = next(chunks, None)
-        if more is None:
-            if start < 0:
-                raise HeaderProblem("FILE_ERROR", "no #CHROM line (header cut off, or not a VCF)")
-            buffer += b"\n"
-            continue
+        piece = next(pieces, None)
+        if piece is None and buffer[-1:] == b"\n":
+            check_beginning(bytes(buffer[1:65]))
+            raise HeaderProblem("FILE_ERROR", "no #CHROM line (header cut off, or not a VCF)")
+        buffer += b"\n" if piece is None else piece
+        if len(buffer) > 64:
+            check_beginning(bytes(buffer[1:65]))
         if len(buffer) > _LONGEST_HEADER:
             raise FileProblem("the header does not end, or a line is too long for a VCF")
-        buffer += more
-    header = bytes(buffer[:end + 1])
-    if foreign := _FOREIGN.search(header):
-        raise HeaderProblem("FILE_ERROR", f"a line that is no header line stands before #CHROM: "
-                                          f"{header[foreign.start() + 1:foreign.start() + 31].decode('latin-1')!r}")
-    return header, bytes(buffer[end + 1:])
+        last = buffer.rfind(b"\n", done + 1)
+        if last < 0:
+            continue
+        if found := _NO_META.search(buffer, done, last):
+            start = found.start() + 1
+            end = buffer.index(b"\n", start) + 1
+            if not buffer.startswith(b"#CHROM", start):
+                check_beginning(bytes(buffer[1:65]))
+                shown = bytes(buffer[start:min(end, start + 30)]).decode("latin-1")
+                raise HeaderProblem("FILE_ERROR", f"no #CHROM line before the first line that is no header line: {shown!r}")
+            check_beginning(bytes(buffer[1:65]))
+            return bytes(buffer[1:end]), bytes(buffer[end:])
+        done = last
 
 
-_FOREIGN = re.compile(rb"\n(?!##|#CHROM)[^\n]")
+_NO_META = re.compile(rb"\n(?!##)")
 
 
 def _scan_body(first: bytes, chunks: Iterator[bytes], regions: Sequence[Region], lines: Lines) -> None:

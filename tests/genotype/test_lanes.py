@@ -1,0 +1,282 @@
+"""Two lanes, one answer: the index lane returns what htslib returns, and a wrong index is never believed."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pysam
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from make_cases import CALLS, LENGTH, SITE, Case, row, text_of, write
+
+from biomarkers.genotype import cells
+from biomarkers.genotype.calls import COLUMNS, call_file
+from biomarkers.genotype.cells import CellReader, read_column
+from biomarkers.genotype.index import EOF_BLOCK, bgzip, inflate_blocks, read_index
+from biomarkers.genotype.loci import LOCI, find_loci
+from biomarkers.genotype.options import Options
+from biomarkers.genotype.reader import FileProblem, Region, read_lines
+from biomarkers.genotype.record import parse_record, view_record
+
+BOTH = find_loci(["FCGR3A-158", "FCGR2A-131"])
+
+
+class Asked:
+    """A plan that wants one region, whatever the header says."""
+
+    def __init__(self, start: int, end: int) -> None:
+        self.regions = [Region(frozenset({"chr1"}), start, end)]
+
+    def everything(self) -> list[Region]:
+        return self.regions
+
+    def first(self, _header: bytes) -> list[Region]:
+        return self.regions
+
+    def then(self, _lines: object) -> list[Region]:
+        return []
+
+
+def random_vcf(rng: random.Random, n: int, wide: int = 1) -> str:
+    head = text_of(Case("", [], [""] * wide, background=False), "GRCh38")
+    lines = []
+    for _ in range(n):
+        pos = rng.choice([rng.randint(1, 3_000_000), rng.randint(1_000_000, 1_040_000)])
+        kind = rng.randrange(8)
+        ref, alt, info = "A", "C", "."
+        if kind == 0:
+            ref = "A" * rng.randint(2, 40)
+            alt = "A"
+        elif kind == 1:
+            alt, info = "<NON_REF>", f"END={pos + rng.choice([0, 10, 500, 20_000, 300_000])}"
+        elif kind == 2:
+            alt, info = "<DEL>", f"SVTYPE=DEL;END={pos + rng.randint(1, 200_000)}"
+        lines.append((pos, f"chr1\t{pos}\t.\t{ref}\t{alt}\t.\t.\t{info}\tGT\t" + "\t".join(["0/1"] * wide)))
+    for contig in ("chr10", "chr2"):
+        cells = "\t".join(["0/1"] * wide)
+        lines.append((10**9 if contig == "chr2" else 10**8 * 9, f"{contig}\t500\t.\tA\tC\t.\t.\t.\tGT\t{cells}"))
+    return head + "".join(line + "\n" for _, line in sorted(lines))
+
+
+@pytest.mark.parametrize("mode", ["tbi", "csi"])
+@pytest.mark.parametrize("wide", [1, 3000])
+def test_the_index_lane_returns_what_htslib_returns(mode: str, wide: int, tmp_path: Path) -> None:
+    rng = random.Random(7)
+    path = write(tmp_path / "x.vcf.gz", random_vcf(rng, 700 if wide == 1 else 250, wide), mode)
+    n_found = 0
+    with pysam.TabixFile(str(path), index=f"{path}.{mode}") as table:
+        for _ in range(150):
+            start = rng.choice([rng.randint(1, 3_000_000), rng.randint(1_000_000, 1_040_000)])
+            end = start + rng.choice([0, 5, 190, 20_000])
+            want = sorted(line.encode() for line in table.fetch("chr1", start - 1, end))
+            for lane in ("index", "scan"):
+                found = sorted(line for *_, line in read_lines(str(path), Asked(start, end), lane=lane).found)
+                assert found == want, (start, end, lane)
+            n_found += len(want)
+    assert n_found > 500
+
+
+def test_every_block_boundary_gives_the_same_lines(tmp_path: Path) -> None:
+    """A line may be cut by a block anywhere, also inside its position."""
+    text = random_vcf(random.Random(3), 40).encode()
+    whole = write(tmp_path / "whole.vcf.gz", text, "bare")
+    want = read_lines(str(whole), Asked(1, 3_000_000), lane="scan").found
+    for size in (37, 61, 127, 500):
+        path = tmp_path / f"{size}.vcf.gz"
+        path.write_bytes(b"".join(bgzip(text[i:i + size])[:-28] for i in range(0, len(text), size)) + EOF_BLOCK)
+        pysam.tabix_index(str(path), preset="vcf", force=True)
+        assert read_lines(str(path), Asked(1, 3_000_000), lane="scan").found == want
+        assert sorted(read_lines(str(path), Asked(1, 3_000_000), lane="index").found) == sorted(want)
+
+
+def test_bgzip_is_undone_by_inflate_and_readable_by_htslib(tmp_path: Path) -> None:
+    data = os.urandom(200_000) + b"x" * 100_000
+    assert inflate_blocks(bgzip(data)) == data
+    (tmp_path / "x.gz").write_bytes(bgzip(data))
+    with pysam.BGZFile(str(tmp_path / "x.gz")) as file:
+        assert file.read() == data
+
+
+def calls(path: Path, lane: str = "auto", **options: object) -> list[dict]:
+    found = call_file(str(path), BOTH[:1], Options(**options), lane=lane)
+    return [dict(zip(COLUMNS, r, strict=True)) for c in found for r in c.rows()]
+
+
+PLAIN = Case("plain", [row("0/1", "1/1")], ["V/F", "V/V"])
+
+
+@pytest.mark.parametrize("lane", ["auto", "index"])
+@pytest.mark.parametrize("absent", ["no_call", "hom_ref"])
+def test_an_index_of_an_earlier_version_is_not_believed(lane: str, absent: str, tmp_path: Path) -> None:
+    path = write(tmp_path / "x.vcf.gz", text_of(Case("", [], ["", ""]), "GRCh38"), "tbi")
+    old = Path(f"{path}.tbi").read_bytes()
+    write(path, text_of(PLAIN, "GRCh38"), "tbi")
+    Path(f"{path}.tbi").write_bytes(old)
+    os.utime(f"{path}.tbi")  # newer than the file, as after a copy
+    found = calls(path, lane, absent=absent)
+    assert [r["call"] for r in found] == ["V/F", "V/V"]
+    assert all("STALE_INDEX" in r["note"].split(";") for r in found)
+
+
+def test_an_index_that_is_merely_older_is_used(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.vcf.gz", text_of(PLAIN, "GRCh38"), "tbi")
+    os.utime(f"{path}.tbi", (10**9, 10**9))
+    assert [(r["call"], r["note"]) for r in calls(path, "index")] == [("V/F", ""), ("V/V", "")]
+
+
+@pytest.mark.parametrize("damage", ["random", "empty", "cut", "other file", "bed preset"])
+def test_a_damaged_or_foreign_index_is_noted_and_the_file_scanned(damage: str, tmp_path: Path) -> None:
+    path = write(tmp_path / "x.vcf.gz", text_of(PLAIN, "GRCh38"), "tbi")
+    index = Path(f"{path}.tbi")
+    if damage == "random":
+        index.write_bytes(random.Random(1).randbytes(300))
+    elif damage == "empty":
+        index.write_bytes(b"")
+    elif damage == "cut":
+        index.write_bytes(index.read_bytes()[:-30])
+    elif damage == "bed preset":
+        pysam.tabix_index(str(path), seq_col=0, start_col=1, end_col=1, force=True)
+    else:
+        shutil.copy(f"{write(tmp_path / 'y.vcf.gz', random_vcf(random.Random(1), 400), 'tbi')}.tbi", index)
+    found = calls(path, "index")
+    assert [(r["call"], r["note"]) for r in found] == [("V/F", "STALE_INDEX"), ("V/V", "STALE_INDEX")]
+
+
+def test_damage_is_never_an_absence(tmp_path: Path) -> None:
+    good = write(tmp_path / "good.vcf.gz", random_vcf(random.Random(5), 3000), "tbi")
+    data = good.read_bytes()
+    for name, bad in {"no end block": data[:-28], "cut": data[:len(data) // 2], "behind": data + b"more",
+                      "flipped": data[:len(data) // 2] + bytes([data[len(data) // 2] ^ 1]) + data[len(data) // 2 + 1:]}.items():
+        path = tmp_path / f"{name}.vcf.gz"
+        path.write_bytes(bad)
+        found = calls(path, absent="hom_ref")
+        assert {(r["call"], r["reason"]) for r in found} == {("", "FILE_ERROR")}, name
+
+
+def test_a_cut_text_or_gzip_file_is_an_error(tmp_path: Path) -> None:
+    text = text_of(PLAIN, "GRCh38")
+    cut = write(tmp_path / "cut.vcf", text[:-9], "text")
+    assert {r["reason"] for r in calls(cut)} == {"FILE_ERROR"}
+    whole = write(tmp_path / "x.vcf.gz", text, "gzip").read_bytes()
+    for bad in (whole[:-5], whole + b"tail", whole[:60]):
+        (tmp_path / "bad.vcf.gz").write_bytes(bad)
+        assert {r["reason"] for r in calls(tmp_path / "bad.vcf.gz")} == {"FILE_ERROR"}
+    (tmp_path / "two.vcf.gz").write_bytes(write(tmp_path / "a", text[:400], "gzip").read_bytes()
+                                          + write(tmp_path / "b", text[400:], "gzip").read_bytes())
+    assert [r["call"] for r in calls(tmp_path / "two.vcf.gz")] == ["V/F", "V/V"]
+
+
+def test_pipes_devices_and_folders_are_refused_without_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.vcf")
+    for path in (tmp_path / "pipe.vcf", Path("/dev/zero"), tmp_path):
+        with pytest.raises(FileProblem, match="not a regular file"):
+            read_lines(str(path), Asked(1, 2))
+
+
+def test_lines_out_of_order_are_found_by_the_scan(tmp_path: Path) -> None:
+    lines = text_of(PLAIN, "GRCh38").splitlines(keepends=True)
+    head, body = [x for x in lines if x.startswith("#")], [x for x in lines if not x.startswith("#")]
+    path = write(tmp_path / "x.vcf", "".join(head + body[::-1]), "text")
+    assert [r["call"] for r in calls(path)] == ["V/F", "V/V"]
+
+
+def test_the_same_rows_with_crlf_and_without_a_last_line_end(tmp_path: Path) -> None:
+    text = text_of(PLAIN, "GRCh38")
+    for other in (text.replace("\n", "\r\n"), text[:-1]):
+        assert [r["call"] for r in calls(write(tmp_path / "x.vcf", other, "text"))] == ["V/F", "V/V"]
+
+
+# ---------------------------------------------------------------------- cells
+def column_of(keys: str, texts: list[str], ref: str = "A", alt: str = "C") -> tuple[CellReader, bytes]:
+    p = SITE["GRCh38"]
+    line = f"chr1\t{p}\t.\t{ref}\t{alt}\t.\t.\t.\t{keys}\t".encode() + "\t".join(texts).encode()
+    record = parse_record(line, len(texts))
+    assert not record.problem
+    options = Options()
+    (view,) = [v for v in view_record(record, LOCI["FCGR3A-158"], p, options) if v.kind == "site"]
+    return CellReader(view, p, options, gp_is_phred=False), record.cells
+
+
+def expand(column: cells.Column) -> list[tuple]:
+    n = len(column.codes)
+    if isinstance(column.numbers, dict):
+        empty = [None] * n
+        numbers = [tuple(t) for t in zip(*(column.numbers[k].tolist() if k in column.numbers else empty
+                                           for k in cells.Numbers._fields), strict=True)]
+    else:
+        numbers = [tuple(t) for t in column.numbers or [cells.NO_NUMBERS] * n]
+    return [(column.facts[int(c)], t) for c, t in zip(column.codes, numbers, strict=True)]
+
+
+GT = st.sampled_from(["0/0", "0/1", "1/1", "0|1", "1|0", "1|1"])
+COUNT = st.integers(0, 120)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(GT, COUNT, COUNT, COUNT, COUNT), min_size=64, max_size=90), st.booleans())
+def test_reading_a_record_as_arrays_is_reading_it_cell_by_cell(rows: list[tuple], swapped: bool) -> None:
+    texts = [f"{gt}:{a},{b}:{dp}:{gq}" for gt, a, b, dp, gq in rows]
+    reader, raw = column_of("GT:AD:DP:GQ", texts, *(("C", "A") if swapped else ("A", "C")))
+    fast = cells._integers(reader, raw, len(texts))
+    assert fast is not None
+    assert expand(fast) == expand(cells._one_by_one(reader, raw, len(texts)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sampled_from(["0/0", "0/1", "1/1", "./.", "0|1", ".", "1", "0/10", "", "0/1:3", "A/C"]),
+                min_size=64, max_size=90))
+def test_genotypes_of_any_width_are_read_alike(texts: list[str]) -> None:
+    reader, raw = column_of("GT", texts)
+    assert expand(read_column(reader, len(texts))) == expand(cells._one_by_one(reader, raw, len(texts)))
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(st.sampled_from(["0/1:3,4:7", "./.:.:.", "0/1:3,4:", "0/1::7", "0/1:3:7", "0/1:3,4", "0/1:3,4:99999999999",
+                                 "0/1:-3,4:7", "12/1:3,4:7", "0/1:3,4:7.5"]), min_size=64, max_size=80))
+def test_irregular_cells_are_read_alike(texts: list[str]) -> None:
+    reader, raw = column_of("GT:AD:DP", texts)
+    assert expand(read_column(reader, len(texts))) == expand(cells._one_by_one(reader, raw, len(texts)))
+
+
+def test_bands_and_their_array_twin_agree_at_every_border() -> None:
+    for both in range(1, 61):
+        texts = [f"0/1:{both - alt},{alt}" for alt in range(both + 1)]
+        texts += texts[:1] * max(0, 64 - len(texts))
+        reader, raw = column_of("GT:AD", texts)
+        assert expand(cells._integers(reader, raw, len(texts))) == expand(cells._one_by_one(reader, raw, len(texts)))
+
+
+def test_a_wide_file_gives_the_rows_of_its_narrow_slices(tmp_path: Path) -> None:
+    """The answer for a sample does not depend on who else is in the file."""
+    rng = np.random.default_rng(2)
+    pool = [c for c in CALLS if c == Case(c.id, c.rows, c.answers) and 0 < len(c.rows) <= 2 and not c.id.startswith("columns")]
+    assert len(pool) > 40
+    for case in pool:
+        n = len(case.answers)
+        order = rng.integers(0, n, 150)
+        wide = Case("wide", [replace(r, cells=[r.cells[i] for i in order]) for r in case.rows], [""] * 150)
+        narrow = calls(write(tmp_path / "n.vcf", text_of(case, "GRCh38"), "text"))
+        found = calls(write(tmp_path / "w.vcf", text_of(wide, "GRCh38"), "text"))
+        for r, i in zip(found, order, strict=True):
+            assert {k: v for k, v in r.items() if k not in ("file", "sample")} == \
+                   {k: v for k, v in narrow[i].items() if k not in ("file", "sample")}, case.id
+
+
+def test_the_index_names_the_contigs_and_the_end(tmp_path: Path) -> None:
+    for mode in ("tbi", "csi"):
+        path = write(tmp_path / f"{mode}.vcf.gz", text_of(PLAIN, "GRCh38"), mode)
+        index = read_index(f"{path}.{mode}")
+        assert index.names == ["chr1"]
+        assert index.is_vcf
+        assert index.end is not None
+        assert index.chunks("chr1", 1, LENGTH["GRCh38"])
