@@ -6,6 +6,8 @@ answer other questions and form families of their own, named after it. Nothing t
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 
@@ -14,7 +16,7 @@ from biomarkers.kernels.adjust import adjust
 
 LEDGER = ("analysis", "cohort", "term", "family", "prespecified", "test", "p_value", "p_adjusted", "adjust_method",
           "family_size", "plan_sha256")
-METHODS = ("holm", "bh", "by", "none")
+METHODS = ("holm", "bh", "by", "maxt", "none")
 
 
 def family_of(row: pd.Series) -> str:
@@ -26,16 +28,19 @@ def family_of(row: pd.Series) -> str:
     return str(row["family"]) if row["cohort"] != "all" else f"{row['family']}: pooled"
 
 
-def adjusted(table: pd.DataFrame, method: str, plan_sha256: str = "") -> tuple[pd.DataFrame, pd.DataFrame]:
+def adjusted(table: pd.DataFrame, method: str, plan_sha256: str = "", *,
+             joint: Callable[[pd.DataFrame], tuple[np.ndarray, str]] | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Fill `p_adjusted` within families and write the ledger.
 
     Parameters
     ----------
     table : pandas.DataFrame
         The result table.
-    method : {"holm", "bh", "by", "none"}
+    method : {"holm", "bh", "by", "maxt", "none"}
     plan_sha256 : str
         Stamped on every line.
+    joint : callable, optional
+        For "maxt": the rows of one family to their adjusted P and the method's name (`plan.family.MaxTFamilies`).
 
     Returns
     -------
@@ -49,13 +54,19 @@ def adjusted(table: pd.DataFrame, method: str, plan_sha256: str = "") -> tuple[p
     families = table.apply(family_of, axis=1) if len(table) else pd.Series(dtype=str)
     tested = table["p_value"].notna()
     size = pd.Series(0, table.index)
+    how = pd.Series("none", table.index)
     for _, place in table[tested].groupby([families[tested], table.loc[tested, "prespecified"]], sort=False).groups.items():
         size.loc[place] = len(place)
         planned = bool(table.loc[place, "prespecified"].iloc[0])
-        if planned and method != "none":
+        if planned and method == "maxt":
+            if joint is None:
+                raise UseError("multiplicity 'maxt' needs the data behind the rows: run the plan, a table alone has none")
+            table.loc[place, "p_adjusted"], how.loc[place] = joint(table.loc[place])
+        elif planned and method != "none":
             table.loc[place, "p_adjusted"] = adjust(table.loc[place, "p_value"].to_numpy(float), method)
+            how.loc[place] = method
     ledger = table[tested].assign(
         family=families[tested], test=table.loc[tested, "method"], family_size=size[tested], plan_sha256=plan_sha256,
-        adjust_method=np.where(table.loc[tested, "prespecified"] & (method != "none"), method, "none"),
+        adjust_method=how[tested],
     )
     return table, ledger[list(LEDGER)].reset_index(drop=True)

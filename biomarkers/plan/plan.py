@@ -66,7 +66,7 @@ class PlanEntry(_Closed):
     title: Annotated[str, Field(min_length=1)]
     study: str = "study.toml"
     version: int | str = 1
-    multiplicity: Literal["holm", "bh", "by", "none"] = "holm"
+    multiplicity: Literal["holm", "bh", "by", "maxt", "none"] = "holm"
     seed: int = 0
     permutations: int = 9999
     level: float = 0.95
@@ -74,7 +74,7 @@ class PlanEntry(_Closed):
 
 
 assert set(OVERRIDES) == {"events_per_parameter", "events_per_group", "immortal_time", "chosen_cohorts"}
-assert set(METHODS) == {"holm", "bh", "by", "none"}
+assert set(METHODS) == {"holm", "bh", "by", "maxt", "none"}
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,10 @@ class Plan:
     title : str
     study : str
         Path of study.toml, relative to the plan.
-    multiplicity : {"holm", "bh", "by", "none"}
+    multiplicity : {"holm", "bh", "by", "maxt", "none"}
     seed : int
+    permutations : int
+        Of every analysis that names no other number, and of max-T.
     analyses : tuple of Analysis
     text, sha256 : str
         The file as it stands, and its hash, stamped on the ledger.
@@ -98,6 +100,7 @@ class Plan:
     study: str
     multiplicity: str
     seed: int
+    permutations: int
     analyses: tuple[Analysis, ...]
     text: str
     sha256: str
@@ -129,7 +132,7 @@ class Plan:
         except ValidationError as error:
             raise PlanError([_explain(where.name, text, e) for e in error.errors()]) from None
         analyses = _analyses(entry, where.name, text)
-        return cls(entry.title, entry.study, entry.multiplicity, entry.seed, analyses, text,
+        return cls(entry.title, entry.study, entry.multiplicity, entry.seed, entry.permutations, analyses, text,
                    hashlib.sha256(data).hexdigest(), where)
 
     def read_study(self, *, strict: bool = True) -> Study:

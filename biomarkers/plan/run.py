@@ -14,6 +14,7 @@ from biomarkers.models.describe import assays, endpoints, marker_values, patient
 from biomarkers.models.results_table import result_table
 from biomarkers.parallel import in_order
 from biomarkers.plan.analysis import Analysis, Association
+from biomarkers.plan.family import MaxTFamilies, family_tests
 from biomarkers.plan.multiplicity import adjusted
 from biomarkers.plan.results import Results
 from biomarkers.study.study import Study
@@ -36,22 +37,25 @@ def run_plan(plan: Plan, study: Study, *, jobs: int = 1, progress: Callable[[str
     progress : callable, optional
         Called with the id of each analysis when it is done.
     """
-    answers = in_order(_ask, [(a, study) for a in plan.analyses], jobs=jobs,
+    joint = plan.multiplicity == "maxt"
+    answers = in_order(_ask, [(a, study, joint) for a in plan.analyses], jobs=jobs,
                        done=(lambda i: progress(plan.analyses[i].id)) if progress else None)
     return collect(plan, study, answers)
 
 
-def _ask(question: Analysis, study: Study) -> dict[str, Any]:
+def _ask(question: Analysis, study: Study, joint: bool) -> dict[str, Any]:
     answer: Association = question.run(study)
     return {"table": answer.table, "flow": answer.flow, "curves": answer.curves, "medians": answer.medians,
-            "marker": answer.marker}
+            "marker": answer.marker, "tests": family_tests(answer) if joint else []}
 
 
 def collect(plan: Plan, study: Study, answers: Iterable[dict[str, Any]]) -> Results:
     """Put the answers into one set of tidy tables."""
     answers = list(answers)
     table = result_table(pd.concat([a["table"] for a in answers], ignore_index=True).to_dict("records"))
-    table, ledger = adjusted(table, plan.multiplicity, plan.sha256)
+    families = MaxTFamilies.of([t for a in answers for t in a.get("tests", ())], permutations=plan.permutations,
+                               seed=seed_for(plan.seed, "family", "max-T"))
+    table, ledger = adjusted(table, plan.multiplicity, plan.sha256, joint=families)
     table.attrs["plan_sha256"] = plan.sha256
     markers = {a["marker"].name: study.design.marker(a["marker"].name) for a in answers}
     names = [m for m in study.design.markers if m in markers]
