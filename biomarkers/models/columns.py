@@ -115,7 +115,14 @@ def numbers(series: pd.Series, role: str) -> Floats:
     values = series.to_numpy()
     if values.dtype.kind in "fiub":
         return values.astype(np.float64)
+    if values.dtype.kind in "mM":
+        raise UseError(
+            f"{role} {series.name!r} holds dates or durations: subtract the declared time zero and give days, "
+            f"e.g. (frame[{series.name!r}] - frame['registration']).dt.days."
+        )
     try:
+        if is_factor(series):
+            raise ValueError("text")
         return series.to_numpy(dtype=np.float64, na_value=np.nan)
     except (TypeError, ValueError):
         bad = pd.to_numeric(series, errors="coerce").isna() & series.notna()
@@ -131,8 +138,25 @@ def is_factor(series: pd.Series) -> bool:
     dtype = series.dtype
     if isinstance(dtype, np.dtype) and dtype.kind in "fiub":
         return False
-    return isinstance(dtype, pd.CategoricalDtype) or not (
-        pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_bool_dtype(dtype)
+    if dtype == object:
+        return _object_is_factor(series)
+    if isinstance(dtype, pd.CategoricalDtype):
+        return True
+    return not (pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_bool_dtype(dtype) or dtype.kind in "mM")
+
+
+def _object_is_factor(series: pd.Series) -> bool:
+    """A column of Python objects: numbers are numbers, words are words, and a mixture is an error with its first row."""
+    known = series.dropna()
+    words = known.map(lambda value: isinstance(value, str)).to_numpy(dtype=bool)
+    if words.all() or not words.any():
+        return bool(words.any()) or pd.api.types.infer_dtype(known) not in (
+            "integer", "floating", "mixed-integer-float", "boolean", "decimal", "empty",
+        )  # fmt: skip
+    where = int(np.flatnonzero(words)[0])
+    raise UseError(
+        f"column {series.name!r} mixes numbers and text, first {known.iloc[where]!r} at row {known.index[where]!r}: "
+        "is it a number with a limit, a code, or a slip? Make it one kind."
     )
 
 

@@ -95,6 +95,8 @@ class CoxFit:
         """Cluster-robust covariance (each row its own cluster where none was named); None for a penalised fit."""
         if self.penalty is not None:
             return None
+        if self.rows.entry is not None and self.rows.cluster is None:
+            raise UseError("robust errors of start-stop rows need `cluster`: the rows of one subject are not independent.")
         return pd.DataFrame(self._robust, index=list(self.term_names), columns=list(self.term_names))
 
     @property

@@ -367,3 +367,40 @@ def test_a_rare_group_s_note_names_the_permutation_p_and_it_is_there(trial: pd.D
         fit.permutation_p("tk1")
     with pytest.raises(UseError, match="patient-level bootstrap"):
         cox(trial.assign(site=np.arange(50)), "day", "pfs", "tk1", cluster="site").permutation_p()
+
+
+def test_robust_errors_of_start_stop_rows_need_the_subject(trial: pd.DataFrame) -> None:
+    fit = cox(trial.assign(start=0.0), "day", "pfs", "tk1", entry="start")
+    with pytest.raises(UseError, match="need `cluster`"):
+        fit.robust_covariance  # noqa: B018 - the property is what is tested
+    weighted = cox(trial.assign(start=0.0, w=2.0), "day", "pfs", "tk1", entry="start", weights="w")
+    assert weighted.table["robust_std_error"].isna().all()
+    assert any("name the subject column" in note for note in weighted.notes)
+
+
+def test_dates_are_refused_as_times(trial: pd.DataFrame) -> None:
+    dated = trial.assign(day=pd.Timestamp("2024-01-01") + pd.to_timedelta(trial.day, unit="D"))
+    with pytest.raises(UseError, match="time 'day' holds dates or durations"):
+        cox(dated, "day", "pfs", "tk1")
+
+
+def test_numbers_held_as_objects_are_numbers_and_a_mixture_is_refused(trial: pd.DataFrame) -> None:
+    as_objects = trial.assign(tk1=trial.tk1.astype(object))
+    assert cox(as_objects, "day", "pfs", "tk1").table["term"].tolist() == ["tk1"]
+    as_objects.loc[6, "tk1"] = "<20"
+    with pytest.raises(UseError, match="'tk1' mixes numbers and text, first '<20' at row 6"):
+        cox(as_objects, "day", "pfs", "tk1")
+
+
+def test_times_in_text_are_refused_with_their_first_row(trial: pd.DataFrame) -> None:
+    with pytest.raises(UseError, match="time 'day' holds text"):
+        cox(trial.assign(day=trial.day.astype(str)), "day", "pfs", "tk1")
+
+
+def test_nullable_columns_are_read_as_their_numbers(trial: pd.DataFrame) -> None:
+    nullable = trial.assign(day=trial.day.astype("Int64"), pfs=trial.pfs.astype("boolean"), tk1=trial.tk1.astype("Float64"))
+    nullable.loc[2, "tk1"] = pd.NA
+    fit = cox(nullable, "day", "pfs", "tk1")
+    plain = cox(trial.drop(index=2), "day", "pfs", "tk1")
+    assert fit.n_dropped == 1
+    assert fit.table["coef"][0] == pytest.approx(plain.table["coef"][0], rel=1e-12)
