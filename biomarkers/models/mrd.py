@@ -364,8 +364,8 @@ class MRD:
     def state_occupation(self, cohort: str, *, origin: float, times: Sequence[float]) -> pd.DataFrame:
         """Probability of being negative, positive, progressed or dead (or restarted) by Aalen and Johansen, from a day on.
 
-        A status acts from its draw until the next evaluable one, at most `max_age` days; without a valid status a subject is not
-        at risk of a move. Moves are dated to the draw that showed them, which makes them late by up to a draw interval.
+        A status acts from its draw until the next evaluable one, at most `max_age` days; without a valid status a subject
+        is not at risk of a move. Moves are dated to the draw that showed them: late by up to a draw interval.
 
         Parameters
         ----------
@@ -499,7 +499,19 @@ def mrd(
     if current is not None:
         table = pd.concat([table, current.table], ignore_index=True)
     return MRD(
-        table, found, own, landmarks, sets, _stack(status), _stack(competing), current, order, visits, states, level, max_age
+        table,
+        found,
+        own,
+        landmarks,
+        sets,
+        _stack(status),
+        _stack(competing),
+        current,
+        order,
+        visits,
+        states,
+        level,
+        max_age,
     )
 
 
