@@ -138,7 +138,7 @@ def is_factor(series: pd.Series) -> bool:
     dtype = series.dtype
     if isinstance(dtype, np.dtype) and dtype.kind in "fiub":
         return False
-    if dtype == object:
+    if isinstance(dtype, np.dtype) and dtype.kind == "O":
         return _object_is_factor(series)
     if isinstance(dtype, pd.CategoricalDtype):
         return True

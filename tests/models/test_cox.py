@@ -404,3 +404,27 @@ def test_nullable_columns_are_read_as_their_numbers(trial: pd.DataFrame) -> None
     plain = cox(trial.drop(index=2), "day", "pfs", "tk1")
     assert fit.n_dropped == 1
     assert fit.table["coef"][0] == pytest.approx(plain.table["coef"][0], rel=1e-12)
+
+
+def test_what_an_infinite_or_penalised_fit_cannot_give_is_refused_with_the_way_out(trial: pd.DataFrame) -> None:
+    trial.loc[trial.carrier == 1, "pfs"] = 0
+    fit = cox(trial, "day", "pfs", ["carrier", "arm"])
+    with pytest.raises(UseError, match="a coefficient is infinite"):
+        fit.zph()
+    with pytest.raises(UseError, match="fit with penalty='firth'"):
+        fit.survival(trial.head(1), 30)
+    firth = cox(trial, "day", "pfs", ["carrier", "arm"], penalty="firth")
+    with pytest.raises(UseError, match="fit without penalty"):
+        firth.residuals("martingale")
+    with pytest.raises(UseError, match="fit without penalty"):
+        firth.zph()
+    assert firth.survival(trial.head(1), 30)["survival"].between(0, 1).all()
+
+
+def test_the_zph_table_has_a_row_per_term_and_one_for_all(trial: pd.DataFrame) -> None:
+    trial["grade"] = np.array(["low", "mid", "high"])[np.arange(50) % 3]
+    found = cox(trial, "day", "pfs", ["tk1", "grade"]).zph()
+    assert found["term"].tolist() == ["tk1", "grade", "global"]
+    assert found["df"].tolist() == [1, 2, 3]
+    with pytest.raises(UseError, match="choose from km, rank, identity, log"):
+        cox(trial, "day", "pfs", "tk1").zph("linear")
