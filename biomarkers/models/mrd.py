@@ -491,8 +491,10 @@ def mrd(
         frame = question.rows.assign(status=exposure.groups)
         status.append(_event_free(frame, label, by, order, exposure.order, landmark.day, horizon, clock, level))
         competing.append(_competing(study, frame, endpoint, label, by, order, exposure.order, level))
-    current = None if max_age is None else time_dependent(study, marker, max_age=max_age, endpoint=endpoint, by=by, strata=strata,
-                                                          adjust=adjust, level=level)  # fmt: skip
+    current = None
+    if max_age is not None:
+        given: dict[str, Any] = {"endpoint": endpoint, "by": by, "strata": strata, "adjust": adjust, "level": level}
+        current = time_dependent(study, marker, max_age=max_age, **given)
     table = result_table(rows)
     table["n_excluded"] = [len(found.rows["subject"].unique()) - int(n) if c == "all" else pd.NA
                            for n, c in zip(table["n"], table["cohort"], strict=True)]  # fmt: skip
