@@ -203,7 +203,7 @@ def admk(answers: Iterable[Association], study: Study) -> Dataset:
             "PARAMCD": answer.question.endpoint.upper()[:8],
             "MARKER": answer.marker.name,
             "ENTRY": start.to_numpy() + 1,
-            "AVAL": rows["time"].astype(float).to_numpy() + 1,
+            "AVAL": rows["time"].astype(int).to_numpy() + 1,
             "EVENT": rows["event"].astype(int).to_numpy(),
             "VALUE": rows["value"].astype(float).to_numpy(),
             "X": np.asarray(answer.exposure.x, float),
