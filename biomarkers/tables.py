@@ -17,6 +17,7 @@ import pandas as pd
 
 from biomarkers.domain import numbers
 from biomarkers.domain.design import Design
+from biomarkers.domain.errors import UseError
 from biomarkers.domain.flow import FLOW, MISSING_REASONS
 from biomarkers.domain.numbers import NBSP, NONE
 from biomarkers.domain.states import STATES, State, flags, inestimable, number, reason, remarks, state, text
@@ -49,6 +50,22 @@ def together(items: Iterable[Item], key: Callable[[Item], Key]) -> list[tuple[Ke
     for item in items:
         groups.setdefault(key(item), []).append(item)
     return list(groups.items())
+
+
+def need(table: pd.DataFrame, columns: Sequence[str], drawing: str) -> None:
+    """Say which columns a drawing lacks.
+
+    Raises
+    ------
+    UseError
+        One or more are missing; all are named, with what the table has.
+    """
+    missing = [name for name in columns if name not in table]
+    if missing:
+        has = ", ".join(map(str, table.columns[:12])) or "no columns"
+        raise UseError(
+            f"the figure {drawing!r} needs the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}; the table has {has}"
+        )
 
 
 def records(frame: pd.DataFrame | None) -> list[dict[str, Any]]:

@@ -15,9 +15,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from biomarkers.figures.distributions import COLUMNS as DISTRIBUTION_COLUMNS
 from biomarkers.figures.distributions import distribution_figure, distributions
+from biomarkers.figures.flow import COLUMNS as FLOW_COLUMNS
 from biomarkers.figures.flow import flow, flow_figure
+from biomarkers.figures.forest import COLUMNS as FOREST_COLUMNS
 from biomarkers.figures.forest import forest, forest_figure
+from biomarkers.figures.km import COLUMNS as KM_COLUMNS
 from biomarkers.figures.km import kaplan_meier, km
 from biomarkers.figures.svg import journal, themed
 
@@ -57,23 +61,21 @@ FIGURES: dict[str, Drawing] = {
         Drawing(
             "forest", forest, forest_figure,
             "Hazard ratios with n, events and P on one row coordinate, plain-number log axis, a place for rows without a model",
-            ("analysis", "prespecified", "family", "endpoint", "cohort", "marker", "term", "contrast", "timing", "method",
-             "estimand", "estimate", "conf_low", "conf_high", "conf_level", "p_value", "p_adjusted", "n", "n_events", "finite",
-             "note"),
+            FOREST_COLUMNS,
         ),
         Drawing(
             "km", km, kaplan_meier,
             "Kaplan-Meier curves per cohort with numbers at risk and cumulative events under their own tick",
-            ("cohort", "group", "group_order", "time", "survival", "conf_low", "conf_high", "n_risk", "n_event", "n_censor"),
+            ("cohort", *KM_COLUMNS),
         ),
         Drawing(
             "flow", flow, flow_figure, "Who came in, who left and why, down to the n of the model",
-            ("arm", "reason", "detail", "n_excluded", "n_left", "total"),
+            FLOW_COLUMNS,
         ),
         Drawing(
             "distributions", distributions, distribution_figure,
             "One mark per patient on the analysed scale, raw-unit ticks, a band for values below the limit",
-            ("marker", "cohort", "arm", "value", "model_value", "status", "lod"),
+            ("marker", "cohort", "arm", *DISTRIBUTION_COLUMNS),
         ),
     )
 }

@@ -37,8 +37,9 @@ from biomarkers.figures.style import (
     write,
 )
 from biomarkers.figures.tokens import Mark, cohort_mark, group_marks, light
-from biomarkers.tables import order, short_names, summarise, text
+from biomarkers.tables import need, order, short_names, summarise, text
 
+COLUMNS = ("value", "model_value", "status", "lod")
 _LOG_STEPS = ((1.0,), (1.0, 5.0), (1.0, 2.0, 5.0))
 _SHARES = (0.1, 0.5, 1, 2, 5, 10, 20, 30, 50, 70, 80, 90, 95, 98, 99, 99.5, 99.9)
 
@@ -76,6 +77,7 @@ def distributions(
     -------
     matplotlib Axes
     """
+    need(table, (*COLUMNS, by), "distributions")
     with house():
         ax = axes_of(ax, 60, 60)
         of_group = table[by].map(text).to_numpy()

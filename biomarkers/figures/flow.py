@@ -16,8 +16,9 @@ from matplotlib.patches import Polygon, Rectangle
 from biomarkers.domain import numbers
 from biomarkers.figures.style import MIDDLE, POINTS_PER_MM, TICK, axes_of, fit, house, new_figure, place, points, write
 from biomarkers.figures.tokens import light
-from biomarkers.tables import Station, order, stations
+from biomarkers.tables import Station, need, order, stations
 
+COLUMNS = ("arm", "reason", "detail", "n_excluded", "n_left", "total")
 BOX, EXIT, GAP, WIDTH = 30.0, 10.6, 12.0, 0.4
 """Points: height of a box, of an exit, free space above and below the exits; share of the width taken by the boxes."""
 
@@ -47,6 +48,7 @@ def flow(
     matplotlib Axes
         Without spines; coordinates are points.
     """
+    need(table, COLUMNS, "flow")
     boxes = stations(table, start=start, end=end, arms=arms)
     names = order(table["arm"], arms) if "arm" in table else []
     with house():

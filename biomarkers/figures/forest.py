@@ -43,9 +43,33 @@ from biomarkers.tables import (
     cohort_label,
     endpoint_short,
     lines,
+    need,
     together,
 )
 
+COLUMNS = (
+    "analysis",
+    "prespecified",
+    "family",
+    "endpoint",
+    "cohort",
+    "marker",
+    "term",
+    "contrast",
+    "timing",
+    "method",
+    "estimand",
+    "estimate",
+    "conf_low",
+    "conf_high",
+    "conf_level",
+    "p_value",
+    "p_adjusted",
+    "n",
+    "n_events",
+    "finite",
+    "note",
+)
 ROW, HEAD_ROW, TOP, FOOT = 12.6, 13.4, 20.0, 47.0
 """Points: a row, a heading, the head of the table, the axis with its words."""
 _LADDER = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8, 16, 32, 64)
@@ -100,6 +124,7 @@ def forest(
     matplotlib Axes
         With the interval panel as its child.
     """
+    need(table, COLUMNS, "forest")
     blocks = _blocks(table, design or Design(name=""), by)
     with house():
         if ax is None:
@@ -235,7 +260,7 @@ class _Sheet:
         ink = light("ink") if item.state in ("prespecified", "exploratory") else light("ink2")
         self.say(10, base, fit(name, self.x_n - 10 - width(item.n) - 8), color=ink, style="normal" if planned else "italic")
         if item.flags:
-            self.say(self.x_n - width(item.n) - 4, base, "▲", ha="right", size=NOTE - 0.8, color=light("flag"))
+            self.say(self.x_n - width(item.n) - 4, base, "▲", ha="right", size=5.8, color=light("flag"))
         self.say(self.x_n, base, item.n, ha="right", color=ink)
         self.say(self.x_events, base, item.events, ha="right", color=ink)
         if item.modelled:

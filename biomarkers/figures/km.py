@@ -38,8 +38,9 @@ from biomarkers.figures.style import (
     write,
 )
 from biomarkers.figures.tokens import Mark, cohort_mark, group_marks, light
-from biomarkers.tables import order, text, time_unit
+from biomarkers.tables import need, order, text, time_unit
 
+COLUMNS = ("group", "time", "survival", "conf_low", "conf_high", "n_risk", "n_event", "n_censor")
 ROW, FIRST_ROW, SAMPLE = 10.6, 30.0, 13.0
 """Points: between rows of the table, from the axis to its first row, length of the line sample."""
 
@@ -86,6 +87,7 @@ def km(
     -------
     matplotlib Axes
     """
+    need(table, COLUMNS, "km")
     with house():
         ax = axes_of(ax)
         unit = unit or time_unit(float(table["time"].max()))
