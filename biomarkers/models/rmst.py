@@ -1,4 +1,4 @@
-"""`bm.rmst_difference` and `bm.compare`: differences that need no proportional hazards.
+"""`bm.rmst_difference` and `bm.survival_difference`: differences that need no proportional hazards.
 
 The area under the survival curve to tau, and survival at fixed times; second level of the group minus the first.
 """
@@ -122,7 +122,7 @@ def rmst_difference(
     return Comparison(table, pd.DataFrame(parts), tuple(notes))
 
 
-def compare(
+def survival_difference(
     frame: pd.DataFrame, time: str, event: str, group: str, *, at: ArrayLike, level: float = 0.95
 ) -> Comparison:
     """Survival of two groups compared at fixed times, second level minus first.
@@ -141,7 +141,7 @@ def compare(
     --------
     >>> import pandas as pd
     >>> frame = pd.DataFrame({"t": [1, 2, 3, 4, 2, 4, 5, 6], "d": 1, "arm": list("AAAABBBB")})
-    >>> compare(frame, "t", "d", "arm", at=3).estimate
+    >>> survival_difference(frame, "t", "d", "arm", at=3).estimate
     0.5
     """
     rows, found, labels = _two_groups(frame, time, event, group, ())

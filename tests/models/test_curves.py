@@ -1,4 +1,4 @@
-"""bm.kaplan_meier, bm.logrank, bm.rmst_difference, bm.compare, bm.cumulative_incidence, bm.simon_makuch on frames."""
+"""bm.kaplan_meier, bm.logrank, bm.rmst_difference, bm.survival_difference, bm.cumulative_incidence, bm.simon_makuch on frames."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from biomarkers.domain.errors import UseError
 from biomarkers.models.cumulative_incidence import cumulative_incidence
 from biomarkers.models.km import kaplan_meier
 from biomarkers.models.logrank import logrank, mantel_byar
-from biomarkers.models.rmst import compare, rmst_difference
+from biomarkers.models.rmst import rmst_difference, survival_difference
 from biomarkers.models.simon_makuch import simon_makuch
 
 
@@ -78,7 +78,7 @@ def test_one_sided_tests_of_three_groups_are_refused(trial: pd.DataFrame) -> Non
 @pytest.mark.parametrize("call", [
     lambda d: logrank(d, "day", "pfs", "arm"),
     lambda d: rmst_difference(d, "day", "pfs", "arm", tau=10),
-    lambda d: compare(d, "day", "pfs", "arm", at=10),
+    lambda d: survival_difference(d, "day", "pfs", "arm", at=10),
 ])  # fmt: skip
 def test_one_group_is_refused(trial: pd.DataFrame, call: object) -> None:
     with pytest.raises(UseError, match=r"arm.*level"):
@@ -109,7 +109,7 @@ def test_an_area_beyond_the_data_names_the_group_and_the_largest_tau(trial: pd.D
 
 
 def test_survival_compared_at_fixed_times(trial: pd.DataFrame) -> None:
-    found = compare(trial, "day", "pfs", "arm", at=[20, 40])
+    found = survival_difference(trial, "day", "pfs", "arm", at=[20, 40])
     km = kaplan_meier(trial, "day", "pfs", by="arm").at([20, 40]).set_index(["arm", "time"])["survival"]
     assert found.table["estimate"].tolist() == pytest.approx([km["B", t] - km["A", t] for t in (20, 40)])
     assert found.table["time"].tolist() == [20, 40]

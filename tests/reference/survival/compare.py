@@ -20,12 +20,15 @@ import pandas as pd
 from biomarkers.kernels.concordance import concordance
 from biomarkers.kernels.cox import cox
 from biomarkers.kernels.hazard import baseline_hazard
+from biomarkers.kernels.km import kaplan_meier
+from biomarkers.kernels.logrank import logrank
 from biomarkers.kernels.residuals import martingale, robust_covariance, robust_score_test, score
 from biomarkers.kernels.zph import zph
 
 LIMITS = {
     "loglik": 1e-9, "loglik_infinite": 1e-7, "coef": 1e-9, "se": 1e-9, "robust_se": 1e-9, "score": 1e-9, "wald": 1e-9,
     "robust_score": 1e-9, "zph": 1e-6, "concordance": 1e-9, "martingale_ss": 1e-9, "score_ss": 1e-9, "hazard_sum": 1e-9,
+    "km": 1e-9, "median": 1e-9, "logrank": 1e-9,
 }  # fmt: skip
 
 
@@ -42,10 +45,11 @@ def differences(expected: dict[str, object], rows: pd.DataFrame) -> dict[str, fl
         rows["time"], rows["event"], X, entry=entry, stratum=stratum, weight=weight, ties=str(expected["ties"])
     )
     loglik = np.array(expected["loglik"], dtype=float)
+    curves = _curves(expected, rows, X[:, 0], entry, stratum)
     if expected["infinite"] or not fit.finite.all():
         # The supremum: R stops short of it, so a higher likelihood than R's is no error.
-        return {"loglik_infinite": max(0.0, (loglik[1] - fit.loglik) / abs(loglik[0]))}
-    out = {"loglik": _relative(np.array([fit.loglik_null, fit.loglik]), loglik)}
+        return curves | {"loglik_infinite": max(0.0, (loglik[1] - fit.loglik) / abs(loglik[0]))}
+    out = curves | {"loglik": _relative(np.array([fit.loglik_null, fit.loglik]), loglik)}
     if fit.aliased.any():
         return out
     se = np.array(expected["se"], dtype=float)
@@ -72,10 +76,30 @@ def differences(expected: dict[str, object], rows: pd.DataFrame) -> dict[str, fl
     return out
 
 
+def _curves(
+    expected: dict[str, object], rows: pd.DataFrame, x: np.ndarray, entry: np.ndarray | None, stratum: np.ndarray | None
+) -> dict[str, float]:
+    """Kaplan-Meier (sums of survival, error and lower limit; median with its limits) and the log-rank test."""
+    km = kaplan_meier(rows["time"], rows["event"], entry=entry)
+    alive = km.survival > 0
+    sums = [km.survival.sum(), km.std_error[alive].sum(), km.low[alive].sum()]
+    theirs = np.array(expected["km"], dtype=float)
+    out = {"km": _relative(sums, theirs[:3])}
+    # With tiny early risk sets a limit may rise again. We give its first crossing of 1/2; R's quantile() sorts the
+    # limit's values first and gives another time there.
+    if all((np.diff(limit[alive]) <= 0).all() for limit in (km.low, km.high)):
+        out["median"] = _relative(km.quantile(0.5), theirs[3:])
+    if expected["logrank"] is not None:
+        half = (x > np.median(x)).astype(int)
+        found = logrank(rows["time"], rows["event"], half, stratum=stratum, rho=float(expected["rho"]))
+        out["logrank"] = _relative(found.chi2, expected["logrank"], floor=1e-6)
+    return out
+
+
 def _relative(value: object, expected: object, *, floor: float = 0.0) -> float:
     a, b = np.atleast_1d(np.asarray(value, dtype=float)), np.atleast_1d(np.asarray(expected, dtype=float))
     gap = np.abs(a - b) / np.maximum(np.abs(b), max(floor, 1e-300))
-    return float(np.where(a == b, 0.0, gap).max())
+    return float(np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, gap).max())
 
 
 def compare(answers: Path, data: Path) -> tuple[dict[str, list[tuple[float, int]]], int]:

@@ -35,13 +35,17 @@ while (done < N) {
   zp <- tryCatch(cox.zph(fit, transform = "km", terms = FALSE)$table[, 1], error = function(e) rep(NA, p + 1))
   mart <- residuals(fit, "martingale"); sc <- as.matrix(residuals(fit, "score"))
   bh <- basehaz(fit, centered = FALSE)
+  km <- survfit(if (ss) Surv(en, tm, d) ~ 1 else Surv(tm, d) ~ 1, conf.type = "log-log")
+  q <- quantile(km, .5); kmv <- c(sum(km$surv), sum((km$surv * km$std.err)[km$surv > 0]), sum(km$lower[km$surv > 0]), unlist(q))
+  half <- x[, 1] > median(x[, 1]); ld <- NA; rho <- 0
+  if (!ss && length(unique(half)) > 1) { rho <- sample(0:1, 1); sv <- tryCatch(survdiff(if (G > 1) Surv(tm, d) ~ half + strata(g) else Surv(tm, d) ~ half, rho = rho), error = function(e) NULL); if (!is.null(sv)) ld <- sv$chisq }
   infinite <- grepl("infinite", warned)
   done <- done + 1
   if (done > 1) cat(",\n", file = con)
-  cat(sprintf('{"design":%d,"n":%d,"p":%d,"strata":%d,"start_stop":%s,"robust":%s,"ties":"%s","infinite":%s,"coef":%s,"se":%s,"robust_se":%s,"loglik":%s,"score":%s,"wald":%s,"robust_score":%s,"zph":%s,"concordance":%s,"martingale_ss":%s,"score_ss":%s,"hazard_sum":%s}',
+  cat(sprintf('{"design":%d,"n":%d,"p":%d,"strata":%d,"start_stop":%s,"robust":%s,"ties":"%s","infinite":%s,"coef":%s,"se":%s,"robust_se":%s,"loglik":%s,"score":%s,"wald":%s,"robust_score":%s,"zph":%s,"concordance":%s,"martingale_ss":%s,"score_ss":%s,"hazard_sum":%s,"km":%s,"logrank":%s,"rho":%d}',
     done, n, p, G, tolower(ss), tolower(robust), ties, tolower(infinite), arr(coef(fit)), arr(se), arr(rse), arr(fit$loglik), num(fit$score),
     num(if (robust) tryCatch(drop(coef(fit) %*% solve(fit$naive.var, coef(fit))), error = function(e) NA) else fit$wald.test), num(if (robust) fit$rscore else NA), arr(zp), arr(fit$concordance[c("concordance", "std")]),
-    num(sum(mart^2)), arr(colSums(sc^2)), num(sum(tapply(bh$hazard, if (is.null(bh$strata)) rep(1, nrow(bh)) else bh$strata, max)))), file = con)
+    num(sum(mart^2)), arr(colSums(sc^2)), num(sum(tapply(bh$hazard, if (is.null(bh$strata)) rep(1, nrow(bh)) else bh$strata, max))), arr(kmv), num(ld), rho), file = con)
   row <- cbind(done, num(en), num(tm), d, num(w), g, id, matrix(num(x), n), matrix("", n, 4 - p))
   writeLines(apply(row, 1, paste, collapse = ","), dat)
 }
