@@ -1,4 +1,4 @@
-"""bm.kaplan_meier, bm.logrank, bm.rmst_difference, bm.survival_difference, bm.cumulative_incidence, bm.simon_makuch on frames."""
+"""Curves and tests on frames: Kaplan-Meier, log-rank, restricted means, fixed times, competing events, Simon-Makuch."""
 
 from __future__ import annotations
 
