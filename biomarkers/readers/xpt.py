@@ -7,6 +7,7 @@ every event of a trial vanishes. pyreadstat gives an exact 0, dates as dates, an
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -63,10 +64,13 @@ def sas_table(path: Path, source: Source, wanted: Wanted | None, found: Findings
         return no_rows(found)
     options = {} if source.encoding is None else {"encoding": source.encoding}
     try:
-        _, meta = read(str(path), metadataonly=True, **options)
-        header = list(meta.column_names)
-        columns = kept(header, wanted)
-        data, _ = read(str(path), usecols=columns, output_format="dict", **options) if columns else ({}, None)
+        with warnings.catch_warnings():
+            # pyreadstat renames a repeated column and only warns; which of the two holds is not for a reader to say
+            warnings.simplefilter("error")
+            _, meta = read(str(path), metadataonly=True, **options)
+            header = list(meta.column_names)
+            columns = kept(header, wanted)
+            data, _ = read(str(path), usecols=columns, output_format="dict", **options) if columns else ({}, None)
     except UnicodeDecodeError:
         found.add("encoding", "text that is not UTF-8; the file does not say its encoding", 'declare it: encoding = "cp1252"')
         return no_rows(found)
