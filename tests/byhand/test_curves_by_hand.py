@@ -119,17 +119,33 @@ def test_without_competition_the_incidence_and_its_error_are_kaplan_meier_s() ->
     np.testing.assert_allclose(found.std_error[:-1, 0], ij[:-1], rtol=1e-12)
 
 
+# R's answers on these sixteen rows are printed by tests/reference/survival/cmprsk.R (cmprsk 2.2-11, survival 3.5-3).
+LEAVES = [1, 2, 2, 3, 4, 4, 5, 6, 6, 7, 8, 9, 9, 10, 11, 12]
+CAUSE = [1, 2, 1, 1, 0, 2, 1, 1, 2, 0, 2, 1, 1, 2, 0, 1]
+GROUP = [0, 0, 1, 0, 1, 1, 0, 1, 0, 0, 1, 1, 0, 1, 1, 0]
+ENTERS = [0, 0, 1, 0, 3, 0, 2, 0, 5, 1, 0, 4, 0, 6, 2, 0]
+
+
 def test_gray_s_test_agrees_with_cmprsk() -> None:
-    # cmprsk 2.2-11 cuminc(): made by tests/reference/survival/cmprsk.R on these rows.
-    t = [1, 2, 2, 3, 4, 4, 5, 6, 6, 7, 8, 9, 9, 10, 11, 12]
-    c = [1, 2, 1, 1, 0, 2, 1, 1, 2, 0, 2, 1, 1, 2, 0, 1]
-    g = [0, 0, 1, 0, 1, 1, 0, 1, 0, 0, 1, 1, 0, 1, 1, 0]
-    first, second = gray_test(t, c, g, of=1), gray_test(t, c, g, of=2)
-    assert (first.statistic, second.statistic) == pytest.approx(CMPRSK, rel=1e-10)
-    assert first.df == 1
+    first, second = gray_test(LEAVES, CAUSE, GROUP, of=1), gray_test(LEAVES, CAUSE, GROUP, of=2)
+    assert (first.statistic, second.statistic) == pytest.approx((0.33885812978114926, 0.10310949407310521), rel=1e-10)
+    assert (first.df, second.df) == (1, 1)
+    assert first.p_value == pytest.approx(0.56048907371982537, rel=1e-10)
 
 
-CMPRSK = (0.33885812978114926, 0.10310949407310521)
+def test_cumulative_incidence_and_its_jackknife_error_agree_with_r() -> None:
+    F, error, _, _ = aalen_johansen(LEAVES, CAUSE).at([4, 9])
+    np.testing.assert_allclose(F, [[0.1875, 0.125], [0.48541666666666661, 0.2739583333333333]], rtol=1e-12)
+    expected = [[0.097578093724974974, 0.08267972847076846], [0.133761857491872221, 0.11801155097972912]]
+    np.testing.assert_allclose(error, expected, rtol=1e-12)
+
+
+def test_cumulative_incidence_with_delayed_entry_agrees_with_r() -> None:
+    F, error, _, _ = aalen_johansen(LEAVES, CAUSE, entry=ENTERS).at([4, 9])
+    expected = [[0.29783950617283950, 0.16443758573388201], [0.54149519890260633, 0.28206447187928668]]
+    np.testing.assert_allclose(F, expected, rtol=1e-12)
+    expected = [[0.14719981996989090, 0.10784132365721580], [0.13888377127175974, 0.12504748180516845]]
+    np.testing.assert_allclose(error, expected, rtol=1e-12)
 
 
 def test_fixed_time_and_area_differences_subtract_the_first_group() -> None:
