@@ -206,6 +206,7 @@ def _difference(frame: pd.DataFrame, exposure: Exposure, model: Model, column: s
     fit = cox(wide, "time", "event", terms, strata=strata, level=model.level)
     if len(present) == 2:
         row |= estimates(fit.table[fit.table["term"] == f"{COVARIATE}:1"].iloc[0]) | {"method": "likelihood ratio, t² cut-off"}
+        row["detectable"] = _detectable(wide, products[f"{COVARIATE}:1"], strata, [COVARIATE, *adjust, *main], fit.n_events)
         return row | {"note": _note([*notes, *_fit_notes(fit)])}
     null = cox(wide, "time", "event", [t for t in terms if t not in products], strata=strata, interval="wald")
     statistic = 2 * (fit.loglik[1] - null.loglik[1])
