@@ -38,14 +38,14 @@ def null_plan(rng: np.random.Generator, rho: float) -> list[FamilyTest]:
             x = np.exp(x) if j % 4 == 1 else (x > 0.43).astype(float) if j % 4 == 2 else x
             known = rng.random(n) > 0.1
             tests.append(FamilyTest(f"m{j}", cohort, subject[known], ("liver",), liver[known].astype(str), days[known],
-                                    event[known], x[known], None, arm[known, None]))
+                                    event[known], x[known, None], None, arm[known, None]))
     return tests
 
 
 def smallest(tests: list[FamilyTest], permutations: int, seed: int) -> tuple[float, float, float]:
     """Smallest P of the plan: max-T, Holm of the permutation P's, unadjusted."""
     joint = family_p(tests, permutations=permutations, seed=seed).min()
-    own = [score_permutation(t.time, t.event, t.x, adjust=t.adjusters, stratum=t.stratum, permutations=permutations,
+    own = [score_permutation(t.time, t.event, t.x[:, 0], adjust=t.adjusters, stratum=t.stratum, permutations=permutations,
                              seed=seed + i).p_value for i, t in enumerate(tests)]
     return float(joint), float(adjust(np.array(own), "holm").min()), float(min(own))
 

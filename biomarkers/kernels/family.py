@@ -6,6 +6,8 @@ subjects it has. So the maximum over the family knows how the markers go togethe
 
     p_j = (1 + #{max over k still in the race of T*_k >= T_j}) / (B + 1),  step-down from the largest T.
 
+A test of q columns enters as the chi-square on one degree of freedom that has its own P, so that the maximum favours nobody.
+
 Source: Westfall and Young (1993), algorithm 4.1.
 """
 
@@ -14,10 +16,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import chdtrc, chdtri
 
 from .resample import _TIE, MaxT, generator
 from .riskset import Floats, Ints
-from .scan import NullModel, centred, score_tests, statistics
+from .scan import NullModel, centred, score_matrix, score_tests, statistics
 
 _BATCH = 512
 
@@ -30,8 +33,8 @@ class Member:
     ----------
     null : NullModel
         Of its adjusters, strata and times.
-    marker : (n,) float
-        In the row order of ``null.rs``.
+    marker : (n, q) float
+        In the row order of ``null.rs``; its columns move together and are tested together.
     subject : (n,) int
         Who each of these rows is, among the N people of the family.
     """
@@ -65,8 +68,8 @@ def max_t_family(members: list[Member], block: Ints, *, permutations: int, seed:
     """
     if not members:
         raise ValueError("a family needs at least one test")
-    M = [centred(m.null.rs, m.marker[:, None])[:, 0] for m in members]
-    T = np.array([float(statistics(*score_tests(m.null, x[:, None]))[0]) for m, x in zip(members, M, strict=True)])
+    M = [centred(m.null.rs, m.marker) for m in members]
+    T = np.array([float(_joint(m.null, x[:, None, :])[0]) for m, x in zip(members, M, strict=True)])
     moves = [_by_block(m, x, block) for m, x in zip(members, M, strict=True)]
     rank = np.argsort(-T, kind="stable")
     own, single, down = (np.zeros(T.size, dtype=np.int64) for _ in range(3))
@@ -74,7 +77,7 @@ def max_t_family(members: list[Member], block: Ints, *, permutations: int, seed:
     for a in range(0, permutations, _BATCH):
         keys = rng.random((min(_BATCH, permutations - a), block.size))
         drawn = np.column_stack([
-            statistics(*score_tests(m.null, _moved(keys, *move))) for m, move in zip(members, moves, strict=True)
+            _joint(m.null, _moved(keys, *move)) for m, move in zip(members, moves, strict=True)
         ]) + _TIE
         own += (drawn >= T).sum(axis=0)
         single += (drawn.max(axis=1)[:, None] >= T).sum(axis=0)
@@ -95,6 +98,16 @@ def _by_block(member: Member, marker: Floats, block: Ints) -> tuple[Ints, Ints, 
 
 
 def _moved(keys: Floats, subjects: Ints, code: Ints, marker: Floats, place: Ints) -> Floats:
-    """The marker under each row of keys, (n, b) in kernel order."""
+    """The marker under each row of keys, (n, b, q) in kernel order."""
     order = np.argsort(keys[:, subjects] + code, axis=1)
-    return np.ascontiguousarray(marker[order][:, place].T)
+    return np.ascontiguousarray(marker[order[:, place].T])
+
+
+def _joint(null: NullModel, M: Floats) -> Floats:
+    """Score chi-square of each of b markers, M (n, b, q), on the scale of one degree of freedom, (b,)."""
+    q = M.shape[2]
+    if q == 1:
+        return statistics(*score_tests(null, M[:, :, 0]))
+    U, V = score_matrix(null, M)
+    together = np.einsum("bi,bij,bj->b", U, np.linalg.pinv(V, hermitian=True), U)
+    return np.asarray(chdtri(1, np.maximum(chdtrc(q, together), 1e-300)))

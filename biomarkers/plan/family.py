@@ -1,7 +1,8 @@
 """Max-T for the families of a plan: the tests of a family share their permutations, so correlated markers cost less than Holm.
 
-A family's tests are gathered from the fits that gave its rows. Where one of them has no single covariate to permute (a
-joint test of two terms, an imputed marker), the whole family falls back to Holm, and the ledger says so.
+A family's tests are gathered from the fits that gave its rows; values below a limit stand at it, because an imputation knows
+the outcome and may not be permuted. Where a row has no such fit (a difference between groups, a test of assumptions), its whole
+family falls back to Holm, and the ledger says so.
 """
 
 from __future__ import annotations
@@ -18,10 +19,14 @@ from biomarkers.kernels.family import Member, max_t_family
 from biomarkers.kernels.riskset import merge_near_ties, risk_sets
 from biomarkers.kernels.scan import null_model
 from biomarkers.models.association import COVARIATE, HAZARD_RATIO
+from biomarkers.models.below_limit import JOINT
 from biomarkers.models.cox import CoxFit
 
 if TYPE_CHECKING:
     from biomarkers.plan.analysis import Association
+
+TESTED = (HAZARD_RATIO, JOINT)
+"""Estimands of the rows that ask for an association; all others are differences and checks."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,9 @@ class FamilyTest:
         Columns of the strata.
     stratum : (n,) array of str
         Their crossed labels.
-    time, event, x : (n,)
+    time, event : (n,)
+    x : (n, q)
+        The marker: one column, or several that are tested together.
     entry : (n,) or None
     adjusters : (n, p)
     """
@@ -55,23 +62,23 @@ class FamilyTest:
 
 
 def family_tests(answer: Association) -> list[FamilyTest]:
-    """The permutable tests behind an association's rows: one covariate each, one row per subject."""
+    """The permutable tests behind an association's rows, one row per subject each."""
     analysis = str(answer.table["analysis"].iloc[0])
     subjects = answer.sets.rows["subject"].to_numpy(str)
     return [_test(analysis, cohort, fit, subjects) for cohort, fit in answer.fits.items()
-            if isinstance(fit, CoxFit) and COVARIATE in fit.blocks and len(fit.blocks[COVARIATE]) == 1
-            and not any(":" in name for name in fit.blocks)]
+            if isinstance(fit, CoxFit) and not any(":" in name for name in fit.blocks)]
 
 
 def _test(analysis: str, cohort: str, fit: CoxFit, subjects: np.ndarray) -> FamilyTest:
     rows = fit.rows
     labels = np.array(rows.stratum_names or ("",))
     columns = {term.name: term.X for term in rows.terms}
-    others = [X for name, X in columns.items() if name != COVARIATE]
+    marker = [X for name, X in columns.items() if name.startswith(COVARIATE)]
+    others = [X for name, X in columns.items() if not name.startswith(COVARIATE)]
     return FamilyTest(
         analysis, cohort, subjects[fit.frame_index[rows.kept].to_numpy()], fit.strata,
         labels[rows.stratum if rows.stratum is not None else np.zeros(rows.n, dtype=int)], rows.time, rows.event,
-        columns[COVARIATE][:, 0], rows.entry, np.column_stack(others) if others else np.empty((rows.n, 0)),
+        np.column_stack(marker), rows.entry, np.column_stack(others) if others else np.empty((rows.n, 0)),
     )
 
 
@@ -96,13 +103,13 @@ class MaxTFamilies:
 
     def __call__(self, rows: pd.DataFrame) -> tuple[np.ndarray, str]:
         """Adjusted P of the rows of one family, and the method for the ledger."""
-        found = [self.tests.get((r.analysis, r.cohort)) if r.estimand == HAZARD_RATIO and ", in " not in r.contrast else None
+        found = [self.tests.get((r.analysis, r.cohort)) if r.estimand in TESTED and ", in " not in r.contrast else None
                  for r in rows.itertuples()]
         twice = rows.duplicated(["analysis", "cohort"]).any()
         missing = rows.loc[[t is None for t in found], "analysis"]
         if twice or len(missing) or not self.permutations:
             which = rows["analysis"].iloc[0] if not len(missing) else missing.iloc[0]
-            return adjust(rows["p_value"].to_numpy(float), "holm"), f"holm ({which} has no single covariate to permute)"
+            return adjust(rows["p_value"].to_numpy(float), "holm"), f"holm ({which}: nothing to permute)"
         tests = [t for t in found if t is not None]
         return family_p(tests, permutations=self.permutations, seed=self.seed), f"max-T, B = {self.permutations}"
 

@@ -21,7 +21,7 @@ METHODS = ("holm", "bh", "by", "maxt", "none")
 
 def family_of(row: pd.Series) -> str:
     """The family a row is tested in."""
-    if row["estimand"] != "hazard ratio":
+    if row["estimand"] not in ("hazard ratio", "joint test"):
         return f"{row['family']}: differences" if row["estimand"] == "ratio of hazard ratios" else f"{row['family']}: checks"
     if ", in " in row["contrast"]:
         return f"{row['family']}: subgroups"

@@ -22,7 +22,7 @@ def a_test(n=40, *, seed=0, cohort="ER+", x=None, subjects=None, strata=True, ad
         analysis=f"m{seed}", cohort=cohort, strata=("liver",) if strata else (), stratum=stratum,
         subject=np.array([f"{cohort}{i:03d}" for i in range(n)]) if subjects is None else subjects,
         time=np.ceil(rng.exponential(100, n)), event=rng.random(n) < 0.9, entry=None,
-        x=rng.normal(size=n) if x is None else x, adjusters=rng.normal(size=(n, adjusters)))
+        x=rng.normal(size=(n, 1)) if x is None else x, adjusters=rng.normal(size=(n, adjusters)))
 
 
 def with_marker(test, x, name):
@@ -51,8 +51,8 @@ def test_five_subjects_by_hand():
     T = best(range(5))
     larger = T.argmax()
     exact = np.mean([best(order).max() >= T[larger] - 1e-10 for order in every_order(range(5))])
-    base = FamilyTest("x", "all", np.array(list("abcde")), (), np.full(5, ""), time, event, x, None, np.empty((5, 0)))
-    found = family_p([base, with_marker(base, y, "y")], permutations=19_999, seed=1)
+    base = FamilyTest("x", "all", np.array(list("abcde")), (), np.full(5, ""), time, event, x[:, None], None, np.empty((5, 0)))
+    found = family_p([base, with_marker(base, y[:, None], "y")], permutations=19_999, seed=1)
     assert found[larger] == pytest.approx(exact, abs=4 * np.sqrt(exact * (1 - exact) / 20_000))
 
 
@@ -64,7 +64,7 @@ def test_it_agrees_with_the_scan_where_both_can_be_asked():
                          z=rng.normal(size=60))
     whole = scan(frame, "t", "d", list(frame)[:4], adjust="z", strata="s", permutations=4999, seed=3)
     tests = [FamilyTest(m, "all", np.arange(60).astype(str), ("s",), frame["s"].to_numpy(str), frame["t"].to_numpy(float),
-                        frame["d"].to_numpy(bool), frame[m].to_numpy(), None, frame[["z"]].to_numpy()) for m in list(frame)[:4]]
+                        frame["d"].to_numpy(bool), frame[[m]].to_numpy(), None, frame[["z"]].to_numpy()) for m in list(frame)[:4]]
     found = family_p(tests, permutations=4999, seed=9)
     error = np.sqrt(2 * found * (1 - found) / 5000)
     assert (np.abs(found - whole["p_max_t"]) <= 4 * error + 1e-3).all()
@@ -82,6 +82,17 @@ def test_order_of_tests_and_of_rows_changes_nothing():
     np.testing.assert_array_equal(family_p(shuffled, permutations=499, seed=2), forth)
 
 
+def test_a_marker_of_two_terms_is_tested_jointly_and_a_repeated_term_adds_nothing():
+    one = a_test()
+    doubled = with_marker(one, np.column_stack([one.x, -2 * one.x]), "twice")
+    alone = family_p([one], permutations=999, seed=4)
+    assert family_p([doubled], permutations=999, seed=4) == pytest.approx(alone, abs=2e-3)
+    rng = np.random.default_rng(9)
+    two = with_marker(one, np.column_stack([one.x, rng.normal(size=40)]), "two")
+    p = family_p([one, two], permutations=999, seed=4)
+    assert (p >= alone[0] - 1e-12)[0]
+
+
 def test_missing_markers_and_other_cohorts_may_stand_in_one_family():
     whole = a_test(seed=1)
     part = np.arange(40) % 3 > 0
@@ -96,7 +107,7 @@ def test_a_joint_test_sends_the_family_back_to_holm_and_says_so():
                          "contrast": ["", ""], "p_value": [0.01, 0.04]})
     p, how = MaxTFamilies.of([], permutations=99, seed=0)(rows)
     assert p.tolist() == [0.02, 0.04]
-    assert how.startswith("holm (a has no single covariate")
+    assert how.startswith("holm (a: nothing to permute")
 
 
 def test_a_table_alone_cannot_be_adjusted_by_max_t():
