@@ -21,7 +21,7 @@ _WHERE: dict[str, str] = {
     "compare_arms": "comparison", "one_arm": "single_arm",
     "at_cut": "decisions", "futility_look": "decisions", "two_stage_decision": "decisions",
     "score": "outcomes_reported", "read_rule": "outcomes_reported", "rules": "outcomes_reported",
-    "change_from_baseline": "outcomes_reported", "standardised_area": "outcomes_reported",
+    "change_from_baseline": "trajectories", "standardised_area": "trajectories", "trajectories": "trajectories",
     "mixed_model": "trajectories", "mmrm": "trajectories",
     "read_design": "designs_file", "check_design": "designs_file", "run_design": "command",
 }  # fmt: skip
