@@ -526,7 +526,8 @@ def fit(rs: RiskSets, X: Floats, *, n_merged: int = 0) -> CoxSolution:
     finite = np.ones(p, dtype=bool)
     signs = np.zeros(p)
     if _ran_away(optimum, at_null.information[0], ~aliased):
-        signs = infinite_directions(rs, D.X[:, :, 0], ~aliased)
+        gone = np.diag(optimum.information[0]) < _FLAT * np.diag(at_null.information[0])
+        signs = infinite_directions(rs, D.X[:, :, 0], ~aliased, np.where(gone, scaled, 0.0))
         finite = signs == 0
     scale = np.where(D.scale[:, 0] > 0, D.scale[:, 0], 1.0)
     coef = scaled / scale

@@ -14,8 +14,10 @@ import numpy as np
 
 from .riskset import Bools, Floats, RiskSets
 
+_CELLS = 2_000_000  # risk-set rows up to which every gap is listed for the linear programmes
 
-def infinite_directions(rs: RiskSets, X: Floats, used: Bools) -> Floats:
+
+def infinite_directions(rs: RiskSets, X: Floats, used: Bools, hint: Floats) -> Floats:
     """Sign of each infinite coefficient, 0 where it is finite.
 
     Parameters
@@ -24,6 +26,9 @@ def infinite_directions(rs: RiskSets, X: Floats, used: Bools) -> Floats:
     X : (n, p) float, kernel order
     used : (p,) bool
         Columns that are not aliased; the others get 0.
+    hint : (p,) float
+        Where Newton ran to in the columns whose information has gone, 0 elsewhere. A table too large for the linear
+        programmes is monotone if it is so along this direction.
 
     Returns
     -------
@@ -33,15 +38,31 @@ def infinite_directions(rs: RiskSets, X: Floats, used: Bools) -> Floats:
     columns = np.flatnonzero(used)
     if columns.size == 0:
         return signs
-    gaps = _gaps(rs, X[:, columns])
     if columns.size == 1:
-        if gaps.size and (gaps >= 0).all():
-            signs[columns[0]] = 1.0
-        elif gaps.size and (gaps <= 0).all():
-            signs[columns[0]] = -1.0
+        signs[columns] = _monotone(rs, X[:, columns[0]])
         return signs
-    signs[columns] = _cone_signs(gaps)
+    if int((rs.end - rs.first).sum()) > _CELLS:
+        along = X @ hint
+        return np.sign(hint) if hint.any() and _monotone(rs, along) == 1.0 else signs
+    signs[columns] = _cone_signs(_gaps(rs, X[:, columns]))
     return signs
+
+
+def _monotone(rs: RiskSets, x: Floats) -> float:
+    """+1 if those who die always have the largest x of their risk set, -1 if always the smallest, 0 otherwise."""
+    slack = 1e-9 * float(np.abs(x).max(initial=0.0))
+    up, down, varies = True, True, False
+    for u in range(rs.time.size):
+        at_risk = x[(rs.first <= u) & (u < rs.end)]
+        a = rs.death_starts[u]
+        dead = x[rs.deaths[a : a + rs.n_tied[u]]]
+        high, low = float(at_risk.max()), float(at_risk.min())
+        varies |= high - low > slack
+        up &= float(dead.min()) >= high - slack
+        down &= float(dead.max()) <= low + slack
+        if not (up or down):
+            return 0.0
+    return (1.0 if up else -1.0) if varies else 0.0
 
 
 def _gaps(rs: RiskSets, X: Floats) -> Floats:

@@ -180,3 +180,21 @@ def test_a_column_that_repeats_another_is_aliased_and_the_first_one_keeps_the_es
     assert fit.aliased.tolist() == [False, True]
     assert fit.coef[0] == pytest.approx(cox(TIME, EVENT, z).coef[0], abs=1e-12)
     assert np.isnan(fit.coef[1])
+
+
+def test_a_table_too_large_for_linear_programmes_is_still_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    from biomarkers.kernels import separation
+
+    rng = np.random.default_rng(12)
+    n = 80
+    carrier, z = np.r_[np.ones(12), np.zeros(n - 12)], rng.normal(size=n)
+    time, event = rng.exponential(size=n), np.where(carrier == 1, 0, 1)
+    X = np.column_stack([z, carrier])
+    small = cox(time, event, X)
+    monkeypatch.setattr(separation, "_CELLS", 10)
+    large = cox(time, event, X)
+    assert small.coef[1] == large.coef[1] == -np.inf
+    assert large.coef[0] == small.coef[0]
+    one_event = event.copy()
+    one_event[0] = 1
+    assert cox(time, one_event, X).finite.all()
