@@ -242,24 +242,27 @@ def _labels(rows: pd.DataFrame, fields: list[str], source: Source, path: Path, f
         texts = rows[field].fillna("").str.strip()
         codes, labels = set(known), set(known.values())
         held = set(texts) - {""}
-        if held <= codes:
+        unknown, only_codes = held - codes - labels, held & (codes - labels)
+        for text in sorted(unknown):
+            found.add(
+                "choices",
+                f"not among the choices of the dictionary: {', '.join(sorted(known)[:8])}",
+                "correct the cell, or declare the dictionary of this export",
+                line=int(rows.loc[texts == text, "source_row"].min()),
+                column=field,
+                value=text,
+            )
+        if only_codes and held & (labels - codes):
+            found.add(
+                "choices",
+                "codes and labels in one field",
+                "export codes or labels, not both",
+                line=int(rows.loc[texts.isin(only_codes), "source_row"].min()),
+                column=field,
+                value=min(only_codes),
+            )
+        elif not held & (labels - codes):
             rows[field] = pd.array([known.get(text, text) for text in texts], dtype=TEXT)
-            continue
-        odd = held - labels
-        if not odd:
-            continue
-        place = rows[texts.isin(odd)].iloc[0]
-        mixture = bool(held & labels) and bool(odd & codes)
-        found.add(
-            "choices",
-            "codes and labels in one field"
-            if mixture
-            else f"not among the choices of the dictionary: {', '.join(sorted(known)[:8])}",
-            "export codes or labels, not both" if mixture else "correct the cell, or declare the dictionary of this export",
-            line=int(place["source_row"]),
-            column=field,
-            value=str(texts[place.name]),
-        )
 
 
 def choices_of(path: Path, name: str, found: Findings) -> dict[str, dict[str, str]]:

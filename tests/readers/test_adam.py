@@ -1,4 +1,4 @@
-"""ADaM: the inverted CNSR, the day that AVAL counts too many, several parameters in one file, and subjects who never entered."""
+"""ADaM: the inverted CNSR, the day that AVAL counts too many, several parameters in one file, and screen failures."""
 
 from __future__ import annotations
 
@@ -127,7 +127,8 @@ def test_a_declared_event_code_would_code_cnsr_twice_and_is_refused(tmp_path):
 def test_an_endpoint_may_have_another_name_than_its_paramcd(tmp_path):
     (tmp_path / "adsl.csv").write_text("USUBJID,ARM\na,A\nb,A\n")
     (tmp_path / "adtte.csv").write_text(
-        ADTTE + "a,PFSINV,11,0,2020-01-01,2020-01-11,\nb,PFSINV,11,1,2020-01-01,2020-01-11,\na,PFSBICR,9,0,2020-01-01,2020-01-09,\n"
+        ADTTE + "a,PFSINV,11,0,2020-01-01,2020-01-11,\nb,PFSINV,11,1,2020-01-01,2020-01-11,\n"
+        "a,PFSBICR,9,0,2020-01-01,2020-01-09,\n"
     )
     outcomes = '{ path = "adtte.csv", format = "adam-adtte", paramcd = { pfs = "PFSINV" } }'
     read = bm.read_study(study(tmp_path, outcomes, "[endpoints.pfs]\n"))
@@ -177,7 +178,9 @@ def test_the_pilot_study_has_152_events_whatever_the_container(shared, tmp_path,
     rows = read.outcome("ttde").merge(read.subjects[["subject", "arm"]], on="subject")
     assert (len(rows), int(rows["event"].sum())) == (254, 152)
     assert rows.groupby("arm")["event"].sum().to_dict() == {
-        "Placebo": 29, "Xanomeline High Dose": 61, "Xanomeline Low Dose": 62
+        "Placebo": 29,
+        "Xanomeline High Dose": 61,
+        "Xanomeline Low Dose": 62,
     }
     assert (read.problems["severity"] == "note").all()
 
@@ -245,8 +248,11 @@ def test_pharmaverse_pfs_has_6_events_and_its_analysis_is_gated(shared, tmp_path
 
 def test_a_censored_day_of_randomisation_stays_in_the_analysis(shared, tmp_path):
     read = bm.read_study(
-        study(pharmaverse(shared, tmp_path), '{ path = "adtte_onco.csv", format = "adam-adtte", paramcd = "PFS" }',
-              "[endpoints.pfs]\n")
+        study(
+            pharmaverse(shared, tmp_path),
+            '{ path = "adtte_onco.csv", format = "adam-adtte", paramcd = "PFS" }',
+            "[endpoints.pfs]\n",
+        )
     )
     rows = read.outcome("pfs")
     assert int((rows["time"] == 0).sum()) == 243
