@@ -15,13 +15,7 @@ Kind = Literal["text", "day", "number", "integer", "flag"]
 TEXT = "string[python]"
 """The dtype of text. Its plain name would mean another storage wherever pyarrow happens to be installed."""
 
-KINDS: dict[str, str] = {
-    "text": TEXT,
-    "day": "Int64",
-    "number": "float64",
-    "integer": "Int64",
-    "flag": TEXT,
-}
+KINDS: dict[str, str] = {"text": TEXT, "day": "Int64", "number": "float64", "integer": "Int64", "flag": TEXT}
 """Kind of a column to its dtype. A flag is "yes" or "no"."""
 
 
@@ -302,13 +296,7 @@ TABLES: dict[str, Schema] = {
         ),
         Schema(
             "response",
-            _columns(
-                {
-                    "subject!": "identifier text",
-                    "day": "study day day",
-                    "response": "CR, PR, SD, PD or NE text",
-                }
-            ),
+            _columns({"subject!": "identifier text", "day": "study day day", "response": "CR, PR, SD, PD or NE text"}),
             key=("subject", "day"),
             open=True,
         ),

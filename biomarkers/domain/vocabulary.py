@@ -112,7 +112,7 @@ MISSING: dict[str, str] = {
 }
 """Missing with its reason (a key of `flow.MISSING_REASONS`)."""
 
-BLANK: frozenset[str] = frozenset({"", "na", "n/a", ".", "nan", "null", "n.a.", "none"})
+BLANK: frozenset[str] = frozenset({"", "na", "n/a", ".", "nan", "null", "n.a."})
 """Missing without a reason; counted as `not_given`, never a level. A dash joins them in quantitative columns only."""
 
 DASHES: frozenset[str] = frozenset({"-", "\u2013", "\u2014", "--"})
@@ -175,18 +175,7 @@ TRAILING: dict[str, str] = {
 """Laboratory flags behind a number, separated or not; kept in `flags`."""
 
 SHEET_ERRORS: frozenset[str] = frozenset(
-    {
-        "#n/a",
-        "#div/0!",
-        "#ref!",
-        "#value!",
-        "#name?",
-        "#num!",
-        "#null!",
-        "#spill!",
-        "#calc!",
-        "#getting_data",
-    }
+    {"#n/a", "#div/0!", "#ref!", "#value!", "#name?", "#num!", "#null!", "#spill!", "#calc!", "#getting_data"}
 )
 
 MONTHS: tuple[str, ...] = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -214,4 +203,7 @@ DRAW_REASONS: tuple[str, ...] = ("scheduled", "progression", "unscheduled")
 
 AMINO_ACIDS: dict[str, str] = {"val": "V", "phe": "F", "his": "H", "arg": "R"}
 
-GENOTYPE_REFUSED: str = "letters of nucleotides or allele indices say nothing without the strand: the site is read A>C on one strand and T>G on the other"
+GENOTYPE_REFUSED: str = (
+    "letters of nucleotides or allele indices say nothing without the strand: "
+    "the site is read A>C on one strand and T>G on the other"
+)

@@ -1,4 +1,4 @@
-"""One raw cell becomes one typed value: a number, a bound, a call, a missing value with its reason, or a problem. Never a guess.
+"""One raw cell becomes one typed value: a number, a bound, a call, a missing value with its reason, or a problem.
 
 Every value of every marker of every format goes through `parse_cell`; the words it knows are `domain.vocabulary`.
 """
@@ -13,18 +13,12 @@ from typing import Literal
 from biomarkers.domain import vocabulary as words
 from biomarkers.domain.marker import Marker
 from biomarkers.domain.source import Spelling
+from biomarkers.readers.numbers import NoNumber, Number, read_number
 from biomarkers.readers.unit_inside import split_unit_inside
 
 Status = Literal["measured", "below", "above", "missing", "ambiguous", "invalid"]
 Censor = Literal["none", "left", "right", "interval"]
 
-_SPACE = "[ \u00a0\u2009\u202f]"
-_PLAIN = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
-_COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+(?:[eE][+-]?[0-9]{1,3})?")
-_ONE_GROUP = re.compile(r"[+-]?[1-9][0-9]{0,2},[0-9]{3}")
-_GROUPS = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:,[0-9]{3}){2,}(?:\.[0-9]+)?|[+-]?[1-9][0-9]{0,2}(?:,[0-9]{3})+\.[0-9]+")
-_POINT_GROUPS = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:\.[0-9]{3})+(?:,[0-9]+)?")
-_SPACE_GROUPS = re.compile(rf"[+-]?[1-9][0-9]{{0,2}}(?:(?:{_SPACE}|['’])[0-9]{{3}})+(?:[.,][0-9]+)?")
 _BOUND = re.compile(r"(<=|>=|<|>|≤|≥|⩽|⩾)\s*(.+)", re.DOTALL)
 _RANGE = re.compile(r"([0-9][0-9.,]*)\s*(?:-|–|—|\bto\b)\s*([0-9][0-9.,]*)\s*(%?)")
 _FLAGGED = re.compile(r"(.*[0-9%])\s*(\*|#|HH|LL|H|L|hh|ll|h|l)", re.DOTALL)
@@ -142,7 +136,7 @@ def parse_cell(
     if low in words.AMBIGUOUS:
         return _ambiguous(cell, trimmed, low)
     if marker.kind == "genotype":
-        return _genotype(cell, marker, trimmed, low)
+        return _genotype(cell, marker, low)
     if not marker.quantitative:
         return _call(cell, marker, trimmed, low)
     return _quantity(cell, marker, spelling, trimmed, low, factor, limits, unit or spelling.unit, decimal_seen)
@@ -267,7 +261,7 @@ def _call(cell: Cell, marker: Marker, trimmed: str, low: str) -> Cell:
     )
 
 
-def _genotype(cell: Cell, marker: Marker, trimmed: str, low: str) -> Cell:
+def _genotype(cell: Cell, marker: Marker, low: str) -> Cell:
     if low in words.MISSING:
         return replace(cell, status="missing", reason=words.MISSING[low])
     if low in words.DASHES or re.fullmatch(r"\.[/|]\.", low):
@@ -355,14 +349,14 @@ def _quantity(
             note=cell.note or f"laboratory flag {flagged.group(2)!r}",
         )
     number = read(trimmed)
-    if isinstance(number, _Bad):
+    if isinstance(number, NoNumber):
         return _explained(cell, marker, trimmed, number)
     if number.value == 0 and not marker.zero_is_real:
         return _zero(cell, marker, spelling, limits)
     return _measured(cell, marker, number)
 
 
-def _measured(cell: Cell, marker: Marker, number: _Number) -> Cell:
+def _measured(cell: Cell, marker: Marker, number: Number) -> Cell:
     value = number.value
     cell = replace(cell, note=cell.note or number.note)
     if not marker.is_legal(value):
@@ -421,7 +415,7 @@ def _below_word(cell: Cell, marker: Marker, trimmed: str, limits: _Limits) -> Ce
 
 def _bounded(cell: Cell, marker: Marker, sign: str, body: str, read: _Numbers) -> Cell:
     number = read(body.strip())
-    if isinstance(number, _Bad):
+    if isinstance(number, NoNumber):
         return _explained(cell, marker, body.strip(), number)
     low, high = marker.legal
     if not low <= number.value <= high or (sign in "<" and number.value <= low):
@@ -434,9 +428,9 @@ def _bounded(cell: Cell, marker: Marker, sign: str, body: str, read: _Numbers) -
 
 def _span(cell: Cell, marker: Marker, span: re.Match[str], read: _Numbers) -> Cell:
     first, second = read(span.group(1) + span.group(3)), read(span.group(2) + span.group(3))
-    if isinstance(first, _Bad) or isinstance(second, _Bad) or not first.value < second.value:
+    if isinstance(first, NoNumber) or isinstance(second, NoNumber) or not first.value < second.value:
         return _explained(
-            cell, marker, span.group(), _Bad("number", "two numbers in one cell, and no rising range", "correct the cell")
+            cell, marker, span.group(), NoNumber("number", "two numbers in one cell, and no rising range", "correct the cell")
         )
     low, high = marker.legal
     if first.value < low or second.value > high:
@@ -444,7 +438,7 @@ def _span(cell: Cell, marker: Marker, span: re.Match[str], read: _Numbers) -> Ce
     return replace(cell, censor="interval", lower=first.value, upper=second.value, note=cell.note or first.note)
 
 
-def _explained(cell: Cell, marker: Marker, trimmed: str, bad: _Bad) -> Cell:
+def _explained(cell: Cell, marker: Marker, trimmed: str, bad: NoNumber) -> Cell:
     """Why this text is no number, in the most useful words."""
     low = trimmed.casefold().strip()
     likely = _date(low)
@@ -485,20 +479,7 @@ def _date(low: str) -> str | None:
     return "" if _OTHER_DATE.fullmatch(low) else None
 
 
-# ---- numbers ---------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Number:
-    value: float
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Bad:
-    code: str
-    problem: str
-    remedy: str
+# ---- numbers of a marker ---------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -511,7 +492,7 @@ class _Numbers:
     unit: str | None
     decimal_seen: str | None
 
-    def __call__(self, text: str) -> _Number | _Bad:
+    def __call__(self, text: str) -> Number | NoNumber:
         percent = text.endswith("%")
         factor, note = self.factor, ""
         if percent:
@@ -520,114 +501,11 @@ class _Numbers:
             if unit == "fraction" and not self.unit:
                 factor = 0.01
             elif not unit.startswith("%"):
-                return _Bad("percent", f"a per cent sign in a column of unit {unit!r}", "correct the value or the unit")
+                return NoNumber("percent", f"a per cent sign in a column of unit {unit!r}", "correct the value or the unit")
             note = "per cent sign"
         number = read_number(
             text, decimal=self.spelling.decimal, thousands=self.spelling.thousands, decimal_seen=self.decimal_seen
         )
-        if isinstance(number, _Bad):
+        if isinstance(number, NoNumber):
             return number
-        return _Number(number.value if factor == 1 else number.value * factor, number.note or note)
-
-
-_NOT_A_NUMBER = _Bad(
-    "not_a_number",
-    "text where a number is due, in no list of known spellings",
-    "correct the cell, or declare the word: words = { ... }",
-)
-
-
-def read_number(
-    text: str, *, decimal: str | None = None, thousands: str | None = None, decimal_seen: str | None = None
-) -> _Number | _Bad:
-    """A finite number in plain digits, or why it is none.
-
-    Python's own `float` reads "inf", "1_000", "nan" and full-width digits; here they are refused.
-
-    Examples
-    --------
-    >>> read_number("1.2E-05").value
-    1.2e-05
-    >>> read_number("1,234").problem
-    '1,234 may be 1.234 or 1234'
-    >>> read_number("1,234", decimal=".").value
-    1234.0
-    """
-    text = text.strip()
-    note = ""
-    if text[:1] in "\u2212\u2013" and len(text) > 1:
-        text, note = "-" + text[1:], "Unicode minus sign"
-    if thousands and thousands not in " '" and _grouped(text, thousands):
-        text, note = text.replace(thousands, ""), note or "thousands separator, by declaration"
-    if _SPACE_GROUPS.fullmatch(text):
-        text, note = re.sub(rf"{_SPACE}|['’]", "", text), note or "thousands separator"
-    comma_declared = decimal == ","
-    if "," in text:
-        found = _comma(text, decimal, decimal_seen)
-        if isinstance(found, _Bad):
-            return found
-        text, note = found, note or "decimal comma" if "," not in (thousands or "") else note
-    elif comma_declared and "." in text:
-        if thousands == "." and _POINT_GROUPS.fullmatch(text):
-            text = text.replace(".", "")
-        else:
-            return _Bad(
-                "decimal", f'a decimal point in {text}, though decimal = "," is declared', "correct the cell or the declaration"
-            )
-    if not _PLAIN.fullmatch(text):
-        return _NOT_A_NUMBER
-    value = float(text)
-    return (
-        _Number(value, note) if math.isfinite(value) else _Bad("not_finite", "a number too large to exist", "correct the cell")
-    )
-
-
-def _grouped(text: str, sign: str) -> bool:
-    return re.fullmatch(rf"[+-]?[1-9][0-9]{{0,2}}(?:{re.escape(sign)}[0-9]{{3}})+(?:[.,][0-9]+)?", text) is not None
-
-
-def _comma(text: str, decimal: str | None, decimal_seen: str | None) -> str | _Bad:
-    """The text with a point for its comma, or without its groups."""
-    if decimal == ",":
-        if _COMMA.fullmatch(text):
-            return text.replace(",", ".")
-        if _POINT_GROUPS.fullmatch(text):
-            return text.replace(".", "").replace(",", ".")
-        return _NOT_A_NUMBER
-    if _GROUPS.fullmatch(text) and "," not in (decimal_seen or ""):
-        return text.replace(",", "")
-    if decimal == "." and _ONE_GROUP.fullmatch(text):
-        return text.replace(",", "")
-    if decimal is None and _ONE_GROUP.fullmatch(text):
-        return _Bad(
-            "decimal",
-            f"{text} may be {text.replace(',', '.')} or {text.replace(',', '')}",
-            'declare the decimal mark of the file: decimal = "." or decimal = ","',
-        )
-    if decimal is None and decimal_seen == "," and _COMMA.fullmatch(text):
-        return text.replace(",", ".")
-    if _COMMA.fullmatch(text) or _POINT_GROUPS.fullmatch(text):
-        return _Bad(
-            "decimal",
-            f"a decimal comma in {text}, in a file whose decimal mark is not declared",
-            'declare it, if the whole file is written so: decimal = ","',
-        )
-    return _NOT_A_NUMBER
-
-
-def decimal_mark(texts: list[str]) -> str | None:
-    """The decimal mark of every fractional number among these texts, if all have the same one; else None.
-
-    Examples
-    --------
-    >>> decimal_mark(["0,35", "12", "1,5"]), decimal_mark(["0,35", "1.5"])
-    (',', None)
-    """
-    comma = point = False
-    for text in texts:
-        stripped = text.strip().strip("<>≤≥~=% ")
-        comma = comma or bool(_COMMA.fullmatch(stripped) and not _ONE_GROUP.fullmatch(stripped))
-        point = point or ("." in stripped and bool(_PLAIN.fullmatch(stripped)))
-    if comma == point:
-        return None
-    return "," if comma else "."
+        return Number(number.value if factor == 1 else number.value * factor, number.note or note)

@@ -15,8 +15,8 @@ from biomarkers.domain import vocabulary as words
 from biomarkers.domain.schema import KINDS, TEXT, Column
 from biomarkers.domain.source import Source
 from biomarkers.domain.times import DAYS_PER
-from biomarkers.readers.cells import read_number
 from biomarkers.readers.findings import Findings
+from biomarkers.readers.numbers import NoNumber, read_number
 
 _DATE = re.compile(
     r"\d{4}-\d{1,2}(-\d{1,2})?([T ].*)?|\d{4}-UN.*|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}|\d{1,2}-[A-Za-z]{3}-\d{2,4}", re.ASCII
@@ -54,7 +54,7 @@ class Sheet:
         """The subject of a row, where the file says."""
         if "subject" not in self.frame:
             return ""
-        return str(self.frame["subject"].iat[position])
+        return str(self.frame["subject"].iloc[position])
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +95,14 @@ def mapped(
         if isinstance(value, Bad):
             whole = wrong[value.code] > max(3, len(texts) / 2)
             found.add(
-                value.code, value.problem, value.remedy, line=int(lines[position]), column=called, value=raw,
-                subject=sheet.subject(position), same=("column",) if whole else None,
+                value.code,
+                value.problem,
+                value.remedy,
+                line=int(lines[position]),
+                column=called,
+                value=raw,
+                subject=sheet.subject(position),
+                same=("column",) if whole else None,
             )
     return [None if isinstance(known[raw], Bad) else known[raw] for raw in texts]
 
@@ -112,18 +118,21 @@ def number(text: str, sheet: Sheet) -> float | Bad | None:
     if blank(text):
         return None
     if _TWO_ORDERS.fullmatch(text.strip()):
-        return Bad("date", "a calendar date whose order of day and month is ambiguous, where a number is due",
-                   'give study days, or declare date_format = "%d/%m/%Y" and day0')
+        return Bad(
+            "date",
+            "a calendar date whose order of day and month is ambiguous, where a number is due",
+            'give study days, or declare date_format = "%d/%m/%Y" and day0',
+        )
     if _DATE.fullmatch(text.strip()):
         return Bad("date", "a calendar date where a number is due", "give study days, counted from time zero, or declare day0")
     spelling = sheet.source.spelling
     read = read_number(text, decimal=spelling.decimal, thousands=spelling.thousands, decimal_seen=sheet.decimal_seen)
-    if hasattr(read, "problem"):
+    if isinstance(read, NoNumber):
         return Bad("not_a_number", f"no number: {read.problem}")
     return float(read.value)
 
 
-def _text(sheet: Sheet, column: str, found: Findings) -> pd.api.extensions.ExtensionArray:
+def _text(sheet: Sheet, column: str, found: Findings) -> pd.api.extensions.ExtensionArray:  # noqa: ARG001 - one signature for every kind
     if column in ("subject", "specimen"):
         return pd.array(sheet.frame[column].fillna("").tolist(), dtype=TEXT)
     values = [None if text.strip().casefold() in words.BLANK else text.strip() for text in sheet.frame[column].fillna("")]

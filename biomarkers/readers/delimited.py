@@ -39,9 +39,7 @@ _DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 _FOOTER = re.compile(r"\s*(total|sum|generated|exported|source|n\s*=|end of)", re.IGNORECASE)
 
 
-def read_delimited(
-    path: Path, *, name: str, source: Source, wanted: Wanted | None, header_at: HeaderAt | None = None
-) -> Table:
+def read_delimited(path: Path, *, name: str, source: Source, wanted: Wanted | None, header_at: HeaderAt | None = None) -> Table:
     """The rows of a CSV or TSV file as text.
 
     Only the columns that `wanted` chooses from the header are kept. Row numbers count as a spreadsheet does: the header is

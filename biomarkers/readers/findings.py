@@ -1,4 +1,4 @@
-"""What was found wrong while reading: collected, so that one fault never hides the next, and counted, so that none is told twice."""
+"""What was found wrong: collected, so that one fault never hides the next, and counted, so that none is told twice."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from biomarkers.domain.problems import Problem, Severity, visible
-
 
 LONGEST = 1_000
 """Characters of a message: names of columns come from files, and files hold anything."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -48,8 +51,12 @@ def genotypes_of(sheet: Sheet, design: Design, found: Findings) -> pd.DataFrame:
     frame = pd.DataFrame({name: columns[name] for name in schema.names})
     frame["locus"] = frame["locus"].fillna(sheet.source.locus[0])
     called = "reason" in sheet.frame and "n_v" in sheet.frame
+    read = _called if called else _spelled
+    delivered = (sheet.frame["call"] if "call" in sheet.frame else frame["call"]).fillna("").astype(str).tolist()
+    lines, names = sheet.frame["source_row"].tolist(), frame["locus"].tolist()
+    reasons, calls, counts = (frame[c].tolist() for c in ("reason", "call", "n_v"))
     cells = [
-        _called(frame, i, design, sheet, found) if called else _spelled(frame, i, design, sheet, found)
+        read(_Row(i, delivered[i], lines[i], names[i], reasons[i], calls[i], counts[i]), design, sheet, found)
         for i in range(len(frame))
     ]
     markers = [marker_of(locus, design) for locus in frame["locus"]]
@@ -65,60 +72,55 @@ def genotypes_of(sheet: Sheet, design: Design, found: Findings) -> pd.DataFrame:
     return frame
 
 
-def _spelled(frame: pd.DataFrame, i: int, design: Design, sheet: Sheet, found: Findings) -> Cell:
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """What one row says, as plain values."""
+
+    position: int
+    text: str
+    line: Any
+    locus: str
+    reason: Any
+    call: Any
+    n_v: Any
+
+
+def _spelled(row: _Row, design: Design, sheet: Sheet, found: Findings) -> Cell:
     """A genotype in letters."""
-    raw = sheet.frame["call"].fillna("").iat[i] if "call" in sheet.frame else ""
-    marker = marker_of(frame["locus"].iat[i], design)
-    place = {
-        "line": int(sheet.frame["source_row"].iat[i]),
-        "column": sheet.called("call"),
-        "subject": sheet.subject(i),
-        "value": raw,
-    }
+    marker, column = marker_of(row.locus, design), sheet.called("call")
+    place = {"line": int(row.line), "column": column, "subject": sheet.subject(row.position), "value": row.text}
     if marker is None:
         known = ", ".join(m.label for m in design.markers.values() if m.kind == "genotype")
-        found.add(
-            "unknown_locus",
-            f"locus {frame['locus'].iat[i]!r} is not known",
-            f"known: {known}",
-            same=(str(frame["locus"].iat[i]),),
-            **place,
-        )
-        return Cell(raw_value=raw, status="invalid")
-    cell = parse_cell(raw, marker, sheet.source.spelling_of(marker.name))
+        found.add("unknown_locus", f"locus {row.locus!r} is not known", f"known: {known}", same=(row.locus,), **place)
+        return Cell(raw_value=row.text, status="invalid")
+    cell = parse_cell(row.text, marker, sheet.source.spelling_of(marker.name))
     if cell.problem:
-        found.add(cell.code, f"{sheet.called('call')}: {cell.problem}", cell.remedy, **place)
+        found.add(cell.code, f"{column}: {cell.problem}", cell.remedy, **place)
     elif cell.status == "missing":
-        found.add(
-            "missing", f"{marker.label}: missing, {MISSING_REASONS[cell.reason]}", severity="note", same=(cell.reason,), **place
-        )
+        said = f"{marker.label}: missing, {MISSING_REASONS[cell.reason]}"
+        found.add("missing", said, severity="note", same=(cell.reason,), **place)
     return cell
 
 
-def _called(frame: pd.DataFrame, i: int, design: Design, sheet: Sheet, found: Findings) -> Cell:
+def _called(row: _Row, design: Design, sheet: Sheet, found: Findings) -> Cell:
     """A call of the caller with its reason."""
     from biomarkers.genotype.decide import REASONS
 
-    reason = str(frame["reason"].iat[i]) if frame["reason"].iat[i] is not pd.NA else ""
-    call, n_v = frame["call"].iat[i], frame["n_v"].iat[i]
-    marker = marker_of(frame["locus"].iat[i], design)
-    if reason == "OK" and call is not pd.NA and n_v is not pd.NA:
-        return Cell(raw_value=str(call), value=float(n_v), lower=float(n_v), upper=float(n_v), call=str(call))
-    line = sheet.frame["source_row"].iat[i]
-    label = marker.label if marker is not None else str(frame["locus"].iat[i])
-    place = {"line": None if line is pd.NA else int(line), "column": label, "subject": sheet.subject(i), "value": reason}
+    reason = "" if row.reason is pd.NA else str(row.reason)
+    if reason == "OK" and row.call is not pd.NA and row.n_v is not pd.NA:
+        n_v = float(row.n_v)
+        return Cell(raw_value=row.text, value=n_v, lower=n_v, upper=n_v, call=str(row.call))
+    marker = marker_of(row.locus, design)
+    label = row.locus if marker is None else marker.label
+    line = None if row.line is pd.NA else int(row.line)
+    place = {"line": line, "column": label, "subject": sheet.subject(row.position), "value": reason}
     said = f"{label}: no call, {reason} ({REASONS.get(reason, 'an unknown reason')})"
     if reason in REFUSED:
         found.add("genotype_file", said, "correct the file or its declarations", **place)
     elif reason in SITE_ABSENT:
-        found.add(
-            "site_absent",
-            f"{said}: missing, not the reference",
-            'ask for the site, or declare options = { absent = "hom_ref" } where the caller wrote variants only',
-            severity="warning",
-            **place,
-        )
+        remedy = 'ask for the site, or declare options = { absent = "hom_ref" } where the caller wrote variants only'
+        found.add("site_absent", f"{said}: missing, not the reference", remedy, severity="warning", **place)
     else:
         found.add("no_call", said, severity="note", **place)
-    raw_value = str(call) if call is not pd.NA else reason
-    return Cell(raw_value=raw_value, status="missing", reason="not_given" if reason in SITE_ABSENT else "assay_failed")
+    missing = "not_given" if reason in SITE_ABSENT else "assay_failed"
+    return Cell(raw_value=row.text or reason, status="missing", reason=missing)

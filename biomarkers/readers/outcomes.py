@@ -19,7 +19,7 @@ _CODING = "correct it, or declare the coding: event_is = ..., censored_is = ..."
 _WORDS_OF_TIME = "numbers only; the unit stands in the column unit or in study.toml"
 
 
-def outcomes_of(sheet: Sheet, design: Design, found: Findings) -> pd.DataFrame:
+def outcomes_of(sheet: Sheet, design: Design, found: Findings) -> pd.DataFrame:  # noqa: ARG001 - one signature for all
     """Typed rows of an outcomes sheet; `raw_time` keeps the number as delivered.
 
     Time is converted once to whole days, by the row's unit, else by `[endpoints.X] unit`, else by the table's `day_unit`. The
@@ -32,7 +32,7 @@ def outcomes_of(sheet: Sheet, design: Design, found: Findings) -> pd.DataFrame:
     }
     columns["endpoint"] = columns["endpoint"].str.lower()
     endpoints = columns["endpoint"].fillna("").tolist()
-    times, raw = _times(sheet, endpoints, design, columns["unit"], found)
+    times, raw = _times(sheet, endpoints, columns["unit"], found)
     columns["time"] = pd.Series(pd.array(times, dtype="Int64"))
     columns["event"] = pd.Series(pd.array(_events(sheet, endpoints, found), dtype="Int64"))
     columns["raw_time"] = pd.Series(raw, dtype="float64")
@@ -41,9 +41,7 @@ def outcomes_of(sheet: Sheet, design: Design, found: Findings) -> pd.DataFrame:
     return frame
 
 
-def _times(
-    sheet: Sheet, endpoints: list[str], design: Design, units: pd.Series, found: Findings
-) -> tuple[list[int | None], list[float]]:
+def _times(sheet: Sheet, endpoints: list[str], units: pd.Series, found: Findings) -> tuple[list[int | None], list[float]]:
     """Days, and the numbers as they stood."""
     if "time" not in sheet.frame:
         return [None] * len(endpoints), [float("nan")] * len(endpoints)
@@ -56,16 +54,17 @@ def _times(
 
     values = mapped(sheet, "time", read, found)
     days: list[int | None] = []
-    rounding: Counter[str] = Counter()
+    rounding: dict[str, float] = {}
+    given, lines = units.tolist(), sheet.frame["source_row"].tolist()
     for position, value in enumerate(values):
-        unit = _unit(sheet, endpoints[position], units.iat[position], design)
+        unit = _unit(sheet, endpoints[position], given[position])
         if unit not in DAYS_PER:
             found.add(
                 "unit",
                 f"unit of time {unit!r} is unknown; known: {', '.join(DAYS_PER)}",
                 "correct it",
                 same=(unit,),
-                line=int(sheet.frame["source_row"].iat[position]),
+                line=int(lines[position]),
                 column=sheet.called("unit"),
                 value=unit,
             )
@@ -76,7 +75,7 @@ def _times(
             exact = float(value) * DAYS_PER[unit]  # type: ignore[arg-type]
             whole = whole_days(exact)
             days.append(whole)
-            rounding[unit] = max(rounding[unit], abs(exact - whole))  # type: ignore[assignment]
+            rounding[unit] = max(rounding.get(unit, 0.0), abs(exact - whole))
     for unit, largest in rounding.items():
         if DAYS_PER[unit] != 1 or largest > 1e-9:
             found.add(
@@ -90,8 +89,8 @@ def _times(
     return days, [float("nan") if value is None else float(value) for value in values]  # type: ignore[arg-type]
 
 
-def _unit(sheet: Sheet, endpoint: str, given: object, design: Design) -> str:
-    if given is not pd.NA and isinstance(given, str):
+def _unit(sheet: Sheet, endpoint: str, given: object) -> str:
+    if isinstance(given, str):
         return given.strip().lower()
     rule = sheet.source.endpoints.get(endpoint)
     if rule is not None and rule.unit is not None:

@@ -1,4 +1,4 @@
-"""study.toml: where the data are and what they mean. An unknown key is an error that names the line and the nearest known key."""
+"""study.toml: where the data are and what they mean; an unknown key is an error with its line and the nearest known key."""
 
 from __future__ import annotations
 

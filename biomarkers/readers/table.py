@@ -122,11 +122,7 @@ READERS: dict[str, Reader] = {
         Reader("vendor", "vendor.read_vendor", about="a sheet with title rows and units in its header", canonical="any"),
         Reader("calls", "calls.read_calls", ("calls.tsv",), "the table of `biomarkers genotype`", canonical="genotypes"),
         Reader(
-            "vcf",
-            "vcf.read_vcf",
-            (".vcf", ".vcf.gz", ".vcf.bgz", ".bcf"),
-            "genotypes called from VCF",
-            canonical="genotypes",
+            "vcf", "vcf.read_vcf", (".vcf", ".vcf.gz", ".vcf.bgz", ".bcf"), "genotypes called from VCF", canonical="genotypes"
         ),
     )
 }
@@ -221,4 +217,3 @@ def _nearby(path: Path) -> str:
 
 def _escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-

@@ -1,4 +1,4 @@
-"""From the files of study.toml to the canonical tables: every column typed, every row with its place, every fault named at once."""
+"""From the files of study.toml to the canonical tables: every column typed, every row placed, every fault named at once."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from biomarkers.domain.problems import Problem, sort
 from biomarkers.domain.schema import ALIASES, KINDS, TABLES, TEXT, TRACE, VALUE, Schema
 from biomarkers.domain.source import Source
 from biomarkers.readers.calendar_days import on_study_days
-from biomarkers.readers.cells import decimal_mark
 from biomarkers.readers.columns import Sheet, blank, typed
 from biomarkers.readers.findings import Findings
 from biomarkers.readers.genotypes import genotypes_of
+from biomarkers.readers.numbers import decimal_mark
 from biomarkers.readers.outcomes import outcomes_of
 from biomarkers.readers.study_file import StudyFile
 from biomarkers.readers.table import Reader, Table, reader_of, unreadable
@@ -114,9 +114,9 @@ class _Reading:
         sheet = Sheet(name, wanted.renamed(table.rows), spelled, source, decimal_mark(texts))
         if not found.errors:
             self._add(source.table, found.all())
-        self._split(sheet, table.rows, wanted, found_errors=found.errors)
+        self._split(sheet, table.rows, wanted)
 
-    def _split(self, sheet: Sheet, rows: pd.DataFrame, wanted: _Wanted, *, found_errors: bool) -> None:
+    def _split(self, sheet: Sheet, rows: pd.DataFrame, wanted: _Wanted) -> None:
         """The rows of the sheet's own table, and those its wide columns stand for."""
         table, header = sheet.source.table, tuple(rows.columns)
         if "subject" not in sheet.frame and "specimen" not in sheet.frame and table != "genotypes":
@@ -128,7 +128,12 @@ class _Reading:
                 self._keep("outcomes", _endpoint_sheet(sheet, rows, name, rule.time, rule.event), BUILD["outcomes"])  # type: ignore[arg-type]
                 self.wide_seen |= {rule.time, rule.event}  # type: ignore[arg-type]
         for name, declared in sheet.source.markers.items():
-            if table in MARKER_SHEETS and declared.column is not None and declared.column in header and name in self.design.markers:
+            if (
+                table in MARKER_SHEETS
+                and declared.column is not None
+                and declared.column in header
+                and name in self.design.markers
+            ):
                 marker = self.design.markers[name]
                 self.wide_seen.add(declared.column)
                 if marker.table in WIDE - {"subjects"}:
@@ -147,8 +152,11 @@ class _Reading:
             frame[["excluded", "excluded_why"]] = sheet.frame[["excluded", "excluded_why"]]
         if table == "outcomes":
             cells = {sheet.called("time"), sheet.called("event")}
-            before = {p.line for p in self.problems.get(sheet.source.table, []) + self.problems.get("subjects", [])
-                      if p.severity == "error" and p.file == sheet.file and p.column in cells}
+            before = {
+                p.line
+                for p in self.problems.get(sheet.source.table, []) + self.problems.get("subjects", [])
+                if p.severity == "error" and p.file == sheet.file and p.column in cells
+            }
             _set_aside(frame, found.error_lines | before)
         self.parts.setdefault(table, []).append(frame.reset_index(drop=True))
         self._add(table, found.all())

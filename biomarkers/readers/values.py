@@ -1,4 +1,4 @@
-"""Marker values of a sheet: unit, limits and spelling of each row decide how its cell is read; densities come from their counts."""
+"""Marker values of a sheet: unit, limits and spelling of each row decide how its cell is read; densities are counted."""
 
 from __future__ import annotations
 
@@ -54,6 +54,7 @@ def _joined(value: object) -> object:
 
 def _markers(sheet: Sheet, design: Design, found: Findings) -> list[str | None]:
     """Names of the registry for the spellings of the file."""
+    lines = sheet.frame["source_row"].tolist()
     known = {**{name: name for name in design.markers}, **sheet.source.marker_names}
     named: list[str | None] = []
     for i, raw in enumerate(sheet.frame["marker"].fillna("").tolist()):
@@ -67,7 +68,7 @@ def _markers(sheet: Sheet, design: Design, found: Findings) -> list[str | None]:
                 f"marker {text!r} is not known" if text else "no marker is named",
                 f"{hint}map it under marker_names, or define it under [markers]",
                 same=(text,),
-                line=int(sheet.frame["source_row"].iat[i]),
+                line=int(lines[i]),
                 column=sheet.called("marker"),
                 value=raw,
             )
@@ -76,7 +77,7 @@ def _markers(sheet: Sheet, design: Design, found: Findings) -> list[str | None]:
 
 
 def _control(sheet: Sheet, column: pd.Series, found: Findings) -> pd.Series:
-    values = []
+    values, lines = [], sheet.frame["source_row"].tolist()
     for i, text in enumerate(column.tolist()):
         if text is pd.NA:
             values.append(pd.NA)
@@ -88,7 +89,7 @@ def _control(sheet: Sheet, column: pd.Series, found: Findings) -> pd.Series:
                 "neither positive nor negative",
                 "correct the cell",
                 value=text,
-                line=int(sheet.frame["source_row"].iat[i]),
+                line=int(lines[i]),
                 column=sheet.called("internal_control"),
                 subject=sheet.subject(i),
             )
@@ -235,16 +236,17 @@ def _with_levels(frame: pd.DataFrame, sheet: Sheet, design: Design, found: Findi
             & ~rows["unit"].isin(list(level.convertible))
             & rows["level"].notna()
         )
-        for i in rows.index[wrong]:
+        for i, row in rows[wrong].iterrows():
+            unit = str(row["unit"])
             found.add(
                 "unit",
-                f"{level.name}: unit {rows.at[i, 'unit']!r} is not {level.unit}, its unit",
+                f"{level.name}: unit {unit!r} is not {level.unit}, its unit",
                 "correct the unit",
-                line=int(rows.at[i, "source_row"]),
+                line=int(row["source_row"]),
                 column=sheet.called("unit"),
-                subject=sheet.subject(int(i)),
-                value=str(rows.at[i, "unit"]),
-                same=(str(rows.at[i, "unit"]),),
+                subject=sheet.subject(int(str(i))),
+                value=unit,
+                same=(unit,),
             )
         detected, absent = rows["call"] == level_call(design, name, 1), rows["call"] == level_call(design, name, 0)
         measured = detected & rows["level"].notna() & ~wrong

@@ -46,7 +46,7 @@ def lines_of(problem: Problem) -> set[int]:
 
 def names(problem: Problem, place: dict[str, Any]) -> bool:
     """Whether a problem speaks of a planted place: the same file, and its line or its subject."""
-    if not Path(problem.file).name == Path(place["file"]).name:
+    if Path(problem.file).name != Path(place["file"]).name:
         return False
     if place["line"] is None:
         return not place["subject"] or place["subject"] == problem.subject
@@ -76,7 +76,9 @@ def missed(fault: dict[str, Any], problems: tuple[Problem, ...]) -> str:
     lost = [place for place in wanted if not any(names(p, place) for p in hits)]
     silent = [word for word in fault["words"] if not any(re.search(word, f"{p} {p.code}", re.IGNORECASE) for p in hits)]
     if not hits:
-        return f"{fault['id']}: nothing of severity {fault['severity']} at {fault['file']}:{fault['line']} {fault['raw_value']!r}"
+        return (
+            f"{fault['id']}: nothing of severity {fault['severity']} at {fault['file']}:{fault['line']} {fault['raw_value']!r}"
+        )
     return f"{fault['id']}: not named {lost}, not said {silent}" if lost or silent else ""
 
 
@@ -92,7 +94,9 @@ class TestEveryTwin:
 
     def test_no_fault_is_invented(self, twin: str, study: str, problems: tuple[Problem, ...]) -> None:
         faults = faults_of(twin, study)
-        planted = [place for fault in faults if fault["severity"] in ("error", "warning") for place in fault["places"] + fault["also"]]
+        planted = [
+            place for fault in faults if fault["severity"] in ("error", "warning") for place in fault["places"] + fault["also"]
+        ]
         invented = [p for p in problems if p.severity != "note" and not any(names(p, place) for place in planted)]
         assert [str(p) for p in invented] == []
 
@@ -111,8 +115,10 @@ def test_a_clean_study_has_no_error_and_no_warning(study: str) -> None:
 
 
 def test_a_cell_of_one_million_characters_is_named_and_not_shown(tmp_path: Path) -> None:
-    subprocess.run([sys.executable, str(SAMPLES / "make_dirty.py"), "--out", str(tmp_path), "--big"], check=True, capture_output=True)
-    faults = [fault for fault in faults_of("br1801_dirty", "X04-big/study.toml")]
+    subprocess.run(
+        [sys.executable, str(SAMPLES / "make_dirty.py"), "--out", str(tmp_path), "--big"], check=True, capture_output=True
+    )
+    faults = faults_of("br1801_dirty", "X04-big/study.toml")
     folder = next(path.parent for path in tmp_path.rglob("X04-big/study.toml"))
     for missing in ("br1801", "stop_her2"):
         target = folder.parent.parent / missing
@@ -148,5 +154,13 @@ def test_the_recoverable_twin_gives_the_clean_values_bit_for_bit(equivalent: Pat
 
 def test_every_repair_of_the_recoverable_twin_is_counted() -> None:
     notes = [str(p) for p in problems_of(SAMPLES / "br1801_recoverable" / "study.toml") if p.severity == "note"]
-    for repair in ("decimal comma", "ND means not detected", "Windows-1252", "byte order mark", "blanks around", "approximate", "a range"):
+    for repair in (
+        "decimal comma",
+        "ND means not detected",
+        "Windows-1252",
+        "byte order mark",
+        "blanks around",
+        "approximate",
+        "a range",
+    ):
         assert any(repair in note for note in notes), repair

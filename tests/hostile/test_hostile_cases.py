@@ -1,7 +1,7 @@
 """The hostile set: each case is one fault away from a clean study, and reading it answers as its manifest says.
 
-Cases whose fault shows only in a model (a marker that orders the outcome, an empty landmark) are answered by `run`; here they must
-be read without an error. VCF, plan, archive and file-system cases are tested where they enter.
+Cases whose fault shows only in a model (a marker that orders the outcome, an empty landmark) are answered by `run`;
+here they must be read without an error. VCF, plan, archive and file-system cases are tested where they enter.
 """
 
 from __future__ import annotations
@@ -23,22 +23,76 @@ from biomarkers.study.checks import check
 
 HERE = Path(__file__).parent
 WIDE = (HERE / "wide_study.toml").read_text(encoding="utf-8")
-DATES = WIDE.replace('"pfs_months"\nunit = "months"', '"prog_date"\nunit = "days"').replace('"patients.*"', '"patients.*"\nday0 = "reg_date"')
+DATES = WIDE.replace('"pfs_months"\nunit = "months"', '"prog_date"\nunit = "days"').replace(
+    '"patients.*"', '"patients.*"\nday0 = "reg_date"'
+)
 ADAPTER = {"time-dates-mdy-dmy": DATES, "time-partial-date": DATES}
 """study.toml of the cases that are not the plain wide sheet."""
 
 FAMILIES = ("clean", "csv", "id", "inject", "privacy", "value", "time", "design", "landmark", "xlsx")
 IN_A_MODEL = {"design-separation-cont", "lm-all-excluded"}
 ELSEWHERE = {"event-cnsr-column"}  # an ADTTE file: tests/readers of that format
-NAMES = (
-    "base csv-bom csv-crlf csv-dup-header csv-footer csv-header-only csv-is-xlsx csv-missing-required csv-no-final-newline csv-ragged-long "
-    "csv-ragged-short csv-semicolon-decimal-comma csv-utf16be-nobom csv-wide-unicode-minus design-alias-cohort-arm design-arm-constant "
-    "design-one-carrier design-row-order design-separation-cont design-two-cohorts-no-events event-2 event-all-zero event-bool event-cnsr "
-    "id-casefold id-dup-conflict id-formula id-leading-zeros id-na-words id-path id-trailing-space lm-all-excluded lm-baseline-after-start "
-    "lm-draw-after-progression lm-tie-at-landmark mrd-call-vocab phi-columns time-dates-mdy-dmy time-nan time-negative time-partial-date time-text "
-    "val-above val-all-missing-marker val-below-lod val-excel-date val-excel-error val-fraction-and-percent val-genotype-bad val-hex val-inf "
-    "val-mixed-type-column val-negative val-percent-sign visit-dup-conflict xlsx-1904 xlsx-formulas xlsx-hidden-filtered xlsx-two-sheets"
-).split()
+NAMES = [
+    "base",
+    "csv-bom",
+    "csv-crlf",
+    "csv-dup-header",
+    "csv-footer",
+    "csv-header-only",
+    "csv-is-xlsx",
+    "csv-missing-required",
+    "csv-no-final-newline",
+    "csv-ragged-long",
+    "csv-ragged-short",
+    "csv-semicolon-decimal-comma",
+    "csv-utf16be-nobom",
+    "csv-wide-unicode-minus",
+    "design-alias-cohort-arm",
+    "design-arm-constant",
+    "design-one-carrier",
+    "design-row-order",
+    "design-separation-cont",
+    "design-two-cohorts-no-events",
+    "event-2",
+    "event-all-zero",
+    "event-bool",
+    "event-cnsr",
+    "id-casefold",
+    "id-dup-conflict",
+    "id-formula",
+    "id-leading-zeros",
+    "id-na-words",
+    "id-path",
+    "id-trailing-space",
+    "lm-all-excluded",
+    "lm-baseline-after-start",
+    "lm-draw-after-progression",
+    "lm-tie-at-landmark",
+    "mrd-call-vocab",
+    "phi-columns",
+    "time-dates-mdy-dmy",
+    "time-nan",
+    "time-negative",
+    "time-partial-date",
+    "time-text",
+    "val-above",
+    "val-all-missing-marker",
+    "val-below-lod",
+    "val-excel-date",
+    "val-excel-error",
+    "val-fraction-and-percent",
+    "val-genotype-bad",
+    "val-hex",
+    "val-inf",
+    "val-mixed-type-column",
+    "val-negative",
+    "val-percent-sign",
+    "visit-dup-conflict",
+    "xlsx-1904",
+    "xlsx-formulas",
+    "xlsx-hidden-filtered",
+    "xlsx-two-sheets",
+]
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +127,9 @@ def test_the_list_of_cases_is_complete(manifest: dict[str, dict[str, Any]]) -> N
 
 
 @pytest.mark.parametrize("case", NAMES)
-def test_a_case_is_answered_as_its_manifest_says(hostile: Path, manifest: dict[str, dict[str, Any]], case: str, tmp_path: Path) -> None:
+def test_a_case_is_answered_as_its_manifest_says(
+    hostile: Path, manifest: dict[str, dict[str, Any]], case: str, tmp_path: Path
+) -> None:
     expected = manifest[case]
     before = {file.name: file.read_bytes() for file in (hostile / "cases" / case).iterdir()}
     problems, _ = answer(hostile, case, tmp_path)
@@ -90,7 +146,16 @@ def test_a_case_is_answered_as_its_manifest_says(hostile: Path, manifest: dict[s
 
 @pytest.mark.parametrize(
     "case",
-    ["csv-bom", "csv-semicolon-decimal-comma", "csv-crlf", "csv-no-final-newline", "event-bool", "design-row-order", "xlsx-1904", "id-na-words"],
+    [
+        "csv-bom",
+        "csv-semicolon-decimal-comma",
+        "csv-crlf",
+        "csv-no-final-newline",
+        "event-bool",
+        "design-row-order",
+        "xlsx-1904",
+        "id-na-words",
+    ],
 )
 def test_a_clean_case_gives_the_base_study_to_the_last_bit(hostile: Path, case: str, tmp_path: Path) -> None:
     def content(name: str) -> dict[str, list[tuple[str, ...]]]:
@@ -100,7 +165,10 @@ def test_a_clean_case_gives_the_base_study_to_the_last_bit(hostile: Path, case: 
         renamed = ["subject", "specimen", "file", "sample"] if case == "id-na-words" else []
         drop = ["source_file", "source_row", "raw_value", *renamed]
         wide = ("subjects", "outcomes", "tissue_reads", "genotypes")
-        return {t: sorted(tuple(map(repr, row)) for row in frames[t].drop(columns=drop, errors="ignore").itertuples(index=False)) for t in wide}
+        return {
+            t: sorted(tuple(map(repr, row)) for row in frames[t].drop(columns=drop, errors="ignore").itertuples(index=False))
+            for t in wide
+        }
 
     assert content(case) == content("base")
 

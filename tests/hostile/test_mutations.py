@@ -18,7 +18,8 @@ from biomarkers.readers.tables import read_tables
 from biomarkers.study.checks import check
 
 SUBJECTS = "subject,cohort,arm,liver_mets,er,pfs_months,pfs_event,til\n" + "".join(
-    f"S-{i:02d},{'A' if i % 2 else 'B'},{'x' if i % 3 else 'y'},{i % 2},positive,{1.5 + i},{i % 2},{i * 3}\n" for i in range(1, 13)
+    f"S-{i:02d},{'A' if i % 2 else 'B'},{'x' if i % 3 else 'y'},{i % 2},positive,{1.5 + i},{i % 2},{i * 3}\n"
+    for i in range(1, 13)
 )
 BLOOD = "subject,day,visit,marker,value,unit,lod,lot\n" + "".join(
     f"S-{i:02d},{day},{visit},tk1_dul,{value},Du/L,20,L1\n"
@@ -44,10 +45,51 @@ subjects = "subjects.csv"
 blood = { path = "blood.csv", ND = "not_detected" }
 """
 BAITS = (
-    b"\x00", b"\xff\xfe", b"\xef\xbb\xbf", b'"', b"\n", b"\r", b",", b";", b"\t", b"=1+1", b"nan", b"inf", b"1e999", b"-", b"ND", b"<", b"<20",
-    b"5-10", b"10-5", b"20-Oct", "−3".encode(), "１２".encode(), b"1_000", b"0x1F", b"1,234", b"9" * 400, b"NA", b"[", b"]", b"{", b"}",
-    b"#", b"'", b"\\", b"true", b"1.5", b"-99999999999999999999", b"2023-03", b"%", b"?", b"~", b"to", b"\xe2\x80\xae", b"\xc3\x28",
-)  # fmt: skip
+    b"\x00",
+    b"\xff\xfe",
+    b"\xef\xbb\xbf",
+    b'"',
+    b"\n",
+    b"\r",
+    b",",
+    b";",
+    b"\t",
+    b"=1+1",
+    b"nan",
+    b"inf",
+    b"1e999",
+    b"-",
+    b"ND",
+    b"<",
+    b"<20",
+    b"5-10",
+    b"10-5",
+    b"20-Oct",
+    "−3".encode(),
+    "１２".encode(),
+    b"1_000",
+    b"0x1F",
+    b"1,234",
+    b"9" * 400,
+    b"NA",
+    b"[",
+    b"]",
+    b"{",
+    b"}",
+    b"#",
+    b"'",
+    b"\\",
+    b"true",
+    b"1.5",
+    b"-99999999999999999999",
+    b"2023-03",
+    b"%",
+    b"?",
+    b"~",
+    b"to",
+    b"\xe2\x80\xae",
+    b"\xc3\x28",
+)
 
 
 def mutated(data: bytes, chance: random.Random) -> bytes:

@@ -12,7 +12,8 @@ from biomarkers.domain import vocabulary as words
 from biomarkers.domain.flow import MISSING_REASONS
 from biomarkers.domain.markers import MARKERS
 from biomarkers.domain.source import Spelling
-from biomarkers.readers.cells import Cell, decimal_mark, parse_cell, read_number
+from biomarkers.readers.cells import Cell, parse_cell
+from biomarkers.readers.numbers import decimal_mark, read_number
 
 TK1, TIL, CTC, MRD, GENE = (MARKERS[name] for name in ("tk1_dul", "stil", "ctc", "mrd", "fcgr3a_158"))
 QUANTITATIVE = [marker for marker in MARKERS.values() if marker.quantitative]
@@ -25,7 +26,9 @@ def read(text: str, name: str, **declared: object) -> Cell:
 # ---- below and above a limit -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("text", ["<20", "< 20", "≤20", "<=20", "<LOD", "<LLOQ", "BLQ", "bql", "LLOD", "not detected", "neg", " <20 "])
+@pytest.mark.parametrize(
+    "text", ["<20", "< 20", "≤20", "<=20", "<LOD", "<LLOQ", "BLQ", "bql", "LLOD", "not detected", "neg", " <20 "]
+)
 def test_below_the_limit_is_a_bound_and_no_number(text: str) -> None:
     cell = read(text, "tk1_dul")
     assert (cell.status, cell.censor, cell.lower, cell.upper) == ("below", "left", 0.0, 20.0)
@@ -76,13 +79,24 @@ def test_an_approximate_value_is_measured_and_flagged(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("35 %", 35.0), ("1.2E+01", 12.0), ("12.5 H", 12.5), ("12.5*", 12.5), ("12#", 12.0), ("+5", 5.0), (".5", 0.5), ("12\u00a0", 12.0)],
+    [
+        ("35 %", 35.0),
+        ("1.2E+01", 12.0),
+        ("12.5 H", 12.5),
+        ("12.5*", 12.5),
+        ("12#", 12.0),
+        ("+5", 5.0),
+        (".5", 0.5),
+        ("12\u00a0", 12.0),
+    ],
 )
 def test_numeric_dress_is_taken_off_and_noted(text: str, value: float) -> None:
     assert read(text, "stil").value == value
 
 
-@pytest.mark.parametrize(("text", "value"), [("1 234", 1234.0), ("1'234", 1234.0), ("1\u00a0234", 1234.0), ("1,234,567", 1234567.0)])
+@pytest.mark.parametrize(
+    ("text", "value"), [("1 234", 1234.0), ("1'234", 1234.0), ("1\u00a0234", 1234.0), ("1,234,567", 1234567.0)]
+)
 def test_thousands_that_can_only_be_thousands_are_read(text: str, value: float) -> None:
     assert read(text, "tk1_dul").value == value
 
@@ -109,7 +123,27 @@ def test_a_file_whose_every_fraction_has_a_comma_needs_no_declaration() -> None:
     assert decimal_mark(["0,35", "0.2"]) is None
 
 
-@pytest.mark.parametrize("text", ["inf", "-inf", "1_000", "0x1F", "１２", "1e999", "12 34", "7/8", "1.2.3", "--5", "abc", "5..", "1,2,3", "#N/A", "=A1", "12\x00"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "inf",
+        "-inf",
+        "1_000",
+        "0x1F",
+        "１２",
+        "1e999",
+        "12 34",
+        "7/8",
+        "1.2.3",
+        "--5",
+        "abc",
+        "5..",
+        "1,2,3",
+        "#N/A",
+        "=A1",
+        "12\x00",
+    ],
+)
 def test_what_python_or_pandas_would_swallow_is_refused(text: str) -> None:
     cell = read(text, "tk1_dul")
     assert cell.status == "invalid"
@@ -117,7 +151,9 @@ def test_what_python_or_pandas_would_swallow_is_refused(text: str) -> None:
     assert cell.remedy
 
 
-@pytest.mark.parametrize(("text", "likely"), [("5-Oct", "5-10"), ("20-Oct", "10-20"), ("Oct-10", "10-10"), ("10.05.", "10.5"), ("2023-03", "")])
+@pytest.mark.parametrize(
+    ("text", "likely"), [("5-Oct", "5-10"), ("20-Oct", "10-20"), ("Oct-10", "10-10"), ("10.05.", "10.5"), ("2023-03", "")]
+)
 def test_a_spreadsheet_date_names_what_was_probably_typed(text: str, likely: str) -> None:
     cell = read(text, "stil")
     assert cell.code == "spreadsheet_date"
@@ -129,7 +165,13 @@ def test_a_spreadsheet_date_names_what_was_probably_typed(text: str, likely: str
 
 @pytest.mark.parametrize(
     ("text", "name", "hint"),
-    [("140", "stil", "H-score"), ("2+", "vimentin_pct", "intensity"), ("3.5", "ctc", "unit"), ("-1", "ctc", "unit"), ("35", "ctdna_vaf", "per cent")],
+    [
+        ("140", "stil", "H-score"),
+        ("2+", "vimentin_pct", "intensity"),
+        ("3.5", "ctc", "unit"),
+        ("-1", "ctc", "unit"),
+        ("35", "ctdna_vaf", "per cent"),
+    ],
 )
 def test_an_impossible_value_is_refused_with_its_likely_cause(text: str, name: str, hint: str) -> None:
     cell = read(text, name)
@@ -221,7 +263,9 @@ def test_an_unknown_call_is_a_problem_that_shows_how_to_declare_it() -> None:
     assert "words = " in cell.remedy
 
 
-@pytest.mark.parametrize(("text", "call"), [("VV", "V/V"), ("V/V ", "V/V"), ("FV", "V/F"), ("Val/Phe", "V/F"), ("158V/V", "V/V"), ("f|f", "F/F")])
+@pytest.mark.parametrize(
+    ("text", "call"), [("VV", "V/V"), ("V/V ", "V/V"), ("FV", "V/F"), ("Val/Phe", "V/F"), ("158V/V", "V/V"), ("f|f", "F/F")]
+)
 def test_amino_acid_spellings_of_a_genotype(text: str, call: str) -> None:
     assert read(text, "fcgr3a_158").call == call
 
@@ -267,7 +311,16 @@ def test_a_number_written_by_python_is_read_back_exactly(value: float) -> None:
 
 
 def test_no_spelling_has_two_readings() -> None:
-    groups = [words.BELOW, words.ABOVE, words.NEGATIVE, set(words.MISSING), words.BLANK, words.DASHES, set(words.AMBIGUOUS), words.SHEET_ERRORS]
+    groups = [
+        words.BELOW,
+        words.ABOVE,
+        words.NEGATIVE,
+        set(words.MISSING),
+        words.BLANK,
+        words.DASHES,
+        set(words.AMBIGUOUS),
+        words.SHEET_ERRORS,
+    ]
     seen: set[str] = set()
     for group in groups:
         assert not seen & set(group)

@@ -37,7 +37,19 @@ def errors(table: Table) -> list[Problem]:
         b"id,x,,\n001,1,,\n002,2,,\n",
         b"id,x\n\n001,1\n002,2\n\n\n",
     ],
-    ids=["plain", "bom", "utf16", "crlf", "cr", "semicolon", "no final newline", "quoted", "header blank", "empty columns", "empty lines"],
+    ids=[
+        "plain",
+        "bom",
+        "utf16",
+        "crlf",
+        "cr",
+        "semicolon",
+        "no final newline",
+        "quoted",
+        "header blank",
+        "empty columns",
+        "empty lines",
+    ],
 )
 def test_the_same_rows_in_another_dress_are_the_same_rows(tmp_path: Path, content: bytes) -> None:
     read = table(tmp_path, content)

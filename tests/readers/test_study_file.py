@@ -60,8 +60,14 @@ def test_every_fault_is_named_at_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "says"),
-    [(b"", "empty"), (b"   \n", "empty"), (b"name = ", "not valid TOML"), (b"\xff\xfe\x00", "UTF-8"), (b"name = 'x'\nname = 'y'", "not valid TOML"),
-     (b"a = [" * 2000, "not valid TOML")],
+    [
+        (b"", "empty"),
+        (b"   \n", "empty"),
+        (b"name = ", "not valid TOML"),
+        (b"\xff\xfe\x00", "UTF-8"),
+        (b"name = 'x'\nname = 'y'", "not valid TOML"),
+        (b"a = [" * 2000, "not valid TOML"),
+    ],
 )
 def test_a_file_that_is_no_study_is_one_clear_line(tmp_path: Path, content: bytes, says: str) -> None:
     (tmp_path / "study.toml").write_bytes(content)
@@ -74,7 +80,11 @@ def test_a_file_that_is_no_study_is_one_clear_line(tmp_path: Path, content: byte
 def test_a_missing_file_a_folder_and_a_lost_link_are_one_line_each(tmp_path: Path) -> None:
     (tmp_path / "lost.toml").symlink_to(tmp_path / "nowhere")
     (tmp_path / "study.toml").write_text(SMALL)
-    for path, says in ((tmp_path / "studi.toml", "did you mean 'study.toml'?"), (tmp_path, "folder"), (tmp_path / "lost.toml", "link")):
+    for path, says in (
+        (tmp_path / "studi.toml", "did you mean 'study.toml'?"),
+        (tmp_path, "folder"),
+        (tmp_path / "lost.toml", "link"),
+    ):
         with pytest.raises(DataProblem, match=says) as caught:
             read_study_file(path)
         assert len(str(caught.value).splitlines()) == 1
@@ -94,7 +104,12 @@ def test_globs_are_resolved_in_sorted_order(tmp_path: Path) -> None:
 
 
 def test_a_marker_of_the_registry_is_overridden_and_a_new_one_defined(tmp_path: Path) -> None:
-    file = study(tmp_path, SMALL + '[markers.tk1_dul]\nlod = 18.0\n[markers.pd_l1]\nlabel = "PD-L1"\nkind = "continuous"\nunit = "%"\nlegal = [0, 100]\nstep = 10\n')
+    file = study(
+        tmp_path,
+        SMALL
+        + "[markers.tk1_dul]\nlod = 18.0\n"
+        + '[markers.pd_l1]\nlabel = "PD-L1"\nkind = "continuous"\nunit = "%"\nlegal = [0, 100]\nstep = 10\n',
+    )
     assert file.design.marker("tk1_dul").lod == 18.0
     assert file.design.marker("pd_l1").effect == "per 10 points"
 
@@ -123,7 +138,10 @@ def test_a_drug_effect_names_known_markers_and_arms(tmp_path: Path) -> None:
 
 
 def test_declarations_of_a_marker_count_before_those_of_its_file(tmp_path: Path) -> None:
-    file = study(tmp_path, 'ND = "not_done"\n' + SMALL + '[tables.blood]\npath = "b.csv"\nzero = "missing"\n[markers.mrd]\nND = "not_detected"\n')
+    file = study(
+        tmp_path,
+        'ND = "not_done"\n' + SMALL + '[tables.blood]\npath = "b.csv"\nzero = "missing"\n[markers.mrd]\nND = "not_detected"\n',
+    )
     blood = file.source("blood")
     assert blood is not None
     assert (blood.spelling_of("mrd").nd, blood.spelling_of("mrd").zero) == ("not_detected", "missing")

@@ -53,7 +53,9 @@ def test_identifiers_are_text_as_they_stand(read: Read) -> None:
 
 
 def test_undeclared_columns_are_named_once_and_never_read(read: Read) -> None:
-    tables = read(BASE + '[tables]\nsubjects = "s.csv"\n', {"s.csv": "subject,cohort,patient_name,dob\nS1,A,Jane Q Public,1961-04-03\n"})
+    tables = read(
+        BASE + '[tables]\nsubjects = "s.csv"\n', {"s.csv": "subject,cohort,patient_name,dob\nS1,A,Jane Q Public,1961-04-03\n"}
+    )
     (note,) = problems(tables, "note")
     assert "patient_name, dob" in note.problem
     held = " ".join(str(cell) for table in tables.values() for column in table.rows for cell in table.rows[column])
@@ -117,7 +119,9 @@ def test_a_day_is_a_number_or_a_problem(read: Read, text: str) -> None:
 def test_the_event_follows_its_declared_coding(read: Read, toml: str, codes: str, events: list[int | None]) -> None:
     first, second = codes.split()
     text = f"[endpoints.pfs]\n{toml}\n" + '[tables]\nsubjects = "s.csv"\noutcomes = "o.csv"\n'
-    tables = read(BASE + text, {"s.csv": SUBJECTS, "o.csv": f"subject,endpoint,time,event\nS1,pfs,5,{first}\nS2,pfs,6,{second}\n"})
+    tables = read(
+        BASE + text, {"s.csv": SUBJECTS, "o.csv": f"subject,endpoint,time,event\nS1,pfs,5,{first}\nS2,pfs,6,{second}\n"}
+    )
     assert [event for (event,) in values(tables, "outcomes", "event")] == events
     assert bool(problems(tables)) == (None in events)
 
@@ -125,7 +129,13 @@ def test_the_event_follows_its_declared_coding(read: Read, toml: str, codes: str
 def test_one_foreign_event_code_gives_the_counts_per_code(read: Read) -> None:
     rows = "".join(f"S{i},pfs,{i},{i % 2}\n" for i in range(1, 21))
     toml = '[endpoints.pfs]\n[tables]\nsubjects = "s.csv"\noutcomes = "o.csv"\n'
-    tables = read(toml, {"s.csv": "subject\n" + "".join(f"S{i}\n" for i in range(1, 22)), "o.csv": "subject,endpoint,time,event\n" + rows + "S21,pfs,9,2\n"})
+    tables = read(
+        toml,
+        {
+            "s.csv": "subject\n" + "".join(f"S{i}\n" for i in range(1, 22)),
+            "o.csv": "subject,endpoint,time,event\n" + rows + "S21,pfs,9,2\n",
+        },
+    )
     (problem,) = problems(tables)
     assert (problem.line, problem.value) == (22, "2")
     assert "'0' in 10, '1' in 10, '2' in 1" in problem.problem
@@ -155,11 +165,19 @@ PATIENTS = "id,cohort,arm,liver,pfs_m,pfs_e,til,gene,cd8\n01,A,x,Y,1,1,10,V/F,40
 def test_a_wide_sheet_becomes_the_canonical_tables(read: Read) -> None:
     tables = read(BASE + WIDE, {"p.csv": PATIENTS})
     assert problems(tables) == []
-    assert values(tables, "outcomes", "subject", "endpoint", "time", "event") == [("01", "pfs", 30, 1), ("02", "pfs", 61, 0), ("03", "pfs", 91, 1)]
+    assert values(tables, "outcomes", "subject", "endpoint", "time", "event") == [
+        ("01", "pfs", 30, 1),
+        ("02", "pfs", 61, 0),
+        ("03", "pfs", 91, 1),
+    ]
     stil = tables["tissue_reads"].rows.query("marker == 'stil'")
     assert stil["status"].tolist() == ["measured", "missing", "below"]
     assert stil["day"].tolist() == [0, 0, 0]
-    assert values(tables, "genotypes", "subject", "call", "n_v", "reason") == [("01", "V/F", 1, "OK"), ("02", "F/F", 0, "OK"), ("03", None, None, "NOT_GIVEN")]
+    assert values(tables, "genotypes", "subject", "call", "n_v", "reason") == [
+        ("01", "V/F", 1, "OK"),
+        ("02", "F/F", 0, "OK"),
+        ("03", None, None, "NOT_GIVEN"),
+    ]
     assert set(tables["specimens"].rows["specimen"]) == {"01:tissue:0", "02:tissue:0", "03:tissue:0"}
 
 
@@ -181,9 +199,22 @@ def test_a_density_without_an_area_takes_half_the_smallest_value_above_zero(read
 
 
 def test_a_list_of_tubes_implies_its_specimens(read: Read) -> None:
-    toml = WIDE + '[tables.blood]\npath = "serial.csv"\ncolumns = { subject = "id", visit = "draw", marker = "analyte" }\nmarker_names = { TK1 = "tk1_dua" }\n'
-    tables = read(BASE + toml, {"p.csv": PATIENTS, "serial.csv": "id,draw,day,analyte,value,unit\n01,baseline,-3,TK1,250,DuA\n01,week6,42,TK1,80,DuA\n"})
-    assert values(tables, "blood", "subject", "day", "visit", "marker", "value") == [("01", -3, "baseline", "tk1_dua", 250.0), ("01", 42, "week6", "tk1_dua", 80.0)]
+    toml = (
+        WIDE
+        + '[tables.blood]\npath = "serial.csv"\ncolumns = { subject = "id", visit = "draw", marker = "analyte" }\n'
+        + 'marker_names = { TK1 = "tk1_dua" }\n'
+    )
+    tables = read(
+        BASE + toml,
+        {
+            "p.csv": PATIENTS,
+            "serial.csv": "id,draw,day,analyte,value,unit\n01,baseline,-3,TK1,250,DuA\n01,week6,42,TK1,80,DuA\n",
+        },
+    )
+    assert values(tables, "blood", "subject", "day", "visit", "marker", "value") == [
+        ("01", -3, "baseline", "tk1_dua", 250.0),
+        ("01", 42, "week6", "tk1_dua", 80.0),
+    ]
     assert "01:draw:-3:baseline" in set(tables["specimens"].rows["specimen"])
 
 
@@ -192,7 +223,14 @@ def test_a_list_of_tubes_implies_its_specimens(read: Read) -> None:
 
 def test_reads_and_draws_take_subject_and_day_from_their_specimen(read: Read) -> None:
     toml = BASE + '[tables]\nsubjects = "s.csv"\nspecimens = "t.csv"\nblood = "b.csv"\n'
-    tables = read(toml, {"s.csv": SUBJECTS, "t.csv": "specimen,subject,type,collection_day\nT1,S1,serum,-2\n", "b.csv": "specimen,marker,value,lod\nT1,tk1_dul,<LOD,18\n"})
+    tables = read(
+        toml,
+        {
+            "s.csv": SUBJECTS,
+            "t.csv": "specimen,subject,type,collection_day\nT1,S1,serum,-2\n",
+            "b.csv": "specimen,marker,value,lod\nT1,tk1_dul,<LOD,18\n",
+        },
+    )
     assert values(tables, "blood", "subject", "day", "status", "upper") == [("S1", -2, "below", 18.0)]
 
 
@@ -204,7 +242,10 @@ def test_a_density_is_count_over_area_and_its_offset_one_cell(read: Read) -> Non
 
 def test_the_level_beside_a_call_becomes_rows_of_its_own_marker(read: Read) -> None:
     toml = BASE + '[tables]\nsubjects = "s.csv"\nblood = "b.csv"\n'
-    blood = "subject,day,marker,call,level,unit,lod\nS1,0,mrd,detected,12,ppm,3.45\nS1,42,mrd,not_detected,,ppm,3.45\nS2,0,mrd,QNS,,ppm,3.45\n"
+    blood = (
+        "subject,day,marker,call,level,unit,lod\nS1,0,mrd,detected,12,ppm,3.45\n"
+        "S1,42,mrd,not_detected,,ppm,3.45\nS2,0,mrd,QNS,,ppm,3.45\n"
+    )
     tables = read(toml, {"s.csv": SUBJECTS, "b.csv": blood})
     rows = tables["blood"].rows
     assert rows.query("marker == 'mrd'")["value"].tolist()[:2] == [1.0, 0.0]
@@ -215,7 +256,14 @@ def test_the_level_beside_a_call_becomes_rows_of_its_own_marker(read: Read) -> N
 
 def test_a_bad_cell_of_a_tube_names_the_subject_of_its_specimen(read: Read) -> None:
     toml = BASE + '[tables]\nsubjects = "s.csv"\nspecimens = "t.csv"\nblood = "b.csv"\n'
-    tables = read(toml, {"s.csv": SUBJECTS, "t.csv": "specimen,subject,type,collection_day\nT1,S1,ctc_tube,-2\n", "b.csv": "specimen,marker,value\nT1,ctc,3.5\n"})
+    tables = read(
+        toml,
+        {
+            "s.csv": SUBJECTS,
+            "t.csv": "specimen,subject,type,collection_day\nT1,S1,ctc_tube,-2\n",
+            "b.csv": "specimen,marker,value\nT1,ctc,3.5\n",
+        },
+    )
     (problem,) = problems(tables)
     assert problem.subject == "S1"
 
@@ -226,12 +274,14 @@ def test_a_sample_study_is_read_without_error_and_without_warning(root: Path, st
     assert problems(tables) + problems(tables, "warning") == []
 
 
+def sorted_rows(frame: pd.DataFrame) -> list[tuple[str, ...]]:
+    """Rows as text in one order, without the row number."""
+    return sorted(tuple(map(repr, row)) for row in frame.drop(columns="source_row").itertuples(index=False))
+
+
 def test_the_order_of_rows_changes_no_value(read: Read) -> None:
     lines = PATIENTS.splitlines()
     one = read(BASE + WIDE, {"p.csv": PATIENTS})
     other = read(BASE + WIDE, {"p.csv": "\n".join([lines[0], *reversed(lines[1:])]) + "\n"})
     for table in ("subjects", "outcomes", "tissue_reads", "genotypes"):
-        drop = ["source_row"]
-        def same(frame: pd.DataFrame) -> list[tuple[str, ...]]:
-            return sorted(tuple(map(repr, row)) for row in frame.drop(columns=drop).itertuples(index=False))
-        assert same(one[table].rows) == same(other[table].rows)
+        assert sorted_rows(one[table].rows) == sorted_rows(other[table].rows)

@@ -61,7 +61,8 @@ def two_scales(facts: Facts) -> None:
                         "blood",
                         row,
                         "two_scales",
-                        f"{marker.name}: the same draws stand in {first['source_file']} with a constant ratio of {factor:g}: two units under one name",
+                        f"{marker.name}: the same draws stand in {first['source_file']} with a constant ratio of "
+                        f"{factor:g}: two units under one name",
                         "keep the file in the right unit",
                         column="value",
                         value=row["raw_value"],
@@ -85,10 +86,15 @@ def duplicates(facts: Facts) -> None:
         values = list(dict.fromkeys(_said(r) for _, r in group.iterrows()))
         visit = f" ({row['visit']})" if row["visit"] is not pd.NA else ""
         facts.report(
-            "blood", row, "two_values",
+            "blood",
+            row,
+            "two_values",
             f"{spelled.get(row['marker'], row['marker'])}: {len(group)} values for one draw of day {row['day']}{visit}: "
             f"{' and '.join(values)}",
-            'keep one, or declare what replicates become: replicates = "mean"', column="value", value=_said(row), rows=group,
+            'keep one, or declare what replicates become: replicates = "mean"',
+            column="value",
+            value=_said(row),
+            rows=group,
             severity="note" if rule != "error" else "error" if len(values) > 1 else "warning",
         )
     for group in _draw_groups(rows):
@@ -96,8 +102,14 @@ def duplicates(facts: Facts) -> None:
         if group["visit"].nunique() == len(group) and not set(group.index) & facts.explained:
             labels = " and ".join(group["visit"])
             facts.report(
-                "blood", row, "two_labels", f"two draws on one day, labelled {labels}: neither is chosen by its label",
-                column="day", value=row["day"], severity="note", same=(str(row["subject"]), str(row["day"])),
+                "blood",
+                row,
+                "two_labels",
+                f"two draws on one day, labelled {labels}: neither is chosen by its label",
+                column="day",
+                value=row["day"],
+                severity="note",
+                same=(str(row["subject"]), str(row["day"])),
             )
     _tissue_duplicates(facts)
 
@@ -125,7 +137,8 @@ def _tissue_duplicates(facts: Facts) -> None:
             "tissue_reads",
             row,
             "two_values",
-            f"{row['marker']}: {len(group)} values for one read of {row['specimen']}: {' and '.join(map(str, group['raw_value']))}",
+            f"{row['marker']}: {len(group)} values for one read of {row['specimen']}: "
+            f"{' and '.join(map(str, group['raw_value']))}",
             "number the reads (reader, read_no), or keep one",
             column="value",
             value=row["raw_value"],
@@ -221,7 +234,8 @@ def matrix(facts: Facts) -> None:
                 at[0],
                 at[1],
                 "matrix",
-                f"{marker.label} needs {marker.matrix}, and specimen {specimen} is recorded as {said}: the wrong matrix; its value is set aside",
+                f"{marker.label} needs {marker.matrix}, and specimen {specimen} is recorded as {said}: the wrong "
+                "matrix; its value is set aside",
                 "correct the type, if the record is wrong",
                 column=at[2],
                 value=said,
@@ -269,7 +283,8 @@ def versions(facts: Facts) -> None:
                         table,
                         others.iloc[0],
                         "versions",
-                        f"{marker.name}: {column} {level} in {len(others)} rows, {main} in the others: a ratio across versions is refused, and levels are not pooled",
+                        f"{marker.name}: {column} {level} in {len(others)} rows, {main} in the others: a ratio "
+                        "across versions is refused, and levels are not pooled",
                         f'if they may be pooled, declare [markers.{marker.name}] version_compat = [["{main}", "{level}"]]',
                         column=column,
                         value=level,
@@ -305,7 +320,8 @@ def fractions(facts: Facts) -> None:
                     table,
                     row,
                     "fractions",
-                    f"{facts.called(table, 'value', row)}: {len(small)} values below 1 among {len(large)} above: fractions in a column of per cent, two units in one marker",
+                    f"{facts.called(table, 'value', row)}: {len(small)} values below 1 among {len(large)} above: "
+                    "fractions in a column of per cent, two units in one marker",
                     "multiply them by 100, or deliver them with their unit",
                     column="value",
                     value=row["raw_value"],
@@ -323,7 +339,8 @@ def all_missing(facts: Facts) -> None:
                     table,
                     row,
                     "all_missing",
-                    f"{facts.called(table, 'value', row)}: no value in any of {len(rows)} rows: {marker.label} cannot be analysed",
+                    f"{facts.called(table, 'value', row)}: no value in any of {len(rows)} rows: {marker.label} "
+                    "cannot be analysed",
                     "check the column",
                     column="value",
                     severity="warning",

@@ -27,7 +27,8 @@ def pile_up(facts: Facts) -> None:
                 "blood",
                 row,
                 "pile_up",
-                f"{marker.name}: {len(at)} values are exactly {row['value']:g}, the limit of detection, beside values reported as below it: a pile-up at the LOD",
+                f"{marker.name}: {len(at)} values are exactly {row['value']:g}, the limit of detection, beside "
+                "values reported as below it: a pile-up at the LOD",
                 f"ask whether {row['value']:g} means <{row['value']:g}",
                 column="value",
                 value=row["raw_value"],
@@ -82,7 +83,8 @@ def lots(facts: Facts) -> None:
                 "blood",
                 row,
                 "lots",
-                f"{marker}: lot {row['lot']} on treatment, {' and '.join(sorted(before['lot'].unique()))} at baseline{where}: a change of lot looks like a change of the marker",
+                f"{marker}: lot {row['lot']} on treatment, {' and '.join(sorted(before['lot'].unique()))} at "
+                f"baseline{where}: a change of lot looks like a change of the marker",
                 "ask for bridging samples; the change is announced beside every result",
                 column="lot",
                 value=row["lot"],
@@ -110,7 +112,7 @@ def calls_and_levels(facts: Facts) -> None:
             "blood",
             row,
             "call_and_level",
-            f"{row['marker']}: not_detected, with a level of {row['level']:g} {row['unit'] if row['unit'] is not pd.NA else ''}".rstrip(),
+            f"{row['marker']}: not_detected, with a level of {row['level']:g}",
             "correct the call or the level",
             column="level",
             value=f"{row['level']:g}",

@@ -256,9 +256,8 @@ def last_negative(facts: Facts) -> None:
 def restart(facts: Facts) -> None:
     """A progression after therapy was restarted: an event of which treatment?"""
     therapy = facts["therapy"]
-    again = (
-        therapy[therapy["restart"].notna()].sort_values("restart").drop_duplicates("subject").set_index("subject")["restart"]
-    )
+    sound = therapy["restart"].notna() & ~(therapy["restart"] < therapy["stop"]).fillna(False)
+    again = therapy[sound].sort_values("restart").drop_duplicates("subject").set_index("subject")["restart"]
     for _, row in _usable(facts).iterrows():
         rule = facts.rule(row["endpoint"])
         day = again.get(row["subject"])
@@ -270,7 +269,8 @@ def restart(facts: Facts) -> None:
                 "outcomes",
                 row,
                 "event_after_restart",
-                f"{row['endpoint']}: {row['event_type'] if row['event_type'] is not pd.NA else 'event'} on day {row['time']}, after "
+                f"{row['endpoint']}: {row['event_type'] if row['event_type'] is not pd.NA else 'event'} on day "
+                f"{row['time']}, after "
                 f"therapy was restarted on day {day}, counted as an event",
                 "censor at the restart, or declare the estimand: "
                 f'[endpoints.{row["endpoint"]}] after_restart = "event" or "competing"',

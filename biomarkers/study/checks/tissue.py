@@ -6,7 +6,7 @@ import math
 
 import pandas as pd
 
-from biomarkers.readers.cells import read_number
+from biomarkers.readers.numbers import Number, read_number
 from biomarkers.study.checks.facts import Facts
 
 LARGEST_AREA = 1_000.0
@@ -87,7 +87,8 @@ def areas(facts: Facts) -> None:
             "tissue_reads",
             row,
             "area_unit",
-            f"an area of {row['area_mm2']:g} under area_mm2 is an area in um2: densities come out near {density:.1g} per mm2, a million times too small",
+            f"an area of {row['area_mm2']:g} under area_mm2 is an area in um2: densities come out near {density:.1g} "
+            "per mm2, a million times too small",
             "divide these areas by 1,000,000",
             column="area_mm2",
             value=f"{row['area_mm2']:g}",
@@ -105,14 +106,15 @@ def densities(facts: Facts) -> None:
         & (rows["status"] == "measured")
     ]
     for _, row in counted.iterrows():
-        delivered = read_number(row["raw_value"]) if row["raw_value"] is not pd.NA and str(row["raw_value"]).strip() else None
-        given = getattr(delivered, "value", math.nan) if delivered is not None else math.nan
-        if given == given and abs(given - row["value"]) > max(DISAGREE * row["value"], 0.5):
+        delivered = read_number("" if row["raw_value"] is pd.NA else str(row["raw_value"]))
+        given = delivered.value if isinstance(delivered, Number) else math.nan
+        if abs(given - row["value"]) > max(DISAGREE * row["value"], 0.5):
             facts.report(
                 "tissue_reads",
                 row,
                 "density",
-                f"{row['marker']}: delivered {given:g}, but {row['count']:g} cells in {row['area_mm2']:g} mm2 are {row['value']:.4g} per mm2; count over area is used",
+                f"{row['marker']}: delivered {given:g}, but {row['count']:g} cells in {row['area_mm2']:g} mm2 are "
+                f"{row['value']:.4g} per mm2; count over area is used",
                 "check count, area and density",
                 column="value",
                 value=row["raw_value"],
