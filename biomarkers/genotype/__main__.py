@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 from biomarkers.domain.errors import UseError
@@ -25,13 +27,32 @@ def main(argv: list[str] | None = None, *, prog: str = "python -m biomarkers.gen
     asked = vars(parser.parse_args(argv))
     signal.signal(signal.SIGTERM, _stop)
     try:
-        return run_genotype(asked.pop("files"), asked.pop("out"), **asked)
+        with _bar() as progress:
+            return run_genotype(asked.pop("files"), asked.pop("out"), progress_callback=progress, **asked)
     except UseError as error:
         sys.stderr.write(f"biomarkers genotype: {error}\n")
         return 2
     except KeyboardInterrupt:
         sys.stderr.write("interrupted; the journal is kept: the same command with --resume goes on\n")
         return 130
+
+
+@contextmanager
+def _bar() -> Iterator[Callable[[int, int], None] | None]:
+    """Files done of all, on a terminal; silence elsewhere."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+
+    def show(done: int, total: int) -> None:
+        width = 30 * done // max(1, total)
+        sys.stderr.write(f"\r{'━' * width}{'─' * (30 - width)} {done:,} of {total:,} files")
+        sys.stderr.flush()
+
+    try:
+        yield show
+    finally:
+        sys.stderr.write("\r\x1b[K")
 
 
 def _stop(number: int, _: FrameType | None) -> None:

@@ -290,7 +290,7 @@ def _overrule(calls: LocusCalls, j: int, verdict: Verdict, said: str) -> None:
     codes = calls.codes.tolist() if hasattr(calls.codes, "tolist") else list(calls.codes)
     calls.heads.append(calls.heads[codes[j]])
     calls.verdicts.append(verdict._replace(call="", n_copies=None, n_v=None, bases="", phased=False,
-                                           reason="SAMPLE_DUP_DISCORDANT", note=said))
+                                           reason="SAMPLE_DUP_DISCORDANT", note=f"was {verdict.call}: {said}"))
     codes[j] = len(calls.verdicts) - 1
     calls.codes = codes
 
@@ -318,9 +318,10 @@ def mark_discordant_text(texts: Sequence[str]) -> tuple[list[str], int]:
         rows = [lines[i][j].split("\t") for i, j in places]
         if said := _conflict([(row[call], row[_AT["file"]]) for row in rows]):
             for (i, j), row in zip(places, rows, strict=True):
+                row[_AT["note"]] = f"was {row[call]}: {said}"
                 for name in ("call", "n_copies", "n_v", "bases", "dosage"):
                     row[_AT[name]] = ""
-                row[_AT["phased"]], row[_AT["reason"]], row[_AT["note"]] = "False", "SAMPLE_DUP_DISCORDANT", said
+                row[_AT["phased"]], row[_AT["reason"]] = "False", "SAMPLE_DUP_DISCORDANT"
                 lines[i][j] = "\t".join(row)
                 changed.add(i)
                 n += 1

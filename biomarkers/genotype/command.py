@@ -6,13 +6,16 @@ Exit codes: 0 every file was read, whatever the calls; 1 some file is itself wro
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TextIO
 
+from biomarkers.domain.atomic import write_text
 from biomarkers.domain.errors import UseError
 from biomarkers.genotype.batch import Batch, call_to_text
 from biomarkers.genotype.decide import FILE_REASONS, REASONS
@@ -120,6 +123,65 @@ def run_genotype(files: Iterable[str | os.PathLike[str]], out: str | os.PathLike
     finally:
         if batch.journal is not None:
             batch.journal.close(remove=written and not resume)
+
+
+def run_genotype_qc(calls: str | os.PathLike[str], out: str | os.PathLike[str], *,
+                    samples: str | os.PathLike[str] | None = None, seed: int = 0, said: TextIO | None = None) -> int:
+    """`biomarkers genotype-qc`: judge a calls table, and write one page and its tables.
+
+    Parameters
+    ----------
+    calls : path
+        The table that `biomarkers genotype` wrote (TSV, JSON lines or Parquet).
+    out : path
+        Folder, made where it is missing: `genotype-qc.html` and, per finding, a CSV.
+    samples : path, optional
+        CSV with `sample` and any of `subject, cohort, arm, platform, ancestry, time, event`.
+    seed : int
+        Of the reassignments behind the hazard ratios.
+    said : text stream, optional
+        Where the summary goes; standard error by default.
+
+    Raises
+    ------
+    UseError
+        The table or the list cannot be read, or the folder cannot be written.
+    """
+    from biomarkers.genotype.quality import cohort_quality, read_people
+    from biomarkers.genotype.quality_page import quality_page
+    from biomarkers.genotype.table import read_calls
+
+    said = sys.stderr if said is None else said
+    table = Path(calls)
+    if not table.is_file():
+        raise UseError(f"{table}: no such file")
+    found = cohort_quality(read_calls(table), read_people(samples) if samples is not None else None, seed=seed)
+    sidecar = table.with_name(table.name + ".json")
+    about = json.loads(sidecar.read_text(encoding="utf-8")) if sidecar.is_file() else None
+    folder = Path(out)
+    make_folder(folder / "genotype-qc.html")
+    try:
+        for part in ("rates", "reasons", "hardy_weinberg", "pairs", "what_if"):
+            frames = [getattr(q, part).assign(locus=q.locus.id) for q in found]
+            text = _of_all_loci(frames).to_csv(index=False, lineterminator="\n")
+            write_text(folder / f"{part}.csv", text)
+        write_text(folder / "genotype-qc.html", quality_page(found, source=table.name, about=about))
+    except OSError as error:
+        raise UseError(f"{folder}: cannot be written: {error.strerror or error}") from error
+    for quality in found:
+        said.write(f"{quality.locus.id}: {len(quality.rows):,} rows\n")
+        for warning in quality.warnings:
+            said.write(f"  ▲ {ascii_safe(warning)}\n")
+    said.write(f"{folder / 'genotype-qc.html'}\n")
+    return 0
+
+
+def _of_all_loci(frames: list[Any]) -> Any:
+    """One table of all loci, the locus first."""
+    import pandas as pd
+
+    joined = pd.concat(frames, ignore_index=True)
+    return joined[["locus", *(c for c in joined.columns if c != "locus")]]
 
 
 def _check_something_is_there(files: list[str]) -> None:

@@ -224,7 +224,7 @@ def test_discordant_samples_lose_their_calls_in_frame_and_text_alike(tmp_path: P
     assert {(r[1], r[10]) for r in rows} == {("A", "OK"), ("B", "SAMPLE_DUP_DISCORDANT"), ("C", "OK"), ("C", "MISSING_GT")}
     struck = [r for r in rows if r[1] == "B"]
     assert all(r[4] == "" and r[5] is None and r[6] is None and r[8] is None for r in struck)
-    assert struck[0][-1] == "V/V in 0.vcf, V/F in 1.vcf, F/F in 2.vcf"
+    assert struck[0][-1] == "was V/V: V/V in 0.vcf, V/F in 1.vcf, F/F in 2.vcf"
 
 
 def test_a_discordant_sample_among_many_keeps_the_others(tmp_path: Path) -> None:

@@ -183,7 +183,7 @@ def test_the_command_line_passes_every_option_on(file: Path, tmp_path: Path, mon
     monkeypatch.setattr(__main__, "run_genotype", lambda files, out, **options: seen.update(options, files=files, out=out) or 0)
     words = [w for a in ARGUMENTS for w in ([a.flag] if a.kind is bool else [a.flag, a.choices[-1] if a.choices else "1"])]
     assert main([str(file), "--out", "o.tsv", *words]) == 0
-    assert set(seen) == {a.name for a in ARGUMENTS} | {"files", "out"}
+    assert set(seen) == {a.name for a in ARGUMENTS} | {"files", "out", "progress_callback"}
     assert all(seen[a.name] is True for a in ARGUMENTS if a.kind is bool)
 
 
