@@ -63,9 +63,8 @@ def need(table: pd.DataFrame, columns: Sequence[str], drawing: str) -> None:
     missing = [name for name in columns if name not in table]
     if missing:
         has = ", ".join(map(str, table.columns[:12])) or "no columns"
-        raise UseError(
-            f"the figure {drawing!r} needs the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}; the table has {has}"
-        )
+        word = "columns" if len(missing) > 1 else "column"
+        raise UseError(f"the figure {drawing!r} needs the {word} {', '.join(missing)}; the table has {has}")
 
 
 def records(frame: pd.DataFrame | None) -> list[dict[str, Any]]:

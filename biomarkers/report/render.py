@@ -222,6 +222,7 @@ def _meta(view: View) -> tuple[tuple[str, str], ...]:
 # -- setting --------------------------------------------------------------------------------------------------------------
 
 
+_ONLY_FIGURES = ("loss", "class", "reference", "experimental", "lod-line")
 _HYPHENED = re.compile(r"(?<![\w&;-])[\w+]{1,14}(?:-[\w+]{1,14}){1,3}(?![\w;-])")
 
 
@@ -234,7 +235,8 @@ def _html(page: Page) -> bytes:
     script = _sources()["sort.js"].strip() if not page.navigation else ""
     digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
     wide = not page.navigation and len(page.bars) > 3
-    style = _css(max(3, min(6, len(page.summary.facts))), landscape=wide)
+    kinds = {block.kind for section in page.sections for block in section.blocks}
+    style = _css(max(3, min(6, len(page.summary.facts))), wide, page.navigation, "forest" in kinds, "matrix" in kinds)
     trusted = {"css_text": Markup(style), "script": Markup(script)}  # noqa: S704 - files of this package
     made = (
         _environment()
@@ -244,10 +246,10 @@ def _html(page: Page) -> bytes:
     return made.encode("utf-8")
 
 
-@lru_cache(maxsize=8)
-def _css(n_facts: int, *, landscape: bool) -> str:
+@lru_cache(maxsize=16)
+def _css(n_facts: int, landscape: bool, nav: bool, forest: bool, matrix: bool) -> str:
     variables = [
-        ";".join(f"--{role}:{pair[place]}" for role, pair in TOKENS.items() if not role.startswith(("loss", "class")))
+        ";".join(f"--{role}:{pair[place]}" for role, pair in TOKENS.items() if not role.startswith(_ONLY_FIGURES))
         for place in (0, 1)
     ]
     sheet = Environment(autoescape=False, undefined=StrictUndefined, trim_blocks=True)  # noqa: S701 - CSS of this package
@@ -259,6 +261,9 @@ def _css(n_facts: int, *, landscape: bool) -> str:
         mono=",".join(MONO),
         n_facts=n_facts,
         landscape=landscape,
+        nav=nav,
+        forest=forest,
+        matrix=matrix,
     )
     lines = [line.strip() for line in made.splitlines()]
     return "".join(line for line in lines if line and not (line.startswith("/*") and line.endswith("*/")))

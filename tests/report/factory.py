@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -194,6 +194,8 @@ def results(
             name: MARKERS[name].override({"label": HOSTILE[i % len(HOSTILE)]}) for i, name in enumerate(dict.fromkeys(names))
         }
     d = design(cohorts, markers, arms)
+    if hostile:
+        d = replace(d, notes=HOSTILE)
     table, flow, ledger, curves, medians, values = [], [], [], [], [], []
     first_use = {q[1]: (q[0], q[1]) for q in reversed(questions)}.values()
     for place, (analysis, marker, family, contrast, effect, spread) in enumerate(questions):
