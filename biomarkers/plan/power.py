@@ -20,8 +20,8 @@ from biomarkers.models.cox import CoxFit
 if TYPE_CHECKING:
     from biomarkers.plan.analysis import Association
 
-COLUMNS = ("analysis", "cohort", "marker", "term", "contrast", "estimand", "n", "n_events", "power", "alpha", "formula", "simulated",
-           "simulated_low", "simulated_high", "power_at_formula", "mc_error", "replicates", "note")
+COLUMNS = ("analysis", "cohort", "marker", "term", "contrast", "estimand", "n", "n_events", "power", "alpha", "formula",
+           "simulated", "simulated_low", "simulated_high", "power_at_formula", "mc_error", "replicates", "note")
 REPLICATES = 500
 
 
@@ -89,7 +89,8 @@ def _second(answer: Association, fit: CoxFit, row: Any) -> np.ndarray | None:
     """1 for the second of two groups; None where there are more or fewer."""
     rows = answer.sets.rows.reset_index(drop=True)
     column = rows[_split(answer, row)].loc[fit.frame_index[fit.rows.kept]]
-    levels = [c for c in (column.cat.categories if hasattr(column, "cat") else sorted(column.unique())) if (column == c).any()]
+    known = column.cat.categories if isinstance(column.dtype, pd.CategoricalDtype) else sorted(column.unique())
+    levels = [c for c in known if (column == c).any()]
     return (column == levels[1]).to_numpy(float) if len(levels) == 2 else None
 
 
@@ -97,7 +98,8 @@ def _by_formula(fit: CoxFit, X: np.ndarray, alpha: float, power: float) -> float
     others = [X[:, 1:]]
     if fit.rows.stratum is not None:
         others.append((fit.rows.stratum[:, None] == np.arange(1, fit.rows.stratum.max() + 1)).astype(float))
-    return detectable_hazard_ratio(fit.n_events, conditional_variance(X[:, 0], np.column_stack(others)), alpha=alpha, power=power)
+    left = conditional_variance(X[:, 0], np.column_stack(others))
+    return detectable_hazard_ratio(fit.n_events, left, alpha=alpha, power=power)
 
 
 def _by_simulation(fit: CoxFit, X: np.ndarray, formula: float, power: float, alpha: float, replicates: int,

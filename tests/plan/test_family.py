@@ -63,8 +63,9 @@ def test_it_agrees_with_the_scan_where_both_can_be_asked():
     frame = frame.assign(t=np.ceil(rng.exponential(np.exp(-0.5 * frame["m1"]) * 100)), d=1, s=rng.integers(0, 2, 60),
                          z=rng.normal(size=60))
     whole = scan(frame, "t", "d", list(frame)[:4], adjust="z", strata="s", permutations=4999, seed=3)
-    tests = [FamilyTest(m, "all", np.arange(60).astype(str), ("s",), frame["s"].to_numpy(str), frame["t"].to_numpy(float),
-                        frame["d"].to_numpy(bool), frame[[m]].to_numpy(), None, frame[["z"]].to_numpy()) for m in list(frame)[:4]]
+    who = np.arange(60).astype(str)
+    tests = [FamilyTest(m, "all", who, ("s",), frame["s"].to_numpy(str), frame["t"].to_numpy(float), frame["d"].to_numpy(bool),
+                        frame[[m]].to_numpy(), None, frame[["z"]].to_numpy()) for m in list(frame)[:4]]
     found = family_p(tests, permutations=4999, seed=9)
     error = np.sqrt(2 * found * (1 - found) / 5000)
     assert (np.abs(found - whole["p_max_t"]) <= 4 * error + 1e-3).all()
