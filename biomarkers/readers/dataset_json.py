@@ -105,7 +105,9 @@ def _by_line(text: str, error: ValueError, found: Findings) -> tuple[dict[str, A
             found.add("wrong_format", "the first line is not the metadata of Dataset-JSON", "export it again", line=1)
             return None, []
         records.append(value)
-    if found.errors or not records:
+    if not records and not found.errors:
+        found.add("no_rows", "nothing but empty lines: 0 rows", "export it again")
+    if found.errors:
         return None, []
     return records[0], records[1:]
 

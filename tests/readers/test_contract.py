@@ -1,0 +1,169 @@
+"""Every entry of the registry of formats keeps its promises: it never raises, names what is wrong, reads nothing undeclared."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from biomarkers.domain.schema import TABLES
+from biomarkers.domain.source import Source
+from biomarkers.readers.sas7bdat import MAGIC as SAS
+from biomarkers.readers.table import READERS, Reader, reader_of
+from biomarkers.readers.xpt import MAGIC as XPT
+
+CANARY = "Jane-Canary-1961"
+
+TEXTS: dict[str, str] = {
+    "csv": f"subject,cohort,name\na,A,{CANARY}\nb,B,{CANARY}\n",
+    "tsv": f"subject\tcohort\tname\na\tA\t{CANARY}\nb\tB\t{CANARY}\n",
+    "adam-adsl": f"USUBJID,ARM,NAME\na,A,{CANARY}\nb,B,{CANARY}\n",
+    "adam-adtte": f"USUBJID,PARAMCD,AVAL,CNSR,STARTDT,ADT,NAME\na,PFS,2,0,2020-01-01,2020-01-02,{CANARY}\n"
+    f"b,PFS,2,1,2020-01-01,2020-01-02,{CANARY}\n",
+    "adam-adrs": f"USUBJID,PARAMCD,AVALC,ADY,NAME\na,OVR,PR,1,{CANARY}\nb,OVR,SD,1,{CANARY}\n",
+    "sdtm-mi": f"USUBJID,MITESTCD,MITSTDTL,MISTRESC,NAME\na,cd8,,1,{CANARY}\nb,cd8,,2,{CANARY}\n",
+    "sdtm-lb": f"USUBJID,LBTESTCD,LBSTRESC,NAME\na,ctc,1,{CANARY}\nb,ctc,2,{CANARY}\n",
+    "sdtm-gf": f"USUBJID,GFPVRID,GFSTRESC,NAME\na,rs396991,V/F,{CANARY}\nb,rs396991,F/F,{CANARY}\n",
+    "redcap": f"record_id,redcap_event_name,name,person_complete\na,e_arm_1,{CANARY},2\nb,e_arm_1,{CANARY},2\n",
+    "cbioportal-patient": f"PATIENT_ID\tSEX\tNAME\na\tFemale\t{CANARY}\nb\tMale\t{CANARY}\n",
+    "cbioportal-sample": f"PATIENT_ID\tSAMPLE_ID\tNAME\na\ta1\t{CANARY}\nb\tb1\t{CANARY}\n",
+    "cbioportal-timeline": f"PATIENT_ID\tSTART_DATE\tNAME\na\t1\t{CANARY}\nb\t2\t{CANARY}\n",
+    "vendor": f"Patient,Result (U),Name\na,1,{CANARY}\nb,2,{CANARY}\n",
+    "calls": f"file\tsample\tlocus\tcall\tname\nf\ta\tFCGR3A-158\tV/F\t{CANARY}\nf\tb\tFCGR3A-158\tF/F\t{CANARY}\n",
+}
+"""A smallest file of each format that is text: two rows, and a column that nobody declared."""
+
+
+def _dataset_json(path: Path) -> None:
+    columns = [{"itemOID": name, "name": name, "label": name, "dataType": "string"} for name in ("subject", "name")]
+    path.write_text(json.dumps({"columns": columns, "records": 2, "rows": [["a", CANARY], ["b", CANARY]]}))
+
+
+def _workbook(path: Path) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    for row in (["subject", "name"], ["a", CANARY], ["b", CANARY]):
+        book.active.append(row)
+    book.save(path)
+
+
+def _transport(path: Path) -> None:
+    pyreadstat = pytest.importorskip("pyreadstat")
+    import pandas as pd
+
+    frame = pd.DataFrame({"SUBJECT": ["a", "b"], "NAME": [CANARY, CANARY], "DAY": [dt.date(2020, 1, 1)] * 2})
+    pyreadstat.write_xport(frame, str(path), file_format_version=5, table_name="X")
+
+
+BINARY: dict[str, tuple[str, Callable[[Path], None]]] = {
+    "dataset-json": ("x.json", _dataset_json),
+    "excel": ("x.xlsx", _workbook),
+    "xpt": ("x.xpt", _transport),
+}
+ELSEWHERE = {"vcf": "tests/genotype", "sas7bdat": "tests/readers/test_containers.py"}
+"""Formats whose smallest file cannot be written here, and where they are tested."""
+
+
+def smallest(folder: Path, name: str) -> Path:
+    """A smallest file of a format."""
+    if name in BINARY:
+        file, write = BINARY[name]
+        write(folder / file)
+        return folder / file
+    path = folder / ("x.txt" if name.startswith("cbio") else "x.tsv" if name in ("tsv", "calls") else "x.csv")
+    path.write_text(TEXTS[name])
+    return path
+
+
+def read(reader: Reader, path: Path, wanted: object = None):
+    """One file through one reader."""
+    return reader.read(path, name=path.name, source=Source(table=path.stem, format=reader.name), wanted=wanted)  # type: ignore[arg-type]
+
+
+def test_every_format_has_a_smallest_file_here_or_its_tests_elsewhere():
+    assert set(READERS) == set(TEXTS) | set(BINARY) | set(ELSEWHERE)
+
+
+@pytest.mark.parametrize("reader", READERS.values(), ids=list(READERS))
+def test_an_entry_says_what_it_is(reader):
+    assert reader.about
+    assert callable(reader.read)
+    assert reader.canonical in (None, "any", *TABLES)
+    assert all(ending.startswith(".") or ending == "calls.tsv" for ending in reader.endings)
+
+
+def test_an_ending_means_one_format():
+    endings = [ending for reader in READERS.values() for ending in reader.endings]
+    assert len(endings) == len(set(endings))
+    assert reader_of(Path("a/ADTTE.XPT"), None).name == "xpt"
+    assert reader_of(Path("x.json.gz"), None).name == "dataset-json"
+    assert reader_of(Path("out/calls.tsv"), None).name == "calls"
+
+
+@pytest.mark.parametrize("name", [*TEXTS, *BINARY])
+def test_rows_are_text_with_their_place(tmp_path, name):
+    table = read(READERS[name], smallest(tmp_path, name))
+    assert len(table.rows) == 2
+    assert table.rows["source_row"].tolist() == [2, 3]
+    assert {str(table.rows[column].dtype) for column in table.rows if column != "source_row"} == {"string"}
+    assert not [p for p in table.problems if p.severity == "error"]
+
+
+@pytest.mark.parametrize("name", [*TEXTS, *BINARY])
+def test_a_column_that_nobody_declared_never_enters_memory(tmp_path, name):
+    table = read(READERS[name], smallest(tmp_path, name), wanted=lambda _: ())
+    assert CANARY not in table.rows.to_csv()
+    assert not any(CANARY in str(problem) for problem in table.problems)
+
+
+DAMAGE = {
+    "html": b"<!DOCTYPE html><html><body>Sign in</body></html>",
+    "nothing but blanks": b"   \n\n \n",
+    "nothing but zeros": bytes(2000),
+    "noise": random.Random(1).randbytes(4000),
+    "a picture": b"\x89PNG\r\n\x1a\n" + random.Random(2).randbytes(500),
+    "a header alone": b"a,b,c\n",
+    "half a transport file": XPT + b" " * 61,
+    "half a SAS file": SAS + bytes(10),
+    "half a workbook": b"PK\x03\x04" + bytes(40),
+    "half a gzip": b"\x1f\x8b\x08\x00" + bytes(10),
+    "an open brace": b"{",
+}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=list(DAMAGE))
+@pytest.mark.parametrize("name", [name for name in READERS if name != "vcf"])
+def test_damage_is_a_problem_and_never_a_traceback(tmp_path, name, damage):
+    file = tmp_path / (BINARY[name][0] if name in BINARY else smallest(tmp_path, name).name if name in TEXTS else "x.sas7bdat")
+    file.write_bytes(damage)
+    table = read(READERS[name], file)
+    assert [p for p in table.problems if p.severity == "error"]
+    assert table.rows.empty
+    assert all(p.file == file.name and p.problem for p in table.problems)
+
+
+@pytest.mark.parametrize("name", list(TEXTS))
+def test_random_edits_are_a_table_or_a_problem(tmp_path, name):
+    """A small share of the fuzzing that docs/formats.md reports."""
+    rng = random.Random(name)
+    path = smallest(tmp_path, name)
+    whole = path.read_bytes()
+    for _ in range(60):
+        data = bytearray(whole)
+        for _ in range(rng.choice([1, 2, 5])):
+            place = rng.randrange(len(data))
+            edit = rng.random()
+            if edit < 0.5:
+                data[place] = rng.randrange(256)
+            elif edit < 0.8:
+                data[place:place] = bytes(rng.randrange(256) for _ in range(rng.randrange(1, 8)))
+            else:
+                del data[place : place + rng.randrange(1, 20)]
+        path.write_bytes(bytes(data) or b"x")
+        table = read(READERS[name], path)
+        assert len(table.rows) or table.problems
