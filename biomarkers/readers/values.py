@@ -257,7 +257,8 @@ def _with_levels(frame: pd.DataFrame, sheet: Sheet, design: Design, found: Findi
         rows["censor"] = np.where(absent, "left", "none")
         rows["status"] = np.select([measured, absent], ["measured", "below"], "missing")
         rows["reason"] = np.where(rows["status"] == "missing", np.where(rows["reason"] == "", "not_given", rows["reason"]), "")
-        made.append(rows)
+        # Before pandas 3 an all-missing column without its type would lose its type in the concatenation, with a warning.
+        made.append(rows.astype(frame.dtypes.to_dict()))
     return pd.concat([frame, *made], ignore_index=True) if made else frame
 
 

@@ -50,7 +50,7 @@ def _count(study: Study, marker: Marker, visit: str, rows: pd.DataFrame) -> pd.D
     usable = rows["status"].isin(VALID) & (rows["excluded"].fillna("") == "")
     best = rows.assign(usable=usable).sort_values("usable", kind="stable").drop_duplicates("subject", keep="last")
     frame = people.merge(best, on="subject", how="left")
-    collected, good = frame["specimen"].notna(), frame["usable"].fillna(False).astype(bool)
+    collected, good = frame["specimen"].notna(), frame["usable"].eq(True)
     frame["reason"] = np.where(good, "", np.where(collected, _words(frame), _not_drawn(study, frame["subject"], visit)))
     if visit == "progression":
         frame = frame[collected | frame["subject"].map(_follow_up(study)["event"]).fillna(0).astype(bool)]
