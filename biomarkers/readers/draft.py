@@ -182,7 +182,7 @@ def look(path: Path, name: str) -> Seen:
         seen.asks.append(fault.problem)
         return seen
     places: dict[str, str] = {}
-    portal = path.suffix.lower() == ".txt" and path.open("rb").read(1) == b"#"
+    portal = path.suffix.lower() == ".txt" and _begins_with_comment(path)
 
     def choose(header: tuple[str, ...]) -> list[str]:
         places.update(_places(header))
@@ -206,6 +206,11 @@ def look(path: Path, name: str) -> Seen:
         if known(seen, header, places):
             break
     return seen
+
+
+def _begins_with_comment(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(1) == b"#"
 
 
 def _levels_of(texts: pd.Series) -> list[str]:
