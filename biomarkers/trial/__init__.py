@@ -11,6 +11,7 @@ from typing import Any
 _WHERE: dict[str, str] = {
     "events_required": "sizing", "expected_events": "sizing", "power": "sizing", "sample_size": "sizing",
     "time_to_events": "sizing", "detectable_hazard_ratio": "sizing",
+    "marker_power": "correlative",
     "TwoArmDesign": "simulate", "Futility": "simulate", "simulate_logrank": "simulate",
     "TwoStage": "twostage", "simon": "twostage", "single_stage": "twostage", "two_stage_inference": "twostage",
     "two_stage_path": "twostage", "SurvivalTwoStage": "survival_twostage", "simulate_survival_two_stage": "survival_twostage",

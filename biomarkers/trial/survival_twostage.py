@@ -73,8 +73,8 @@ def simulate_survival_two_stage(rule: SurvivalTwoStage, *, n_trials: int = 20_00
     >>> found = simulate_survival_two_stage(rule, n_trials=4000)
     >>> found[found["quantity"] == "p_reject"][["hypothesis", "estimate"]].round(2)
         hypothesis  estimate
-    0         null      0.08
-    4  alternative      0.87
+    0         null      0.09
+    4  alternative      0.88
     """
     limits.count(n_trials, "n_trials", least=2)
     rows = []

@@ -191,7 +191,8 @@ def mmrm(
     DataFrame
         One row per visit: ``visit, contrast, estimate, std_error, conf_low, conf_high, conf_level, statistic, p_value, n,
         n_subjects, converged, note``; the second group minus the first. Limits and p are normal, without the
-        correction of Kenward and Roger: a little too sure in small trials. `attrs` holds the restricted log-likelihood and the covariance of the visits.
+        correction of Kenward and Roger: a little too sure in small trials. `attrs` holds the restricted
+        log-likelihood and the covariance of the visits.
     """
     level = limits.confidence(level)
     columns = [score, subject, visit, group, *([baseline] if baseline else [])]

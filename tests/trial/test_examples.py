@@ -5,10 +5,14 @@ from importlib import import_module
 
 import pytest
 
-KERNELS = ["event_count", "sequential", "three_plus_three", "binomial", "fourfold", "simon", "trial_simulation", "one_sample", "mmrm",
-           "survival_two_stage", "correlative_power"]
-TRIAL = ["sizing", "simulate", "escalation", "twostage", "rates", "toxicity", "comparison", "single_arm", "endpoints", "decisions",
-         "outcomes_reported", "trajectories", "designs_file", "derivations", "command", "survival_twostage", "correlative"]
+KERNELS = [
+    "event_count", "sequential", "three_plus_three", "binomial", "fourfold", "simon", "trial_simulation", "one_sample", "mmrm",
+    "survival_two_stage", "correlative_power",
+]
+TRIAL = [
+    "sizing", "simulate", "escalation", "twostage", "rates", "toxicity", "comparison", "single_arm", "endpoints", "decisions",
+    "outcomes_reported", "trajectories", "designs_file", "derivations", "command", "survival_twostage", "correlative",
+]
 
 
 @pytest.mark.parametrize("name", [*(f"kernels.{k}" for k in KERNELS), *(f"trial.{t}" for t in TRIAL)])
