@@ -20,14 +20,18 @@ _WHERE: dict[str, str] = {
     "associate": "plan.analysis", "Analysis": "plan.analysis", "Association": "plan.analysis",
     "marker_values": "models.describe",
     "Plan": "plan.plan", "Results": "plan.results",
-    "report": "report.folder",
-    "cox": "models.cox", "kaplan_meier": "models.km", "logrank": "models.logrank",
+    "cox": "models.cox", "kaplan_meier": "models.km", "logrank": "models.logrank", "mantel_byar": "models.logrank",
+    "scan": "models.scan", "max_selected": "models.max_selected", "rmst_difference": "models.rmst",
+    "cumulative_incidence": "models.cumulative_incidence", "simon_makuch": "models.simon_makuch",
+    "landmark_set": "models.landmark", "landmark_stack": "models.landmark", "start_stop": "models.time_dependent",
+    "supermodel": "models.supermodel", "time_dependent": "models.time_dependent", "mrd": "models.mrd",
+    "compare": "models.compare", "dynamic_accuracy": "models.dynamic_accuracy",
     "call_genotypes": "genotype", "hardy_weinberg": "genotype",
 }
 """Public names and the room each lives in."""
 
-_ROOMS = ("figures",)
-"""Rooms that are named as a whole: `bm.figures.kaplan_meier(...)`."""
+_ROOMS = ("figures", "report", "trial")
+"""Rooms that are named as a whole: `bm.figures.kaplan_meier(...)`, `bm.trial.simon(...)`; `bm.report(...)` calls its room."""
 
 __all__ = ["__version__", *sorted((*_WHERE, *_ROOMS))]
 

@@ -161,3 +161,9 @@ def test_every_public_name_is_documented():
 
     bare = [name for name in bm.__all__ if name not in ("__version__", "MARKERS") and not getattr(bm, name).__doc__]
     assert not bare
+
+
+def test_the_report_can_be_written_whatever_was_imported_before():
+    """Importing a room binds its name in the package; `bm.report(...)` must survive that."""
+    for first in ("import biomarkers.report.render", "import biomarkers.report.folder as x", "pass"):
+        assert run(f"{first}\nimport biomarkers as bm\nprint(callable(bm.report))") == "True"

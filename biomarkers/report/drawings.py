@@ -10,10 +10,10 @@ import base64
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import pandas as pd
 from markupsafe import Markup
-from matplotlib.figure import Figure
 
 from biomarkers import tables
 from biomarkers.domain import fragments, numbers
@@ -22,6 +22,9 @@ from biomarkers.domain.states import number, text
 from biomarkers.figures import distribution_figure, flow_figure, forest_figure, journal, kaplan_meier, themed
 from biomarkers.report.view import View, is_main
 from biomarkers.tables import Grid, GridRow, Line, cells
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 PANELS_PER_FIGURE = 8
 _CLASSES = {"null": 'class="q"', "line": 'class="l"', "box": 'class="x"', "dots": 'class="t"', "head": 'class="h"'}
