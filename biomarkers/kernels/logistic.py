@@ -65,7 +65,7 @@ class Logistic:
         return statistic, float(chdtrc(drop.size, statistic))
 
     def profile(self, j: int, *, level: float = 0.95) -> tuple[float, float]:
-        """Limits of coefficient j, where twice the log-likelihood has fallen by the chi-square cut; infinite if it never does."""
+        """Limits of coefficient j: twice the log-likelihood has fallen by the chi-square cut; infinite if it never does."""
         target = self.loglik - float(chdtri(1, 1 - level)) / 2
         return self._limit(j, -1, target), self._limit(j, 1, target)
 
