@@ -19,7 +19,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from .cox import CoxSolution, Derivatives, evaluate
+from .cox import CoxSolution
+from .likelihood import Derivatives, evaluate
 from .profile import Profile
 from .riskset import Bools, Floats
 

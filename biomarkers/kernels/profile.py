@@ -15,7 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import chdtrc, chdtri, stdtr, stdtrit
 
-from .cox import CoxSolution, evaluate, newton
+from .cox import CoxSolution
+from .likelihood import evaluate
+from .newton import newton
 from .riskset import Floats
 
 

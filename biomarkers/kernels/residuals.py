@@ -17,7 +17,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .cox import CoxSolution, evaluate
+from .cox import CoxSolution
+from .likelihood import evaluate
 from .riskset import Floats
 
 Kind = Literal["martingale", "deviance", "score", "dfbeta", "dfbetas", "schoenfeld", "scaled_schoenfeld"]

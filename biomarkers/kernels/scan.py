@@ -21,7 +21,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .cox import Optimum, aliased_columns, design, evaluate, newton
+from .likelihood import aliased_columns, design, evaluate
+from .newton import Optimum, newton
 from .riskset import Floats, Ints, RiskSets
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from biomarkers.kernels.cox import cox, design, evaluate
+from biomarkers.kernels.cox import cox
 from biomarkers.kernels.hazard import baseline_hazard
+from biomarkers.kernels.likelihood import design, evaluate
 from biomarkers.kernels.residuals import deviance, martingale, schoenfeld, score
 from biomarkers.kernels.riskset import risk_sets
 

@@ -14,7 +14,8 @@ from scipy.integrate import quad
 from scipy.optimize import brentq
 
 from biomarkers.kernels.calibrated import SKEW
-from biomarkers.kernels.cox import CoxSolution, cox, newton
+from biomarkers.kernels.cox import CoxSolution, cox
+from biomarkers.kernels.newton import newton
 from biomarkers.kernels.profile import p_value, t_df
 from biomarkers.kernels.resample import score_permutation
 

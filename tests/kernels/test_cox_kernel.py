@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from biomarkers.kernels.cox import CoxSolution, cox, design, evaluate, newton
+from biomarkers.kernels.cox import CoxSolution, cox
 from biomarkers.kernels.firth import firth, firth_profile, penalised
+from biomarkers.kernels.likelihood import design, evaluate
+from biomarkers.kernels.newton import newton
 from biomarkers.kernels.profile import _bisected, cut_off, profile
 from biomarkers.kernels.residuals import clustered, robust_covariance, robust_score_test
 

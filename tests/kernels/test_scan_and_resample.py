@@ -7,7 +7,8 @@ import itertools
 import numpy as np
 import pytest
 
-from biomarkers.kernels.cox import cox, design, evaluate
+from biomarkers.kernels.cox import cox
+from biomarkers.kernels.likelihood import design, evaluate
 from biomarkers.kernels.resample import cluster_bootstrap, generator, max_t, max_t_patterns, orders, score_permutation
 from biomarkers.kernels.riskset import risk_sets
 from biomarkers.kernels.scan import centred, fit_many, null_model, score_matrix, score_tests, statistics

@@ -42,7 +42,7 @@ def test_the_table_has_the_house_columns_in_order(trial: pd.DataFrame) -> None:
 def test_the_default_interval_is_where_the_likelihood_has_fallen_by_t_squared(trial: pd.DataFrame) -> None:
     from scipy.stats import t
 
-    from biomarkers.kernels.cox import newton
+    from biomarkers.kernels.newton import newton
 
     fit = cox(trial, "day", "pfs", ["tk1", "arm"])
     cut = t.ppf(0.975, fit.n_events - 2) ** 2
@@ -177,7 +177,7 @@ def test_no_event_in_carriers_is_infinite_with_one_finite_limit_and_a_remedy(tri
 
 
 def test_the_one_finite_limit_is_where_the_likelihood_has_fallen(trial: pd.DataFrame) -> None:
-    from biomarkers.kernels.cox import newton
+    from biomarkers.kernels.newton import newton
     from biomarkers.kernels.profile import cut_off
 
     trial.loc[trial.carrier == 1, "pfs"] = 0
