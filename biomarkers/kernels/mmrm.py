@@ -203,7 +203,7 @@ def _evaluate(groups: list[Group], sigma: Floats, n: int, p: int) -> tuple[float
         WX = W @ X
         information += np.einsum("mkp,mkq->pq", X, WX)
         right += np.einsum("mkp,mk->p", WX, y)
-    C = np.linalg.inv(information)
+    C: Floats = np.asarray(np.linalg.inv(information), dtype=np.float64)
     coef = C @ right
     total = (n - p) * np.log(2 * np.pi) + np.linalg.slogdet(information)[1]
     G = np.zeros_like(sigma)
