@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from biomarkers.genotype.batch import call_genotypes
-    from biomarkers.genotype.hardy_weinberg import HardyWeinberg, hardy_weinberg
+    from biomarkers.genotype.equilibrium import HardyWeinberg, hardy_weinberg
     from biomarkers.genotype.loci import LOCI, Locus
     from biomarkers.genotype.quality import cohort_quality
     from biomarkers.genotype.table import read_calls
@@ -15,7 +15,7 @@ __all__ = ["LOCI", "HardyWeinberg", "Locus", "call_genotypes", "cohort_quality",
 
 # Loci are words, and importing them loads neither pysam nor pandas.
 _HOMES = {"call_genotypes": "batch", "read_calls": "table", "LOCI": "loci", "Locus": "loci", "cohort_quality": "quality",
-          "HardyWeinberg": "hardy_weinberg", "hardy_weinberg": "hardy_weinberg"}
+          "HardyWeinberg": "equilibrium", "hardy_weinberg": "equilibrium"}
 
 
 def __getattr__(name: str) -> Any:

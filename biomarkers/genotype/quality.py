@@ -19,7 +19,7 @@ from scipy.stats import binomtest, chi2_contingency
 
 from biomarkers.domain.errors import UseError
 from biomarkers.genotype.decide import REASONS
-from biomarkers.genotype.hardy_weinberg import expected_f, hardy_weinberg
+from biomarkers.genotype.equilibrium import expected_f, hardy_weinberg
 from biomarkers.genotype.loci import Locus, find_loci
 from biomarkers.kernels.binomial import wilson
 from biomarkers.kernels.cox import cox

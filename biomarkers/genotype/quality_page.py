@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 
 from biomarkers.domain import numbers
 from biomarkers.genotype.decide import REASONS
-from biomarkers.genotype.hardy_weinberg import subjects_needed
+from biomarkers.genotype.equilibrium import subjects_needed
 from biomarkers.genotype.quality import Quality
 
 
@@ -77,6 +77,7 @@ class _Shown:
                       for name, cells in zip(table.index, table.to_numpy(), strict=True)]
         self.cross_names = tuple(map(numbers.label, (table.index.name, table.columns.name))) if self.cross else ()
         self.what_if = [self._what_if(r) for r in quality.what_if.to_dict("records")]
+        self.called = bool(every["n_called"])
         self.has_ratio = "hazard_ratio" in quality.what_if
         self.balance, self.balance_words = balance_picture(quality)
         self.depth, self.depth_words = depth_picture(quality.balance)
@@ -123,22 +124,25 @@ def balance_picture(quality: Quality) -> tuple[Markup, str]:
     if points.empty:
         return Markup(""), "No record gives the reads of both alleles (AD)."
     deepest = max(20, int(points["dp"].max()))
-    x = _axis(math.log10(1), math.log10(deepest * 1.1), _LEFT, _WIDTH - 8)
+    shallow = max(1.0, 0.8 * float(points["dp"].min()))
+    x = _axis(math.log10(shallow), math.log10(deepest * 1.1), _LEFT, _WIDTH - 8)
     y = _axis(0.0, 1.0, _HEIGHT - _BOTTOM, _TOP)
     parts = [_band(y, 0.2, 0.8, "zone"), _band(y, 0.2, 0.35, "low")]
     parts += [_rule(y(v), f"{v:g}") for v in (0, 0.2, 0.35, 0.5, 0.8, 1)]
-    parts += [_tick(x(math.log10(v)), str(v)) for v in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000) if v <= deepest]
+    parts += [_tick(x(math.log10(v)), str(v)) for v in (1, 2, 5, 10, 20, 30, 50, 100, 200, 500, 1000, 5000)
+              if shallow <= v <= deepest]
     shown = points.iloc[:: max(1, -(-len(points) // 3000))]
     calls = list(quality.locus.calls)
     for row in shown.itertuples():
-        at = x(math.log10(max(1, row.dp))), y(row.v_fraction)
+        at = x(math.log10(max(shallow, row.dp))), y(row.v_fraction)
         parts.append(_cross(*at) if not row.call else _mark(calls.index(row.call), *at))
     parts.append(_axis_names("reads (log scale)", f"{quality.locus.letters[1]} share of reads"))
     het = points[points["call"] == calls[1]]["v_fraction"]
     thinned = f" {len(shown):,} of {len(points):,} samples are drawn." if len(shown) < len(points) else ""
     centre = f"; the heterozygotes' median share is {het.median():.2f}" if len(het) else ""
     lost = int((points["call"] == "").sum())
-    return _svg(parts), (f"{len(points):,} samples with reads of both alleles, {lost:,} of them without a call (crosses)"
+    key = f"○ {calls[0]}, ■ {calls[1]}, ▲ {calls[2]}, × no call"
+    return _svg(parts), (f"{key}. {len(points):,} samples with reads of both alleles, {lost:,} of them without a call"
                          f"{centre}. A centre of 0.3 to 0.4 is the paralog's mark.{thinned}")
 
 
@@ -159,7 +163,7 @@ def depth_picture(balance: pd.DataFrame) -> tuple[Markup, str]:
         parts.append(f'<rect class="bar" x="{left + 0.5:.1f}" y="{y(n):.1f}" width="{max(0.5, right - left - 1):.1f}" '
                      f'height="{y(0) - y(n):.1f}"/>')
     parts.append(_axis_names("reads", "samples"))
-    return _svg(parts), (f"Depth of {len(depths):,} samples: median {depths.median():g}, "
+    return _svg(parts), (f"{len(depths):,} samples: median {depths.median():g}, "
                          f"{(depths < 10).sum():,} below 10; the last bar holds all deeper ones.")
 
 
