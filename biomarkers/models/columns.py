@@ -165,12 +165,20 @@ def factor_levels(series: pd.Series) -> list[object]:
     if isinstance(series.dtype, pd.CategoricalDtype):
         present = set(series.dropna().unique())
         return [level for level in series.cat.categories if level in present]
-    return sorted(series.dropna().unique().tolist(), key=lambda v: (str(type(v)), v) if not isinstance(v, str) else ("", v))
+    return sorted(series.dropna().unique().tolist(), key=_rank)
+
+
+def _rank(level: object) -> tuple[int, str, object]:
+    """Numbers before other things before words, each kind in its own order."""
+    if isinstance(level, (int, float)):
+        return (0, "", level)
+    return (2, "", level) if isinstance(level, str) else (1, type(level).__name__, level)
 
 
 def codes(series: pd.Series) -> tuple[NDArray[np.int64], list[object]]:
     """Level code of each row, -1 where missing, and the levels in their order."""
-    if isinstance(series.dtype, pd.CategoricalDtype) or is_factor(series):
+    # Labels may be of any kind: a subject called 12 beside one called "A7" is no slip.
+    if series.dtype.kind == "O" or is_factor(series):
         levels = factor_levels(series)
         return pd.Index(levels).get_indexer(pd.Index(series.astype(object))), levels
     values = numbers(series, "column")

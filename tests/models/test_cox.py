@@ -428,3 +428,12 @@ def test_the_zph_table_has_a_row_per_term_and_one_for_all(trial: pd.DataFrame) -
     assert found["df"].tolist() == [1, 2, 3]
     with pytest.raises(UseError, match="choose from km, rank, identity, log"):
         cox(trial, "day", "pfs", "tk1").zph("linear")
+
+
+def test_labels_of_clusters_and_strata_may_be_of_any_kind(trial: pd.DataFrame) -> None:
+    trial["subject"] = [i if i % 2 else f"P{i}" for i in range(50)]
+    trial["site"] = pd.Series([1, "two"] * 25, dtype=object)
+    mixed = cox(trial, "day", "pfs", "tk1", strata="site", cluster="subject")
+    plain = cox(trial.assign(site=np.arange(50) % 2, subject=range(50)), "day", "pfs", "tk1", strata="site", cluster="subject")
+    np.testing.assert_allclose(mixed.table["robust_std_error"], plain.table["robust_std_error"], rtol=1e-12)
+    assert mixed.rows.stratum_names == ("site=1", "site=two")
