@@ -10,6 +10,7 @@ import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any
 
@@ -86,9 +87,16 @@ _RC: dict[str, Any] = {
 }
 
 
+_INSIDE: ContextVar[bool] = ContextVar("inside_the_house_style", default=False)
+
+
 @contextmanager
 def house() -> Iterator[None]:
     """Draw inside this context: matplotlib's own defaults, then ours; the reader's settings come back afterwards."""
+    if _INSIDE.get():  # a figure that composes others has set the style already
+        yield
+        return
+    token = _INSIDE.set(True)
     with warnings.catch_warnings(), mpl.rc_context():
         # An emoji in a label has no glyph in DejaVu; the SVG carries it as text and the viewer's fonts draw it.
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from")
@@ -96,7 +104,10 @@ def house() -> Iterator[None]:
         warnings.simplefilter("ignore", mpl.MatplotlibDeprecationWarning)  # defaults may hold keys on their way out
         mpl.rcParams.update({key: mpl.rcParamsDefault[key] for key in _DRAWING if key in mpl.rcParamsDefault})
         mpl.rcParams.update(_RC)
-        yield
+        try:
+            yield
+        finally:
+            _INSIDE.reset(token)
 
 
 _DRAWING = tuple(

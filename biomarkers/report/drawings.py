@@ -36,9 +36,10 @@ class Gallery:
 
     files: dict[str, bytes] = field(default_factory=dict)
 
-    def add(self, name: str, figure: Figure) -> str:
-        """Keep the journal version under `name`, return the page's version as a data address."""
-        self.keep(name, figure)
+    def add(self, name: str, figure: Figure, *, file: bool = True) -> str:
+        """Keep the journal version under `name` (unless `file` is false), return the page's version as a data address."""
+        if file:
+            self.keep(name, figure)
         return "data:image/svg+xml;base64," + base64.b64encode(themed(figure)).decode("ascii")
 
     def keep(self, name: str, figure: Figure) -> None:

@@ -391,7 +391,7 @@ def distributions_section(view: View, count: Numbering, gallery: Gallery, name: 
         blocks.append(
             Picture(
                 count.figure(),
-                gallery.add(f"{name}-distributions-{place}", figure),
+                gallery.add(f"{name}-distributions-{place}", figure, file=not view.many),
                 alt,
                 "Markers at baseline on the analysed scale, ticks in the raw unit; one mark per patient, no identifiers. Bar: "
                 "quartiles; "

@@ -95,7 +95,12 @@ class View:
     @cached_property
     def crowded(self) -> bool:
         """On the page of all cohorts: too many rows to repeat what stands, cohort by cohort, on their own pages."""
-        return self.cohort is None and len(self.cohorts) > 1 and sum(is_main(x) for x in self.lines) > CROWDED
+        return self.cohort is None and len(self.cohorts) > 1 and self.many
+
+    @cached_property
+    def many(self) -> bool:
+        """A run of many questions in many cohorts: only what a reader may want to print becomes a file of its own."""
+        return sum(is_main(x) for x in self.lines) > CROWDED
 
     def part(self, frame: pd.DataFrame | None) -> pd.DataFrame:
         """The rows of a frame that belong to this page."""

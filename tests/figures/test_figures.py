@@ -56,6 +56,12 @@ def composed(results):
     }
 
 
+@pytest.fixture(scope="module")
+def drawn(two):
+    """Each figure composed once, for the tests that only look."""
+    return composed(two)
+
+
 @pytest.mark.parametrize("name", list(FIGURES))
 class TestEveryFigure:
     def test_it_returns_the_axes_it_was_given(self, name, two):
@@ -134,13 +140,13 @@ class TestEveryFigure:
         assert b"\xe2\x80\xae" not in data, "a direction mark would turn the line round"
         assert pdf.startswith(b"%PDF-")
 
-    def test_no_text_is_smaller_than_5_8_points(self, name, two):
-        figure = composed(two)[name]
+    def test_no_text_is_smaller_than_5_8_points(self, name, drawn):
+        figure = drawn[name]
         sizes = [t.get_fontsize() for t in figure.findobj(mpl.text.Text) if t.get_text().strip()]
         assert min(sizes) >= 5.8
 
-    def test_nothing_written_leaves_the_figure(self, name, two):
-        figure = composed(two)[name]
+    def test_nothing_written_leaves_the_figure(self, name, drawn):
+        figure = drawn[name]
         renderer = figure.canvas.get_renderer() if hasattr(figure.canvas, "get_renderer") else None
         figure.draw_without_rendering()
         for text in figure.findobj(mpl.text.Text):
@@ -308,8 +314,8 @@ def test_ticks_of_a_log_axis_carry_the_raw_unit(two):
 # -- files ----------------------------------------------------------------------------------------------------------------
 
 
-def test_the_page_version_is_small_and_follows_the_theme(two):
-    figure = composed(two)["km"]
+def test_the_page_version_is_small_and_follows_the_theme(drawn):
+    figure = drawn["km"]
     small, full = themed(figure), journal(figure)
     assert len(small) < 0.35 * len(full)
     text = small.decode()
@@ -321,8 +327,8 @@ def test_the_page_version_is_small_and_follows_the_theme(two):
     assert "metadata" not in text
 
 
-def test_ids_of_a_page_figure_are_used_and_unique(two):
-    for figure in composed(two).values():
+def test_ids_of_a_page_figure_are_used_and_unique(drawn):
+    for figure in drawn.values():
         root = ElementTree.fromstring(themed(figure))
         ids = [e.get("id") for e in root.iter() if e.get("id")]
         text = themed(figure).decode()
@@ -333,8 +339,8 @@ def test_ids_of_a_page_figure_are_used_and_unique(two):
         assert used == set(ids)
 
 
-def test_slimming_keeps_every_word_and_every_mark(two):
-    for name, figure in composed(two).items():
+def test_slimming_keeps_every_word_and_every_mark(drawn):
+    for name, figure in drawn.items():
         words = [t.get_text() for t in figure.findobj(mpl.text.Text) if t.get_text().strip() and t.get_visible()]
         root = ElementTree.fromstring(themed(figure))
         shown = [e.text for e in root.iter() if e.tag.endswith("text")]
@@ -342,8 +348,8 @@ def test_slimming_keeps_every_word_and_every_mark(two):
             assert word in shown or word.replace("-", "−") in shown, (name, word)
 
 
-def test_a_pdf_embeds_its_font_and_names_no_author_and_no_date(two):
-    data = journal(composed(two)["flow"], "pdf")
+def test_a_pdf_embeds_its_font_and_names_no_author_and_no_date(drawn):
+    data = journal(drawn["flow"], "pdf")
     assert b"FontFile" in data
     assert b"CreationDate" not in data
     assert b"Matplotlib" not in data
@@ -403,7 +409,7 @@ def test_a_label_is_cut_to_its_room():
     assert fit("ER+", 200) == "ER+"
 
 
-def test_composed_figures_have_a_journal_width(two):
-    for figure in composed(two).values():
+def test_composed_figures_have_a_journal_width(drawn):
+    for figure in drawn.values():
         assert isinstance(figure, Figure)
         assert round(figure.get_size_inches()[0] * 25.4) in (85, 120, 150, 180)
