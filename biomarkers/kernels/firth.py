@@ -45,9 +45,7 @@ def penalised(fit: CoxSolution, beta: Floats) -> tuple[float, Floats, Floats]:
     weighted = rs.exposed * steps.risk[:, 0]
     moments = rs.at_risk_sums(weighted[:, None] * np.column_stack([h, h[:, None] * X])) / steps.den
     m = steps.mean[:, used, 0]
-    full = np.empty((rs.n_steps, D.p, D.p))
-    full[:, D.rows, D.columns] = full[:, D.columns, D.rows] = steps.variance[:, :, 0]
-    V = full[:, used][:, :, used]
+    V = steps.variance[:, D.place, 0][:, used][:, :, used]
     # sum_i a_i (z'Jz) z_c, expanded in raw moments so that it needs sums over risk sets only.
     third = moments[:, 1:] - m * moments[:, :1] - 2.0 * np.einsum("kcd,kd->kc", V, m @ J)
     U = now.score[0][used] + 0.5 * rs.step_weight @ third

@@ -47,6 +47,8 @@ class Design:
         sum_i w_i d_i x_i.
     rows, columns : (p(p+1)/2,) int
         Which product stands where.
+    place : (p, p) int
+        Where the product of two columns stands.
     """
 
     X: Floats
@@ -56,6 +58,7 @@ class Design:
     at_deaths: Floats
     rows: Ints
     columns: Ints
+    place: Ints
     memory: list[Floats] = field(default_factory=list)
 
     @property
@@ -82,6 +85,7 @@ class Design:
             self.at_deaths[:, which],
             self.rows,
             self.columns,
+            self.place,
             self.memory,
         )
 
@@ -107,20 +111,22 @@ def design(rs: RiskSets, X: Floats, *, memory: list[Floats] | None = None) -> De
     scale = np.where(scale > size, scale, 0.0)
     X = X / np.where(scale > 0, scale, 1.0)
     X *= scale > 0
-    rows, columns = _products(p)
+    rows, columns, place = _products(p)
     Z = np.empty((n, 1 + p + rows.size, Q))
     Z[:, 0] = 1.0
     Z[:, 1 : 1 + p] = X
     np.multiply(X[:, rows], X[:, columns], out=Z[:, 1 + p :])
     at_deaths = (rs.death_share @ X.reshape(n, p * Q)).reshape(p, Q)
-    return Design(X, Z, centre, scale, at_deaths, rows, columns, [] if memory is None else memory)
+    return Design(X, Z, centre, scale, at_deaths, rows, columns, place, [] if memory is None else memory)
 
 
 @lru_cache(maxsize=64)
-def _products(p: int) -> tuple[Ints, Ints]:
-    """Rows and columns of the upper triangle."""
+def _products(p: int) -> tuple[Ints, Ints, Ints]:
+    """Rows and columns of the upper triangle, and where each pair of columns stands in it."""
     rows, columns = np.triu_indices(p)
-    return rows, columns
+    place = np.empty((p, p), dtype=np.int64)
+    place[rows, columns] = place[columns, rows] = np.arange(rows.size)
+    return rows, columns, place
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,11 +200,10 @@ def evaluate(rs: RiskSets, D: Design, beta: Floats, *, headroom: float = 0.0) ->
         moments = sums[:, 1:]
         moments /= den[:, None]
         loglik = rs.death_share @ eta - rs.step_weight @ np.log(den)
-    lost = den.min(axis=0) < _TINY
-    if lost.any():
+    if not den.min(initial=1.0) >= _TINY:
         if headroom == 0.0:
             return evaluate(rs, D, beta, headroom=_HEADROOM)
-        loglik[lost] = -np.inf
+        loglik[~(den.min(axis=0) >= _TINY)] = -np.inf
     m = moments[:, :p]
     if Q < MANY:
         moments[:, p:] -= m[:, D.rows] * m[:, D.columns]
@@ -207,8 +212,7 @@ def evaluate(rs: RiskSets, D: Design, beta: Floats, *, headroom: float = 0.0) ->
             moments[:, p + k] -= m[:, a] * m[:, b]
     total = (rs.step_weight @ moments.reshape(rs.n_steps, -1)).reshape(-1, Q)
     score = (D.at_deaths - total[:p]).T
-    information = np.empty((Q, p, p))
-    information[:, D.rows, D.columns] = information[:, D.columns, D.rows] = total[p:].T
+    information = total[p:].T[:, D.place]
     return Derivatives(loglik, score, information, Steps(shift, risk, den, m, moments[:, p:]))
 
 

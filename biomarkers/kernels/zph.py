@@ -84,9 +84,8 @@ def zph(fit: CoxSolution, blocks: Sequence[Sequence[int]], *, transform: str = "
     U2 = (rs.death_share * g) @ D.X[:, :, 0] - (wbar * gk) @ m
 
     def weighted(weights: Floats) -> Floats:
-        out = np.empty((D.p, D.p))
-        out[D.rows, D.columns] = out[D.columns, D.rows] = weights @ steps.variance[:, :, 0]
-        return out[np.ix_(used, used)]
+        packed = weights @ steps.variance[:, :, 0]
+        return np.asarray(packed[D.place][np.ix_(used, used)])
 
     A, B, C = weighted(wbar), weighted(wbar * gk), weighted(wbar * gk**2)
     left = C - B @ np.linalg.solve(A, B)
