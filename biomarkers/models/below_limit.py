@@ -25,10 +25,20 @@ from biomarkers.domain.errors import UseError
 from biomarkers.domain.marker import Marker
 from biomarkers.kernels import rubin, tobit
 from biomarkers.kernels.profile import t_df
-from biomarkers.models.association import COVARIATE, HAZARD_RATIO, RATIO_OF_RATIOS, Fitted, Model, associate_rows, describe
-from biomarkers.models.companions import PROPORTIONAL
+from biomarkers.models.association import (
+    COVARIATE,
+    HAZARD_RATIO,
+    RATIO_OF_RATIOS,
+    Fitted,
+    Model,
+    _by_arm,
+    _difference,
+    _one,
+    associate_rows,
+    describe,
+)
 from biomarkers.models.cox import CoxFit, cox
-from biomarkers.models.exposure import Exposure
+from biomarkers.models.exposure import Exposure, exposure
 from biomarkers.models.gates import EVENTS_PER_PARAMETER, MIN_EVENTS_PER_GROUP
 from biomarkers.models.results_table import result_row
 
@@ -142,6 +152,38 @@ def associate_entering(
     return _imputed(rows, entering, marker, model, said, imputations, given)
 
 
+def associate_at_baseline(
+    rows: pd.DataFrame,
+    marker: Marker,
+    model: Model,
+    *,
+    cut: Any = None,
+    notes: Sequence[str] = (),
+    rule: str | None = None,
+    **given: Any,
+) -> tuple[Fitted, Exposure]:
+    """A baseline value by the rule for its limit; without values below or above one, as it stands.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        As `exposure.exposure`.
+    cut : float, str or None
+        A declared class is a class, whatever lies below the limit.
+    **given
+        groups, order, interaction and constant of `associate_rows`.
+    """
+    plain = exposure(rows, marker, cut=cut, notes=notes)
+    code = np.select([plain.censor == "left", plain.censor == "right"], [tobit.LEFT, tobit.RIGHT], tobit.NONE)
+    if plain.groups is not None or marker.lod_rule == "none" or marker.scale == "log2(x+1)" or not code.any():
+        return associate_rows(rows, plain, marker, model, **given), plain
+    c = rows["c"].fillna(0.0).to_numpy(float)
+    lod = pd.to_numeric(rows["lod"], errors="coerce").to_numpy(float)
+    lod = np.where(np.isfinite(lod), lod, np.nan if marker.lod is None else marker.lod)
+    entering = Entering(plain.x, code.astype(np.int64), marker.to_model_scale(lod, c), plain.term, plain.contrast, tuple(notes))
+    return associate_entering(rows, entering, marker, model, rule=rule, **given)
+
+
 def number(entering: Entering) -> Exposure:
     """The numbers as they stand, as one covariate."""
     known = np.full(entering.x.size, "none")
@@ -187,12 +229,31 @@ def _imputed(
         note = f"sensitivity: {said}, entered at the limit; {problem}"
         return Fitted([row | {"note": _add(row["note"], note)} for row in first.rows], first.fits), at_limit
     quick = replace(model, permutations=0, method="profile")
-    runs = [
-        {_key(row): row for row in associate_rows(rows, replace(at_limit, x=x), marker, quick, **given).rows} for x in filled
-    ]
+    runs = [_hazard_rows(rows, replace(at_limit, x=x), marker, quick, **given) for x in filled]
     n_groups = rows[given["groups"]].nunique() if given["groups"] else 1
-    pooled = [_pool([run[_key(row)] for run in runs if _key(row) in run], row, model, said, m, n_groups) for row in first.rows]
+    pooled = [_pool([run[_key(row)] for run in runs if _key(row) in run], row, model, said, n_groups) for row in first.rows]
     return Fitted(pooled, first.fits), at_limit
+
+
+def _hazard_rows(
+    rows: pd.DataFrame, exposure: Exposure, marker: Marker, model: Model, *, groups: str | None, order: Sequence[str],
+    interaction: str | None, constant: Mapping[str, Any] | None,
+) -> dict[tuple[Any, ...], dict[str, Any]]:  # fmt: skip
+    """The hazard-ratio rows of `associate_rows` alone: what stands beside them is not computed once per imputation."""
+    frame = rows.assign(**{COVARIATE: exposure.x})
+    shared = {"marker": marker.name, "term": exposure.term, "contrast": exposure.contrast, "estimand": HAZARD_RATIO,
+              "conf_level": model.level, **(constant or {})}  # fmt: skip
+    pooled = replace(model, strata=((groups,) if groups else ()) + model.strata)
+    parts = [(str(g), (frame[groups] == g).to_numpy(bool), model) for g in order] if groups else []
+    out: list[dict[str, Any]] = []
+    for name, part, own in [*parts, ("all", np.ones(len(frame), bool), pooled)]:
+        here = shared | {"cohort": name}
+        out.append(_one(frame[part], exposure.part(part), own, here)[0])
+        if interaction:
+            out += _by_arm(frame[part], exposure.part(part), own, interaction, here)
+    if groups and len([g for g in order if (frame[groups] == g).any()]) > 1:
+        out.append(_difference(frame, exposure, pooled, groups, order, shared | {"cohort": "all"}, "cohort"))
+    return {_key(row): row for row in out}
 
 
 def _key(row: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -246,18 +307,16 @@ def _dummies(column: pd.Series) -> Floats:
     return pd.get_dummies(column.astype(str), drop_first=True, dtype=float).to_numpy(float)
 
 
-def _pool(rows: list[dict[str, Any]], first: dict[str, Any], model: Model, said: str, m: int, n_groups: int) -> dict[str, Any]:
+def _pool(rows: list[dict[str, Any]], first: dict[str, Any], model: Model, said: str, n_groups: int) -> dict[str, Any]:
     """One row from m, by Rubin's rules; counts, gates and the permutation p are those of the first."""
+    m = len(rows)
     if first["method"] == "none":
         return first | {"note": _add(first["note"], said)}
-    if first["estimand"] == PROPORTIONAL or (first["estimand"] == RATIO_OF_RATIOS and not np.isfinite(first["estimate"])):
-        df = 1 if first["estimand"] == PROPORTIONAL else max(n_groups - 1, 1)
-        if len(rows) < m:
-            return first | {"note": _add(first["note"], f"sensitivity: {said}, entered at the limit")}
-        value, p = rubin.pool_chi_square([row["statistic"] for row in rows], df)
-        return first | {"statistic": value, "p_value": p, "method": f"{first['method']}; multiple imputation (m = {m}), D2"}
     if first["estimand"] not in (HAZARD_RATIO, RATIO_OF_RATIOS):
-        return first
+        return first | {"note": _add(first["note"], f"{said}, at the limit here")}
+    if first["estimand"] == RATIO_OF_RATIOS and not np.isfinite(first["estimate"]):
+        value, p = rubin.pool_chi_square([row["statistic"] for row in rows], max(n_groups - 1, 1))
+        return first | {"statistic": value, "p_value": p, "method": f"multiple imputation (m = {m}), D2"}
     estimates = np.array([row["estimate"] for row in rows], float)
     lost = m - int(np.isfinite(estimates).sum())
     if lost:

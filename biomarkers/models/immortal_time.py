@@ -89,7 +89,12 @@ def false_positives(analysis: str) -> str:
     )
 
 
-def refuse_future(name: str, marker: Marker, *, visit: str | None, override: Iterable[str] = ()) -> None:
+def _called(marker: Marker | str) -> tuple[str, str]:
+    """Label and name; before a study is read only the name is known."""
+    return (marker, marker) if isinstance(marker, str) else (marker.label, marker.name)
+
+
+def refuse_future(name: str, marker: Marker | str, *, visit: str | None, override: Iterable[str] = ()) -> None:
     """Refuse a feature that needs draws from after time zero on a clock that starts there.
 
     Parameters
@@ -106,26 +111,28 @@ def refuse_future(name: str, marker: Marker, *, visit: str | None, override: Ite
     if name == "value" or OVERRIDE in override:
         return
     words, honest = FUTURE.get(name, (name.replace("_", " "), name))
+    label, marker_name = _called(marker)
     at = f'"{visit}"' if visit else "bm.Landmark(day=49, since=28)"
-    serial = f'or bm.time_dependent(study, "{marker.name}")'
+    serial = f'or bm.time_dependent(study, "{marker_name}")'
     raise Refused(
-        f"{marker.label}, {words}, from time zero",
+        f"{label}, {words}, from time zero",
         f"it is known only after time zero, and who lives longer is drawn more often; {false_positives('ever')}",
-        f'bm.associate(study, "{marker.name}", at={at}, feature="{honest}"), {serial}. '
+        f'bm.associate(study, "{marker_name}", at={at}, feature="{honest}"), {serial}. '
         "To see the biased answer, stamped: i_know_this_is_immortal_time=True",
     )
 
 
-def refuse_feature_at_landmark(name: str, marker: Marker, visit: str | None) -> None:
+def refuse_feature_at_landmark(name: str, marker: Marker | str, visit: str | None) -> None:
     """Refuse at a landmark, too, what is defined over all draws of a subject."""
     if name not in FUTURE:
         return
     words, honest = FUTURE[name]
+    label, marker_name = _called(marker)
     at = f'"{visit}"' if visit else "bm.Landmark(...)"
     raise Refused(
-        f"{marker.label}, {words}",
+        f"{label}, {words}",
         "it looks over all draws, also those after the landmark",
-        f'bm.associate(study, "{marker.name}", at={at}, feature="{honest}"): the same as it stood at the landmark',
+        f'bm.associate(study, "{marker_name}", at={at}, feature="{honest}"): the same as it stood at the landmark',
     )
 
 

@@ -20,9 +20,10 @@ from biomarkers.domain.times import Landmark
 from biomarkers.models.association import Fitted, Model, associate_rows
 from biomarkers.models.below_limit import Entering, associate_entering, associate_terms, detected
 from biomarkers.models.exposure import Exposure, exposure
-from biomarkers.models.features import Feature, feature, with_feature
+from biomarkers.models.features import FEATURES, Feature, Featured, feature, with_feature
+from biomarkers.models.immortal_time import FUTURE, naive, stamp
 from biomarkers.study.analysis_set import AnalysisSet
-from biomarkers.study.landmark_draws import CLOCKS, at_risk, at_risk_from_draw, known_at
+from biomarkers.study.landmark_draws import CLOCKS, KnownAt, at_risk, at_risk_from_draw, known_at
 
 if TYPE_CHECKING:
     from biomarkers.study.study import Study
@@ -47,6 +48,8 @@ class LandmarkQuestion:
     clock : str
     cut : float, str or None
     notes : tuple of str
+    stamps : tuple of str
+        What every row of the answer must carry, whatever it holds.
     """
 
     sets: AnalysisSet
@@ -58,6 +61,7 @@ class LandmarkQuestion:
     clock: str
     cut: Any
     notes: tuple[str, ...]
+    stamps: tuple[str, ...] = ()
 
     @property
     def rows(self) -> pd.DataFrame:
@@ -115,6 +119,22 @@ def landmark_question(
     drug = tuple(study.design.drug_effect.get(marker.name, ()))
     said = (*notes, *_said(sets, chosen, clock))
     return LandmarkQuestion(sets, marker, chosen, found.classes, found.contrast, drug, clock, cut, said)
+
+
+def naive_question(
+    study: Study, marker: Marker, name: str, *, endpoint: str, needed: Sequence[str] = (), notes: Sequence[str] = ()
+) -> LandmarkQuestion:
+    """The biased question, under the written override only: every row carries the stamp."""
+    values, found = naive(study, marker, name)
+    sets = study.analysis_set(values.assign(value_age=0.0, entry=0.0), endpoint, needed)
+    chosen = FEATURES.get(name) or Feature(name, f"{name}, over all draws", FUTURE[name][0], _never, needs_baseline=False)
+    return LandmarkQuestion(
+        sets, marker, chosen, found.classes, found.contrast, (), "time zero", None, tuple(notes), (stamp(name),)
+    )
+
+
+def _never(known: KnownAt, marker: Marker, cut: float | None) -> Featured:  # noqa: ARG001
+    raise UseError("a feature over all draws is not known at a landmark")
 
 
 def _said(sets: AnalysisSet, chosen: Feature, clock: str) -> list[str]:

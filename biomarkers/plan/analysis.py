@@ -6,7 +6,7 @@ The only difference is the stamp: rows from a plan are prespecified, rows from a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -16,18 +16,46 @@ from biomarkers.domain.errors import Refused, UseError
 from biomarkers.domain.flow import FLOW
 from biomarkers.domain.fragments import association, association_text
 from biomarkers.domain.marker import Marker
-from biomarkers.domain.times import Landmark, Visit
-from biomarkers.models.association import COVARIATE, HAZARD_RATIO, RATIO_OF_RATIOS, Model, associate_rows
+from biomarkers.domain.times import Landmark
+from biomarkers.models.association import COVARIATE, HAZARD_RATIO, RATIO_OF_RATIOS, Model
+from biomarkers.models.below_limit import RULES, associate_at_baseline
 from biomarkers.models.cox import CoxFit
 from biomarkers.models.curves import class_curves
-from biomarkers.models.exposure import Exposure, departs, entering, exposure
+from biomarkers.models.exposure import Exposure, departs, entering
+from biomarkers.models.features import feature
 from biomarkers.models.gates import OVERRIDES
+from biomarkers.models.immortal_time import (
+    FUTURE,
+    OVERRIDE,
+    refuse_columns,
+    refuse_feature_at_landmark,
+    refuse_future,
+    refuse_known_later,
+    refuse_post_dose_baseline,
+)
+from biomarkers.models.landmark_association import (
+    LandmarkQuestion,
+    fit_question,
+    landmark_question,
+    naive_question,
+    refuse_pooled_arms,
+)
 from biomarkers.models.results_table import result_table
 from biomarkers.study.analysis_set import AnalysisSet
 from biomarkers.study.draws import baseline_values
+from biomarkers.study.landmark_draws import CLOCKS, visit_landmark
 from biomarkers.study.study import Study
 
-FEATURES = ("value",)
+
+@dataclass(frozen=True, slots=True)
+class VisitDay:
+    """A landmark on a visit that only the study knows: the day, by default the end of the visit's window."""
+
+    visit: str
+    day: int | None = None
+
+    def __str__(self) -> str:
+        return self.visit if self.day is None else f"day {self.day}, draw of {self.visit}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,13 +67,18 @@ class Analysis:
     marker : str
         A marker of the study.
     endpoint : str
-    at : "baseline", a visit's name, or Landmark
+    at : "baseline", a visit's name, Landmark, or VisitDay
         When the value is known. An on-treatment value needs a landmark: it was not known at time zero.
     by : str or None
         Column that makes the groups; None asks for the stratified pooled row alone.
     strata, adjust : tuple of str or None
         None takes the design's (declared strata; arm where both arms are present); () takes none, and is recorded.
     feature : str
+        A key of `models.features.FEATURES`.
+    limit_rule : str or None
+        A key of `models.below_limit.RULES` in place of the rule for the share below the limit; a sensitivity.
+    clock : {"time zero", "draw"}
+        Of a landmark: follow-up from the landmark, or from each subject's own draw.
     cut : float, "registry", "below median", "at or above median" or None
     scale : str or None
         Another scale than the registry's.
@@ -65,7 +98,7 @@ class Analysis:
 
     marker: str
     endpoint: str = "pfs"
-    at: str | Landmark = "baseline"
+    at: str | Landmark | VisitDay = "baseline"
     by: str | None = "cohort"
     strata: tuple[str, ...] | None = None
     adjust: tuple[str, ...] | None = None
@@ -74,6 +107,7 @@ class Analysis:
     scale: str | None = None
     zero: str | None = None
     clock: str = "time zero"
+    limit_rule: str | None = None
     interaction: str | None = None
     method: str = "auto"
     permutations: int = 9999
@@ -85,8 +119,18 @@ class Analysis:
     override: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.feature not in FEATURES:
-            raise UseError(f"feature {self.feature!r} is not one of {', '.join(FEATURES)}")
+        if self.feature not in FUTURE:
+            feature(self.feature)
+        elif self.at == "baseline":
+            refuse_future(self.feature, self.marker, visit=None, override=self.override)
+        else:
+            refuse_feature_at_landmark(self.feature, self.marker, None)
+        if self.clock not in CLOCKS:
+            raise UseError(f"clock {self.clock!r} is not one of {', '.join(CLOCKS)}")
+        if self.clock == "draw" and self.at == "baseline":
+            raise UseError('clock="draw" counts from an on-treatment draw: name it with at, e.g. at="week6"')
+        if self.limit_rule is not None and self.limit_rule not in RULES:
+            raise UseError(f"limit_rule {self.limit_rule!r} is not one of {', '.join(RULES)}")
         if self.method not in ("auto", "profile", "permutation"):
             raise UseError(f"method {self.method!r} is not one of auto, profile, permutation")
         if not 0 < self.level < 1:
@@ -110,25 +154,70 @@ class Analysis:
         marker, notes = departs(study.design.marker(self.marker), scale=self.scale, cut=self.cut, zero=self.zero)
         self._refuse(study, marker)
         strata, adjust = self._terms(study)
-        values = entering(baseline_values(study, marker), marker, cut=self.cut)
         needed = list(dict.fromkeys([*strata, *adjust, *([self.by] if self.by else []),
                                      *([self.interaction] if self.interaction else [])]))
-        chosen = study.analysis_set(values, self.endpoint, [c for c in needed if c not in ("cohort", "arm")] +
-                                    [c for c in needed if c in ("cohort", "arm")])
+        ordered = [c for c in needed if c not in ("cohort", "arm")] + [c for c in needed if c in ("cohort", "arm")]
+        notes = (*notes, *self._stamps())
+        if self.at != "baseline" or self.feature != "value":
+            return self._on_treatment(study, marker, strata, adjust, ordered, notes)
+        values = entering(baseline_values(study, marker), marker, cut=self.cut)
+        refuse_known_later(values, marker, 0.0)
+        chosen = study.analysis_set(values, self.endpoint, ordered)
         rows = chosen.rows
-        if adjust and self.adjust is None and rows["arm"].nunique() < 2:
-            adjust = ()
-        faced = exposure(rows, marker, cut=self.cut, notes=[*notes, *self._stamps()])
-        order = self._order(study, rows)
-        model = Model(strata, adjust, self.level, self.permutations, self.seed, self.method, self.override)
-        fitted = associate_rows(
-            rows, faced, marker, model, groups=self.by, order=order, interaction=self.interaction,
-            constant={"analysis": self.id or self._default_id(), "prespecified": self.prespecified,
-                      "family": self.family or marker.family, "endpoint": self.endpoint.lower(), "timing": self.timing},
+        model, order = self._model(strata, adjust, rows), self._order(study, rows)
+        fitted, faced = associate_at_baseline(
+            rows, marker, model, cut=self.cut, notes=notes, rule=self.limit_rule, groups=self.by, order=order,
+            interaction=self.interaction, constant=self._constant(marker, self.timing),
         )
         table = result_table(fitted.rows)
         table["n_excluded"] = _n_excluded(chosen, table, self.by)
         return Association(self, marker, table, chosen, faced, fitted.fits, order)
+
+    def _on_treatment(self, study: Study, marker: Marker, strata: tuple[str, ...], adjust: tuple[str, ...],
+                      needed: list[str], notes: tuple[str, ...]) -> Association:
+        """A value from after time zero: at its landmark, or, under the written override, as it must not be asked."""
+        if self.at == "baseline":
+            asked: LandmarkQuestion = naive_question(study, marker, self.feature, endpoint=self.endpoint, needed=needed,
+                                                     notes=notes)
+            timing = "time zero (override immortal_time)"
+        else:
+            landmark = self.landmark(study)
+            asked = landmark_question(study, marker, landmark, endpoint=self.endpoint, feature_name=self.feature, cut=self.cut,
+                                      clock=self.clock, needed=needed, notes=notes)
+            timing = str(landmark) if self.clock == "time zero" else f"{landmark}; clock from each draw"
+        rows = asked.rows
+        refuse_pooled_arms(marker, [*strata, *adjust, self.by, self.interaction], rows)
+        model, order = self._model(strata, adjust, rows), self._order(study, rows)
+        fitted, faced = fit_question(asked, model, by=self.by, order=order, interaction=self.interaction,
+                                     constant=self._constant(marker, timing), limit_rule=self.limit_rule)
+        rows_ = [row | {"note": "; ".join(dict.fromkeys(filter(None, [*row["note"].split("; "), *asked.stamps])))}
+                 for row in fitted.rows]
+        table = result_table(rows_)
+        table["n_excluded"] = _n_excluded(asked.sets, table, self.by)
+        return Association(self, asked.marker, table, replace(asked.sets, rows=rows), faced, fitted.fits, order)
+
+    def landmark(self, study: Study) -> Landmark:
+        """The landmark of this question in a study: a visit's name stands for the end of its window.
+
+        Raises
+        ------
+        UseError
+            The study has no such visit, or the day lies before the last admissible draw.
+        """
+        if isinstance(self.at, Landmark):
+            return self.at
+        at = self.at if isinstance(self.at, VisitDay) else VisitDay(self.at)
+        visit = study.design.visit(at.visit)
+        return visit_landmark(visit) if at.day is None else Landmark(day=at.day, visit=visit)
+
+    def _model(self, strata: tuple[str, ...], adjust: tuple[str, ...], rows: pd.DataFrame) -> Model:
+        if adjust and self.adjust is None and rows["arm"].nunique() < 2:
+            adjust = ()
+        return Model(strata, adjust, self.level, self.permutations, self.seed, self.method, self.override)
+
+    def _constant(self, marker: Marker, timing: str) -> dict[str, Any]:
+        return {"analysis": self.id or self._default_id(), "prespecified": self.prespecified,
+                "family": self.family or marker.family, "endpoint": self.endpoint.lower(), "timing": timing}
 
     @property
     def timing(self) -> str:
@@ -136,15 +225,26 @@ class Analysis:
         return self.at if isinstance(self.at, str) else str(self.at)
 
     def _default_id(self) -> str:
-        return "_".join([self.marker, self.timing.split(",")[0].replace(" ", ""), self.endpoint.lower()])
+        own = [] if self.feature == "value" else [self.feature]
+        return "_".join([self.marker, *own, self.timing.split(",")[0].replace(" ", ""), self.endpoint.lower()])
+
+    def check(self, study: Study) -> None:
+        """Raise what `run` would refuse before it looks at a value.
+
+        Raises
+        ------
+        Refused, UseError
+        """
+        self._refuse(study, study.design.marker(self.marker))
 
     def _refuse(self, study: Study, marker: Marker) -> None:
-        if self.at != "baseline":
-            landmark = self.at if isinstance(self.at, Landmark) else _visit_landmark(study.design.visit(str(self.at)))
-            raise UseError(
-                f"{marker.label} at {landmark}: on-treatment analyses are not part of this version. A value drawn on treatment "
-                "was not known at time zero and is never analysed as if it were"
-            )
+        later = next((name for name, v in study.design.visits.items() if v.day > 0), None)
+        if self.at == "baseline":
+            refuse_future(self.feature, marker, visit=later, override=self.override)
+            refuse_post_dose_baseline(marker)
+        else:
+            refuse_feature_at_landmark(self.feature, marker, later)
+        refuse_columns([*(self.strata or ()), *(self.adjust or ())], override=self.override)
         if self.by == "cohort" and self.interaction == "cohort":
             raise UseError('interaction="cohort" is already tested when by="cohort": read the row marker:cohort')
         if study.design.cohort_assignment == "chosen" and (self.interaction == "cohort" or "cohort" in (self.adjust or ())):
@@ -165,7 +265,7 @@ class Analysis:
         stamps = []
         if self.by is None and self.strata == () and self.adjust == ():
             stamps.append("sensitivity: crude, without strata or adjusters")
-        at_the_gate = ("events_per_parameter", "events_per_group")
+        at_the_gate = ("events_per_parameter", "events_per_group", OVERRIDE)
         return [*stamps, *(f"flag: override {o}" for o in self.override if o not in at_the_gate)]
 
     def _order(self, study: Study, rows: pd.DataFrame) -> tuple[str, ...]:
@@ -176,10 +276,6 @@ class Analysis:
         if self.by == "arm" and study.design.arms:
             return study.design.arms
         return tuple(str(v) for v in sorted(rows[self.by].dropna().unique()))
-
-
-def _visit_landmark(visit: Visit) -> Landmark:
-    return Landmark(day=visit.last, visit=visit)
 
 
 def _n_excluded(chosen: AnalysisSet, table: pd.DataFrame, by: str | None) -> list[int]:
@@ -220,7 +316,7 @@ class Association:
     def flow(self) -> pd.DataFrame:
         """Who left and why, by cohort and arm."""
         flow = self.sets.flow
-        flow.insert(0, "timing", self.question.timing)
+        flow.insert(0, "timing", self.table["timing"].iloc[0])
         flow.insert(0, "marker", self.marker.name)
         flow.insert(0, "analysis", self.table["analysis"].iloc[0])
         return flow
@@ -276,7 +372,8 @@ class Association:
 def associate(study: Study, marker: str, *, endpoint: str = "pfs", at: str | Landmark = "baseline", by: str | None = "cohort",
               strata: Any = None, adjust: Any = None, feature: str = "value", cut: float | str | None = None,
               scale: str | None = None, zero: str | None = None, clock: str = "time zero", interaction: str | None = None,
-              method: str = "auto", permutations: int = 9999, seed: int = 0, level: float = 0.95) -> Association:
+              method: str = "auto", permutations: int = 9999, seed: int = 0, level: float = 0.95,
+              limit_rule: str | None = None, i_know_this_is_immortal_time: bool = False) -> Association:
     """Does this marker go with this endpoint, in each cohort, pooled, and differently between cohorts?
 
     Parameters
@@ -289,8 +386,14 @@ def associate(study: Study, marker: str, *, endpoint: str = "pfs", at: str | Lan
         One row per level of this column, in the order of the design, and the stratified pooled row; None: the latter alone.
     strata, adjust : sequence of str or None
         None: the design's. (): none, recorded.
-    cut, scale, zero
+    feature : str
+        What of the marker: "value", "change", "cleared", "detected", "ratio", "trajectory" ... (`models.features.FEATURES`).
+    clock : {"time zero", "draw"}
+        Follow-up of an on-treatment draw: from the landmark, or from each subject's own draw.
+    cut, scale, zero, limit_rule
         Declared departures from the registry; they stamp their rows.
+    i_know_this_is_immortal_time : bool
+        Answers a question that uses the future, and stamps every row of it.
     interaction : "arm" or None
     method : {"auto", "profile", "permutation"}
         Which p is confirmatory.
@@ -324,6 +427,8 @@ def associate(study: Study, marker: str, *, endpoint: str = "pfs", at: str | Lan
     settings = {k: v for k, v in given.items() if k in names}
     for key in ("strata", "adjust"):
         settings[key] = _columns(settings[key], key)
+    if i_know_this_is_immortal_time:
+        settings["override"] = (OVERRIDE,)
     return Analysis(**settings).run(study_)
 
 

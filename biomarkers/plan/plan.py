@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from biomarkers.domain.errors import PlanError, UseError
 from biomarkers.domain.times import Landmark
 from biomarkers.models.gates import OVERRIDES
-from biomarkers.plan.analysis import Analysis
+from biomarkers.plan.analysis import Analysis, VisitDay
 from biomarkers.plan.multiplicity import METHODS
 from biomarkers.plan.results import Results
 from biomarkers.plan.run import run_plan, seed_for
@@ -28,9 +28,9 @@ class _Closed(BaseModel):
 
 
 class LandmarkEntry(_Closed):
-    """`at = { day = 49, visit = "week6" }`"""
+    """`at = { day = 49, visit = "week6" }`; with a visit the day may be left out: the end of its window."""
 
-    day: int
+    day: int | None = None
     since: int | None = None
     max_age: float | None = None
     visit: str | None = None
@@ -51,6 +51,7 @@ class AnalysisEntry(_Closed):
     scale: str | None = None
     zero: str | None = None
     clock: str = "time zero"
+    limit_rule: str | None = None
     interaction: str | None = None
     method: Literal["auto", "profile", "permutation"] = "auto"
     family: str = ""
@@ -150,13 +151,14 @@ class Plan:
         faults, analyses = [], []
         for i, analysis in enumerate(self.analyses):
             try:
-                study.design.marker(analysis.marker)
                 study.outcome(analysis.endpoint)
+                analysis.check(study)
                 for column in [*(analysis.strata or ()), *(analysis.adjust or ()), *filter(None, [analysis.by])]:
                     if column not in study.members:
                         known = ", ".join(c for c in study.members if c not in ("excluded", "excluded_why"))
                         raise UseError(f"column {column!r} is not in subjects; known: {known}")
-                analyses.append(analysis)
+                at = analysis.at if analysis.at == "baseline" else analysis.landmark(study)
+                analyses.append(replace(analysis, at=at))
             except UseError as error:
                 line = line_of(self.text, ("analysis", i, "marker"))
                 faults.append(f"{self.name}:{line}: analysis {analysis.id!r}: {error}")
@@ -231,16 +233,24 @@ def _analyses(entry: PlanEntry, name: str, text: str) -> tuple[Analysis, ...]:
 
 
 def _analysis(a: AnalysisEntry, plan: PlanEntry) -> Analysis:
-    at = a.at
-    if isinstance(at, LandmarkEntry):
-        if at.visit is not None:
-            raise UseError("a landmark on a visit is not part of this version of the plan")
-        at = Landmark(day=at.day, since=at.since, max_age=at.max_age)
+    at: str | Landmark | VisitDay = _at(a.at) if isinstance(a.at, LandmarkEntry) else a.at
     return Analysis(
         id=a.id, marker=a.marker, endpoint=a.endpoint, at=at, by=a.by or None,
         strata=None if a.strata is None else tuple(a.strata), adjust=None if a.adjust is None else tuple(a.adjust),
-        feature=a.feature, cut=a.cut, scale=a.scale, zero=a.zero, clock=a.clock, interaction=a.interaction,
+        feature=a.feature, cut=a.cut, scale=a.scale, zero=a.zero, clock=a.clock, limit_rule=a.limit_rule,
+        interaction=a.interaction,
         method=a.method, family=a.family, permutations=plan.permutations if a.permutations is None else a.permutations,
         level=a.level or plan.level, seed=seed_for(plan.seed, a.id) if a.seed is None else a.seed,
         prespecified=True, override=tuple(a.override),
     )
+
+
+def _at(entry: LandmarkEntry) -> Landmark | VisitDay:
+    """A landmark of plan.toml; a visit's window is the study's to say."""
+    if entry.visit is not None:
+        if entry.since is not None or entry.max_age is not None:
+            raise UseError("a landmark on a visit takes that visit's draw: leave out since and max_age")
+        return VisitDay(entry.visit, entry.day)
+    if entry.day is None:
+        raise UseError("at needs a day, or a visit")
+    return Landmark(day=entry.day, since=entry.since, max_age=entry.max_age)
