@@ -80,13 +80,19 @@ def _times(sheet: Sheet, endpoints: list[str], units: pd.Series, found: Findings
         if DAYS_PER[unit] != 1 or largest > 1e-9:
             found.add(
                 "days",
-                f"times converted once from {unit} to whole days (1 {unit.rstrip('s')} = {DAYS_PER[unit]:g} days); "
-                f"largest rounding {largest:.3g} days",
+                f"times {_conversion(unit)}; largest rounding {largest:.3g} days",
                 severity="note",
                 line=1,
                 column=sheet.called("time"),
             )
     return days, [float("nan") if value is None else float(value) for value in values]  # type: ignore[arg-type]
+
+
+def _conversion(unit: str) -> str:
+    """What was done to the times, in words."""
+    if DAYS_PER[unit] == 1:
+        return "that are no whole days were rounded to whole days"
+    return f"converted once from {unit} to whole days (1 {unit.rstrip('s')} = {DAYS_PER[unit]:g} days)"
 
 
 def _unit(sheet: Sheet, endpoint: str, given: object) -> str:

@@ -172,6 +172,7 @@ class _Rows:
             return
         if cell.note:
             self.found.add("spelling", f"{name}: {cell.note}", severity="note", same=(marker.name, cell.note), **place)
+            return
         if cell.status == "missing" and math.isnan(self.counts[i]):
             words_of = MISSING_REASONS[cell.reason]
             self.found.add("missing", f"{name}: missing, {words_of}", severity="note", same=(marker.name, cell.reason), **place)

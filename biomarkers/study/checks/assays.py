@@ -283,7 +283,7 @@ def versions(facts: Facts) -> None:
                         table,
                         others.iloc[0],
                         "versions",
-                        f"{marker.name}: {column} {level} in {len(others)} rows, {main} in the others: a ratio "
+                        f"{marker.name}: {column} {level} in {len(others)} row{'' if len(others) == 1 else 's'}, {main} in the others: a ratio "
                         "across versions is refused, and levels are not pooled",
                         f'if they may be pooled, declare [markers.{marker.name}] version_compat = [["{main}", "{level}"]]',
                         column=column,
@@ -320,7 +320,7 @@ def fractions(facts: Facts) -> None:
                     table,
                     row,
                     "fractions",
-                    f"{facts.called(table, 'value', row)}: {len(small)} values below 1 among {len(large)} above: "
+                    f"{marker.name}: {len(small)} values below 1 among {len(large)} above: "
                     "fractions in a column of per cent, two units in one marker",
                     "multiply them by 100, or deliver them with their unit",
                     column="value",
@@ -339,7 +339,7 @@ def all_missing(facts: Facts) -> None:
                     table,
                     row,
                     "all_missing",
-                    f"{facts.called(table, 'value', row)}: no value in any of {len(rows)} rows: {marker.label} "
+                    f"{marker.name}: no value in any of {len(rows)} rows: {marker.label} "
                     "cannot be analysed",
                     "check the column",
                     column="value",

@@ -283,7 +283,7 @@ def levels(facts: Facts) -> None:
                 "subjects",
                 rows.iloc[0],
                 "unknown_level",
-                f"{column} {str(level)[:60]!r} is not a {column} of the design; its names are {', '.join(known)}",
+                f"{column} {str(level)[:60]!r} is no {column} of the design; its names are {', '.join(known)}",
                 "spell it as the design does, or add it to study.toml",
                 column=column,
                 value=level,
