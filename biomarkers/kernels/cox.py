@@ -41,6 +41,8 @@ class CoxSolution:
     converged : bool
     iterations : int
     rs, D : the risk sets and the design
+    X : (n, p) float
+        Covariates as given, kernel order.
     scaled : (p,) float
         The coefficients in scaled units, where the iteration stopped; always finite numbers.
     score_null, information_null, information : scaled units.
@@ -58,6 +60,7 @@ class CoxSolution:
     iterations: int
     rs: RiskSets
     D: Design
+    X: Floats
     scaled: Floats
     score_null: Floats
     information_null: Floats
@@ -116,8 +119,9 @@ class CoxSolution:
         return float(b @ self.information[np.ix_(k, k)] @ b)
 
     def linear_predictor(self) -> Floats:
-        """x'b, uncentred coefficients applied to centred covariates, caller's order, (n,)."""
-        return self.rs.to_caller(self.D.X[:, :, 0] @ self.scaled)
+        """x'b with x measured from its weighted mean, caller's order, (n,)."""
+        scale = np.where(self.D.scale[:, 0] > 0, self.D.scale[:, 0], 1.0)
+        return self.rs.to_caller((self.X - self.D.centre[:, 0]) @ (self.scaled / scale))
 
 
 def cox(
@@ -192,7 +196,7 @@ def fit(rs: RiskSets, X: Floats, *, n_merged: int = 0) -> CoxSolution:
     keep = np.flatnonzero(~aliased & finite)
     if keep.size:
         # The information of an infinite coefficient has run to zero, so it is left out, as if it were held.
-        inverse = np.linalg.inv(optimum.information[0][np.ix_(keep, keep)])
+        inverse = _inverse(optimum.information[0][np.ix_(keep, keep)])
         covariance[np.ix_(keep, keep)] = inverse / np.outer(scale[keep], scale[keep])
     return CoxSolution(
         coef=coef,
@@ -205,12 +209,21 @@ def fit(rs: RiskSets, X: Floats, *, n_merged: int = 0) -> CoxSolution:
         iterations=int(optimum.iterations[0]),
         rs=rs,
         D=D,
+        X=X,
         scaled=scaled,
         score_null=at_null.score[0],
         information_null=at_null.information[0],
         information=optimum.information[0],
         n_merged=n_merged,
     )
+
+
+def _inverse(information: Floats) -> Floats:
+    """The covariance; NaN where the information is singular at the optimum, so that no error is printed for it."""
+    try:
+        return np.asarray(np.linalg.inv(information), dtype=np.float64)
+    except np.linalg.LinAlgError:
+        return np.full_like(information, np.nan)
 
 
 def _ran_away(optimum: Optimum, null_information: Floats, used: Bools) -> bool:

@@ -130,6 +130,17 @@ def test_a_huge_linear_predictor_neither_overflows_nor_warns() -> None:
     assert np.isfinite(fit.loglik)
 
 
+def test_a_row_that_no_death_sees_changes_nothing_and_keeps_its_linear_predictor() -> None:
+    # Censored before the first death, with a covariate that would overflow exp.
+    rng = np.random.default_rng(6)
+    x, t = rng.normal(size=30), 1 + rng.exponential(size=30)
+    alone = cox(t, np.ones(30), x[:, None])
+    more = cox(np.r_[t, 0.5], np.r_[np.ones(30), 0], np.r_[x, 1e6][:, None])
+    assert more.coef[0] == pytest.approx(alone.coef[0], rel=1e-12)
+    gap = more.linear_predictor()[30] - more.linear_predictor()[0]
+    assert gap == pytest.approx((1e6 - x[0]) * more.coef[0], rel=1e-9)
+
+
 def test_cases_without_convergence_are_never_silent() -> None:
     rng = np.random.default_rng(2)
     fit = cox(rng.exponential(size=30), np.ones(30), rng.normal(size=(30, 2)))
