@@ -18,7 +18,7 @@ from biomarkers.figures.style import MIDDLE, POINTS_PER_MM, TICK, axes_of, fit, 
 from biomarkers.figures.tokens import light
 from biomarkers.tables import Station, need, order, stations
 
-COLUMNS = ("arm", "reason", "detail", "n_excluded", "n_left", "total")
+COLUMNS = ("reason", "detail", "n_excluded", "n_left", "total")
 BOX, EXIT, GAP, WIDTH = 30.0, 10.6, 12.0, 0.4
 """Points: height of a box, of an exit, free space above and below the exits; share of the width taken by the boxes."""
 
@@ -36,7 +36,7 @@ def flow(
     Parameters
     ----------
     table : pandas.DataFrame
-        Columns arm, reason, detail, n_excluded, n_left, total.
+        Columns reason, detail, n_excluded, n_left, total, and arm where there are arms.
     ax : matplotlib Axes, optional
     start, end : str
         Words of the first and the last box.

@@ -103,9 +103,11 @@ class View:
         return sum(is_main(x) for x in self.lines) > CROWDED
 
     def part(self, frame: pd.DataFrame | None) -> pd.DataFrame:
-        """The rows of a frame that belong to this page."""
+        """The rows of a frame that belong to this page; a study without arms has one, without a name."""
         if frame is None or not len(frame):
             return pd.DataFrame(columns=[] if frame is None else frame.columns)
+        if "arm" not in frame:
+            frame = frame.assign(arm="")
         if self.cohort is None or "cohort" not in frame:
             return frame
         return frame[frame["cohort"].map(text) == self.cohort]

@@ -322,6 +322,25 @@ def test_a_run_without_cohorts_has_one_page_with_its_forest(plain):
     assert 'class="forest"' in files["report.html"].decode()
 
 
+def test_a_study_without_arms_has_a_report(plain):
+    """STOP-HER2 has cohorts and no arms: its flow has no such column."""
+    design = replace(plain.design, arms=())
+    together = (
+        plain.flow.groupby(["analysis", "marker", "timing", "cohort", "reason", "detail"], sort=False)[
+            ["n_excluded", "n_left", "total"]
+        ]
+        .sum()
+        .reset_index()
+    )
+    single = plain.patients[plain.patients["arm"] == ""]
+    files = report_files(
+        replace(plain, design=design, flow=together, patients=single, endpoints=plain.endpoints[plain.endpoints["arm"] == ""])
+    )
+    page = files["cohorts/er-plus/report.html"].decode()
+    assert 'id="flow"' in page
+    assert "by arm" not in page.partition('id="patients"')[2].partition("</section>")[0]
+
+
 def test_an_interaction_has_its_section_with_the_ratio_as_the_claim(plain, factory):
     extra = [
         factory.row(
