@@ -73,7 +73,8 @@ def imputations(people: pd.DataFrame, known: np.ndarray, x: np.ndarray, predicto
 
 
 def imputed_row(people: pd.DataFrame, known: np.ndarray, x: np.ndarray, predictors: Sequence[str], *,
-                adjust: Sequence[str] = (), strata: Sequence[str] = (), m: int = IMPUTATIONS, seed: int = 0, level: float = 0.95,
+                adjust: Sequence[str] = (), strata: Sequence[str] = (), m: int = IMPUTATIONS, seed: int = 0,
+                level: float = 0.95,
                 shared: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The hazard ratio over all imputations, as a sensitivity row.
 

@@ -210,7 +210,8 @@ def independent(X: np.ndarray) -> list[int]:
 
 
 def weighted_row(people: pd.DataFrame, known: np.ndarray, x: np.ndarray, variables: Sequence[str], *,
-                 adjust: Sequence[str] = (), strata: Sequence[str] = (), level: float = 0.95, shared: Mapping[str, Any] | None = None) -> dict[str, Any]:
+                 adjust: Sequence[str] = (), strata: Sequence[str] = (), level: float = 0.95,
+                 shared: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The hazard ratio weighted to everybody, with robust errors, as a sensitivity row.
 
     Parameters
