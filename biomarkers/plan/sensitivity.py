@@ -137,7 +137,8 @@ def _rows(question: Analysis, study: Study, dimension: str, words: str, other: A
         answer = question.run(other) if isinstance(other, Study) else other.run(study)
     except UseError as error:
         return [shared | {"cohort": "all", "note": f"not asked: {error}"}]
-    kept = [row for row in answer.table.to_dict("records") if row["estimand"] == HAZARD_RATIO and ", in " not in row["contrast"]]
+    kept = [row for row in answer.table.to_dict("records")
+            if row["estimand"] == HAZARD_RATIO and ", in " not in row["contrast"]]
     return [shared | _row(row, _spread(answer, row["cohort"]), "" if shared["primary"] else LABEL) for row in kept]
 
 
