@@ -59,8 +59,8 @@ def main() -> int:
             again = subprocess.run(command(table), stderr=subprocess.PIPE, check=False)
             found = table.read_bytes(), Path(f"{table}.json").read_bytes()
             same += again.returncode == 0 and found == wanted
-    print(f"{asked.files:,} files, jobs {asked.jobs}, a whole run {whole:.2f} s: {same} of {asked.kills} killed runs resumed to the "
-          f"same bytes; killed {dict(seen)}")
+    print(f"{asked.files:,} files, jobs {asked.jobs}, a whole run {whole:.2f} s: {same} of {asked.kills} killed runs resumed "
+          f"to the same bytes; killed {dict(seen)}")
     return 0 if same == asked.kills else 1
 
 

@@ -130,11 +130,11 @@ def whole_command(paths: list[Path], folder: Path) -> None:
         run_genotype(paths, folder / "calls.tsv", loci=",".join(LOCI), jobs=jobs, said=io.StringIO())
         warm = time.perf_counter() - start
         start = time.perf_counter()
-        subprocess.run([sys.executable, "-m", "biomarkers.genotype", f"{folder}/small", "--out", f"{folder}/calls.tsv", "--loci",
-                        ",".join(LOCI), "--jobs", str(jobs)], check=True, stderr=subprocess.DEVNULL)
+        command = [sys.executable, "-m", "biomarkers.genotype", f"{folder}/small", "--out", f"{folder}/calls.tsv"]
+        subprocess.run([*command, "--loci", ",".join(LOCI), "--jobs", str(jobs)], check=True, stderr=subprocess.DEVNULL)
         cold = time.perf_counter() - start
-        print(f"the command on {len(paths):,} single-sample files, --jobs {jobs}: {len(paths) / warm:,.0f} files/s once running, "
-              f"{len(paths) / cold:,.0f} files/s with the start of the process")
+        print(f"the command on {len(paths):,} single-sample files, --jobs {jobs}: {len(paths) / warm:,.0f} files/s once "
+              f"running, {len(paths) / cold:,.0f} files/s with the start of the process")
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -50,7 +51,7 @@ class Chromosome:
     def __hash__(self) -> int:
         return hash((self.name, *(a.length for a in self.assemblies.values())))
 
-    @property
+    @cached_property
     def names(self) -> frozenset[str]:
         """Every name a file may use for this chromosome, of any build."""
         return frozenset(name for assembly in self.assemblies.values() for name in assembly.names)
