@@ -19,12 +19,13 @@ _WHERE: dict[str, str] = {
     "response_rate": "rates", "rate_difference": "rates", "stratified_rate": "rates",
     "toxicity": "toxicity", "dose_limiting": "toxicity",
     "endpoint_table": "endpoints", "consort": "endpoints", "best_response": "endpoints",
+    "arm_curves": "endpoints",
     "compare_arms": "comparison", "one_arm": "single_arm",
     "at_cut": "decisions", "futility_look": "decisions", "two_stage_decision": "decisions",
     "score": "outcomes_reported", "read_rule": "outcomes_reported", "rules": "outcomes_reported",
     "change_from_baseline": "trajectories", "standardised_area": "trajectories", "trajectories": "trajectories",
     "mixed_model": "trajectories", "mmrm": "trajectories",
-    "read_design": "designs_file", "check_design": "designs_file", "run_design": "command",
+    "load_design": "designs_file", "read_design": "designs_file", "check_design": "designs_file", "run_design": "command",
 }  # fmt: skip
 """Public names and the file each lives in."""
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 import os
 import tomllib
 from dataclasses import MISSING, dataclass, field, fields
+from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -227,6 +228,26 @@ def read_design(path: str | os.PathLike[str]) -> DesignFile:
     given = {key: raw.get(key, "") for key in ("trial", "registry", "title", "source")}
     return DesignFile(**given, assumptions=tuple(raw.get("assumptions", ())), comparisons=comparisons, single_arms=single_arms,
                       escalation=escalation, statements=statements, path=where)
+
+
+def load_design(name: str) -> DesignFile:
+    """The design registry of one of the two trials, as it comes with the package.
+
+    Parameters
+    ----------
+    name : {"br1801", "stop_her2"}
+
+    Examples
+    --------
+    >>> design = load_design("br1801")
+    >>> design.registry, [c.name for c in design.comparisons]
+    ('NCT04351230', ['ER+', 'ER-'])
+    """
+    package = Path(str(resources.files("biomarkers")))
+    for folder in (package / "sample_data" / "designs", package.parent / "sample_data" / "designs"):
+        if (folder / f"{name}.toml").is_file():
+            return read_design(folder / f"{name}.toml")
+    raise UseError(f"no design {name!r}; there are 'br1801' and 'stop_her2'")
 
 
 def _noun(kind: type[Noun], block: Any, place: tuple[str | int, ...], complain: Any) -> Noun | None:

@@ -14,6 +14,7 @@ import pandas as pd
 
 from biomarkers.domain.errors import Refused, UseError
 from biomarkers.models.cumulative_incidence import cumulative_incidence
+from biomarkers.models.curves import curves_by
 from biomarkers.models.results_table import RESULT_COLUMNS, result_row, result_table
 from biomarkers.study.analysis_set import AnalysisSet
 from biomarkers.study.study import Study
@@ -200,6 +201,33 @@ def best_response(
         long = any(r in ("SD", "CR", "PR") and d >= benefit_days for d, r in before)
         rows.append((subject, best, bool(hits), bool(hits) or long, best != "NE"))
     return pd.DataFrame(rows, columns=["subject", "best", "responder", "benefit", "evaluable"])
+
+
+def arm_curves(study: Study, *, endpoint: str = "pfs", level: float = 0.95) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Kaplan-Meier steps and medians by cohort and arm (by cohort alone where there are no arms), for a figure.
+
+    Returns
+    -------
+    (DataFrame, DataFrame)
+        Columns `models.curves.CURVES` and `MEDIANS`; groups in the order of the design.
+
+    Examples
+    --------
+    >>> from biomarkers.study.study import load_example
+    >>> steps, medians = arm_curves(load_example("br1801"))
+    >>> medians[["cohort", "group", "n", "n_events", "median"]]
+      cohort                group   n  n_events  median
+    0    ER+                T-DM1  32        29   125.5
+    1    ER+  T-DM1 + abemaciclib  32        27   189.5
+    2    ER-                T-DM1  24        22    83.0
+    3    ER-  T-DM1 + abemaciclib  26        23    87.0
+    """
+    frame = analysed(study, endpoint).rows
+    arms = [a for a in study.design.arms if "arm" in frame and (frame["arm"] == a).any()]
+    if not arms:
+        frame, arms = frame.assign(arm="all patients"), ["all patients"]
+    by = "cohort" if study.design.cohorts and "cohort" in frame else None
+    return curves_by(frame, "arm", arms, by, study.design.cohorts, limits.confidence(level), endpoint)
 
 
 # -- parts ---------------------------------------------------------------------------------------------------------------

@@ -221,7 +221,7 @@ def _score_one(
         few = f"fewer than {scale.needed()} of {n_items} answered"
     complete = np.ones(len(result), dtype=bool) if scale.complete_from is None else answered > scale.complete_from * n_items
     lost = np.isnan(result)
-    unverified = "" if rule.verified else "the rule's key is not verified against the publisher's"
+    unverified = "" if rule.verified else "the rule is not verified against the publisher's"
     partial = "" if scale.complete_from is None else f"{100 * scale.complete_from:g} % of the items or fewer answered"
     notes = ["; ".join(p for p in (few if gone else "", "" if ok or gone else partial, unverified) if p)
              for gone, ok in zip(lost, complete, strict=True)]
