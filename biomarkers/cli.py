@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -184,6 +186,76 @@ def genotype(context: typer.Context) -> None:
     raise typer.Exit(genotypes(context.args, prog="biomarkers genotype"))
 
 
+@app.command("genotype-qc")
+def genotype_qc(calls: Annotated[Path, typer.Argument(metavar="CALLS.tsv")],
+                out: Annotated[Path, typer.Option("--out", help="Folder for the page and its tables.")],
+                samples: Annotated[Path | None, typer.Option("--samples", help=(
+                    "CSV with sample and any of subject, cohort, arm, platform, ancestry, time, event."))] = None,
+                seed: Annotated[int, typer.Option("--seed")] = 0, debug: Debug = False) -> None:
+    """Judge a table of calls: Hardy-Weinberg, call rates and reasons, allele balance, concordance with direction."""
+    from biomarkers.genotype.command import run_genotype_qc
+
+    raise typer.Exit(run_genotype_qc(calls, out, samples=samples, seed=seed))
+
+
+@app.command()
+def init(files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files, or folders of them.")],
+         out: Annotated[Path | None, typer.Option("--out", help="Where to write it; by default it is printed.")] = None,
+         debug: Debug = False) -> None:
+    """Look at a folder of files and write a first study.toml, with a question wherever something could not be decided."""
+    from biomarkers.domain.atomic import write_text
+    from biomarkers.domain.errors import UseError
+    from biomarkers.readers.draft import draft_study
+
+    text = draft_study(files, root=out.parent if out else None)
+    if out is None:
+        print(text, end="")
+        return
+    if out.exists():
+        raise UseError(f"{out} exists already; nothing was written")
+    write_text(out, text)
+    print(f"{_mark('✔')} {out}: answer the lines that begin with '# ?', then: biomarkers check {out}")
+
+
+@app.command()
+def design(file: Annotated[Path, typer.Argument(metavar="FILE.toml")], as_json: Json = False,
+           trials: Annotated[int, typer.Option("--trials", min=0, help="Simulated trials under either hypothesis.")] = 20_000,
+           debug: Debug = False) -> None:
+    """Print a design registry: each stated number with what reproduces it, or why it is ambiguous or inconsistent."""
+    from biomarkers.trial.command import run_design
+
+    text, code = run_design(file, as_json=as_json, n_trials=trials)
+    if code:
+        _say(text)
+    else:
+        print(text)
+    raise typer.Exit(code)
+
+
+@app.command("plan-schema")
+def plan_schema(debug: Debug = False) -> None:
+    """Print the JSON Schema of plan.toml, for editors."""
+    from biomarkers.plan.plan import plan_schema as schema
+
+    print(json.dumps(schema(), indent=1))
+
+
+@app.command()
+def export(plan: Annotated[Path, typer.Argument(metavar="PLAN.toml")],
+           out: Annotated[Path, typer.Option("--out", help="Folder for the data sets and the script.")],
+           jobs: Jobs = 1, debug: Debug = False) -> None:
+    """Write what a plan analysed as ADaM-shaped data sets, results in long form, and an R script that refits every row."""
+    from biomarkers.plan.plan import Plan
+    from biomarkers.report.exports import export_run
+
+    read = Plan.read(plan)
+    study = read.read_study()
+    with _progress(len(read.analyses)) as step:
+        results = read.run(study, jobs=jobs, progress=step)
+    for path in export_run(read, study, results.table, out):
+        print(f"{_mark('✔')} {path}")
+
+
 @contextmanager
 def _progress(total: int) -> Iterator[Callable[[str], None]]:
     """A bar on a terminal, silence elsewhere."""
@@ -199,23 +271,30 @@ def _progress(total: int) -> Iterator[Callable[[str], None]]:
 
 
 @app.command()
-def verify(folder: Annotated[Path, typer.Argument(metavar="DIR")], as_json: Json = False, debug: Debug = False) -> None:
-    """Recompute every hash of a finished run, and name whatever was altered."""
+def verify(folder: Annotated[Path, typer.Argument(metavar="DIR")],
+           rerun: Annotated[Path | None, typer.Option("--rerun", metavar="PLAN.toml",
+                                                      help="Run this plan again and compare every file.")] = None,
+           as_json: Json = False, debug: Debug = False) -> None:
+    """Recompute every hash of a finished run, and name whatever was altered; with --rerun, make it again and compare."""
+    from biomarkers.report.folder import compare_runs
     from biomarkers.report.folder import verify as faults_of
 
     faults = faults_of(folder)
-    _print_faults(faults, as_json=as_json)
+    said = "every file is as it was written"
+    if rerun is not None and not faults:
+        with tempfile.TemporaryDirectory() as place:
+            again = Path(place) / "again"
+            with contextlib.redirect_stdout(sys.stderr):
+                _run(rerun, again, jobs=1, strict=False, as_json=False, force=False)
+            said, faults = compare_runs(folder, again)
+    if as_json:
+        print(json.dumps({"faults": faults, "verdict": said if not faults else "not the same"}))
+    else:
+        for fault in faults:
+            print(f"{_mark('✘')} {fault}")
+        print(said if not faults else f"{_mark('✘')} {len(faults)} files are not as they were written")
     if faults:
         raise typer.Exit(BAD_INPUT)
-
-
-def _print_faults(faults: list[str], *, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps({"faults": faults}))
-        return
-    for fault in faults:
-        print(f"{_mark('✘')} {fault}")
-    print("every file is as it was written" if not faults else f"{len(faults)} files are not as they were written")
 
 
 if __name__ == "__main__":

@@ -141,6 +141,36 @@ def test_verify_finds_an_altered_a_missing_and_an_extra_file(run, tmp_path):
     assert "no finished run" in call("verify", out).stderr
 
 
+def test_a_run_made_again_is_the_same_to_the_byte(run, study):
+    done = call("verify", run, "--rerun", study / "plan.toml")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "same bytes"
+
+
+def test_a_first_study_file_is_drafted_and_an_existing_one_never_replaced(study, tmp_path):
+    out = study / "draft.toml"
+    assert call("init", study, "--out", out).returncode == 0
+    text = out.read_text(encoding="utf-8")
+    assert "# ?" in text
+    done = call("init", study, "--out", out)
+    assert done.returncode == 2
+    assert "exists already" in done.stderr
+    assert out.read_text(encoding="utf-8") == text
+    out.unlink()
+
+
+def test_the_schema_of_the_plan_is_json():
+    assert "analysis" in json.loads(call("plan-schema").stdout)["properties"]
+
+
+def test_genotypes_are_called_and_judged(study, tmp_path):
+    done = call("genotype", study / "vcf", "--out", tmp_path / "calls.tsv")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "calls.tsv").read_text(encoding="utf-8").count("\n") == 115
+    assert call("genotype-qc", tmp_path / "calls.tsv", "--out", tmp_path / "qc").returncode == 0
+    assert (tmp_path / "qc" / "genotype-qc.html").is_file()
+
+
 def one_line(done, code, *words):
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr + done.stdout

@@ -181,3 +181,31 @@ def verify(folder: str | os.PathLike[str]) -> list[str]:
     present = {p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file()}
     faults += [f"{name}: not part of the run" for name in sorted(present - set(expected) - {"run.json", "run.log"})]
     return faults
+
+
+def compare_runs(folder: str | os.PathLike[str], again: str | os.PathLike[str]) -> tuple[str, list[str]]:
+    """Whether a run made again is the same: "same bytes", "same to 1e-12" in every table, or the files that differ.
+
+    The last bits of linear algebra may differ between machines; the pages are drawn from the tables, so the tables decide.
+    """
+    one, two = Path(folder), Path(again)
+    apart = ("run.log", "run.json")
+    names = sorted(p.relative_to(one).as_posix() for p in one.rglob("*") if p.is_file() and p.name not in apart)
+    others = {p.relative_to(two).as_posix() for p in two.rglob("*") if p.is_file()}
+    faults = [f"{name}: not made again" for name in names if name not in others]
+    differ = [name for name in names if name in others and (one / name).read_bytes() != (two / name).read_bytes()]
+    if not faults and not differ:
+        return "same bytes", []
+    for name in differ:
+        if name.endswith(".csv") and not _close(one / name, two / name):
+            faults.append(f"{name}: differs by more than 1e-12")
+    return "same to 1e-12", faults
+
+
+def _close(one: Path, two: Path) -> bool:
+    left, right = pd.read_csv(one), pd.read_csv(two)
+    try:
+        pd.testing.assert_frame_equal(left, right, rtol=1e-12, atol=1e-12)
+    except AssertionError:
+        return False
+    return True
