@@ -1,8 +1,9 @@
 """What a statistician needs to do everything again in R or SAS: the data as analysed, the results in long form, and the script.
 
 The folder holds ADSL- and ADTTE-shaped tables (CSV for reading by eye, Dataset-JSON for exchange), `admk.csv` with one row per
-analysis and subject and the covariate exactly as the model saw it, `ard.csv` with one row per statistic, `results.csv` as the
-run wrote it, and `reproduce.R`, which refits every row with survival::coxph and says how far apart the numbers are.
+analysis and subject and the covariate exactly as the model saw it, `admi.csv` with the imputed covariate where values lay
+below a limit, `ard.csv` with one row per statistic, `results.csv` as the run wrote it, and `reproduce.R`, which computes the
+rows again with R's survival and says how far apart the numbers are.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
@@ -21,8 +22,12 @@ import pandas as pd
 
 from biomarkers.domain.atomic import write_text
 from biomarkers.domain.design import Design
+from biomarkers.kernels import tobit
+from biomarkers.models.association import Model
+from biomarkers.models.below_limit import Entering, impute
+from biomarkers.models.exposure import Exposure
 from biomarkers.report.folder import csv_text
-from biomarkers.report.reproduce import r_script, strata_columns
+from biomarkers.report.reproduce import MODEL, names, r_script
 
 if TYPE_CHECKING:
     from biomarkers.plan.analysis import Association
@@ -80,7 +85,8 @@ def export(answers: Sequence[Association], study: Study, results: pd.DataFrame, 
     """The same for associations of a notebook; `results` are their tables, one below the other."""
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
-    analysed = admk(answers, study)
+    named = columns_of(answers, study)
+    analysed, imputed = admk(answers, named), admi(answers)
     texts = {
         "adsl.csv": csv_text(adsl(study).rows),
         "adsl.json": dataset_json(adsl(study), study.design),
@@ -88,9 +94,10 @@ def export(answers: Sequence[Association], study: Study, results: pd.DataFrame, 
         "adtte.json": dataset_json(adtte(study), study.design),
         "admk.csv": csv_text(analysed.rows),
         "admk.json": dataset_json(analysed, study.design),
+        "admi.csv": csv_text(imputed.rows),
         "ard.csv": csv_text(ard(results)),
         "results.csv": csv_text(results),
-        "reproduce.R": r_script(results, analysed.rows, study.design),
+        "reproduce.R": r_script(results, analysed.rows, named, study.design.arms),
     }
     for name, text in texts.items():
         write_text(folder / name, text)
@@ -98,6 +105,12 @@ def export(answers: Sequence[Association], study: Study, results: pd.DataFrame, 
 
 
 # ---- the data --------------------------------------------------------------------------------------------------------
+
+
+def strata_columns(design: Design) -> dict[str, str]:
+    """Stratum or covariate of the design to its exported column: STRAT1R, STRAT2R ... and COV1, COV2 ..."""
+    named = {name: f"STRAT{i}R" for i, name in enumerate(design.strata, start=1)}
+    return named | {name: f"COV{i}" for i, name in enumerate((c for c in design.covariates if c not in named), start=1)}
 
 
 def adsl(study: Study) -> Dataset:
@@ -188,46 +201,88 @@ def adtte(study: Study) -> Dataset:
     return Dataset("ADTTE", "Time-to-Event Analysis Dataset", frame, labels, ("STUDYID", "USUBJID", "PARAMCD"))
 
 
-def admk(answers: Iterable[Association], study: Study) -> Dataset:
+def columns_of(answers: Iterable[Association], study: Study) -> dict[str, str]:
+    """Column of an analysis to its exported name: COHORT, ARM, those of ADSL, and ADJ1, ADJ2 ... for what else models hold."""
+    named = {**strata_columns(study.design), "cohort": "COHORT", "arm": "ARM"}
+    for answer in answers:
+        for text in answer.table["model"].unique():
+            model = MODEL.fullmatch(str(text))
+            for name in () if model is None else (*names(model["strata"]), *names(model["adjust"])):
+                if name in answer.sets.rows and name not in named:
+                    named[name] = f"ADJ{sum(column.startswith('ADJ') for column in named.values()) + 1}"
+    return named
+
+
+def admk(answers: Iterable[Association], named: Mapping[str, str]) -> Dataset:
     """One row per analysis and subject analysed: the times, the marker, and X, the covariate as the model saw it."""
-    named = strata_columns(study.design)
     parts = []
     for answer in answers:
-        rows = answer.sets.rows
+        rows, seen = answer.sets.rows, answer.exposure
         start = rows["entry"].astype(float) if "entry" in rows else pd.Series(np.nan, index=rows.index)
+        classes = _classes(seen)
         columns: dict[str, Any] = {
-            "ANALYSIS": answer.table["analysis"].iloc[0],
-            "USUBJID": _text(rows, "subject"),
-            "COHORT": _text(rows, "cohort"),
-            "ARM": _text(rows, "arm"),
-            "PARAMCD": answer.question.endpoint.upper()[:8],
-            "MARKER": answer.marker.name,
-            "ENTRY": start.to_numpy() + 1,
-            "AVAL": rows["time"].astype(int).to_numpy() + 1,
-            "EVENT": rows["event"].astype(int).to_numpy(),
-            "VALUE": rows["value"].astype(float).to_numpy(),
-            "X": np.asarray(answer.exposure.x, float),
-        }
+            "ANALYSIS": answer.table["analysis"].iloc[0], "USUBJID": _text(rows, "subject"), "COHORT": _text(rows, "cohort"),
+            "ARM": _text(rows, "arm"), "PARAMCD": answer.question.endpoint.upper()[:8], "MARKER": answer.marker.name,
+            "ENTRY": start.to_numpy() + 1, "AVAL": rows["time"].astype(int).to_numpy() + 1,
+            "EVENT": rows["event"].astype(int).to_numpy(), "VALUE": rows["value"].astype(float).to_numpy(),
+            "X": np.asarray(seen.x, float), "CLASS": np.full(len(rows), "") if seen.groups is None else seen.groups,
+            "CLASSN": classes,
+        }  # fmt: skip
         for name, column in named.items():
-            if name in rows:
+            if name in rows and column not in columns:
                 columns[column] = rows[name].astype(float).to_numpy() if _is_number(rows[name]) else _text(rows, name)
         parts.append(pd.DataFrame(columns))
     labels = {
-        "ANALYSIS": "Analysis",
-        "USUBJID": "Unique Subject Identifier",
-        "COHORT": "Cohort of the Design",
-        "ARM": "Arm",
-        "PARAMCD": "Parameter Code",
-        "MARKER": "Marker",
-        "ENTRY": "Day at Risk From, Start Is Day 1",
-        "AVAL": "Analysis Value in Days",
-        "EVENT": "1 Event, 0 Censored",
-        "VALUE": "Marker in Its Unit",
-        "X": "Covariate on the Model Scale",
+        "ANALYSIS": "Analysis", "USUBJID": "Unique Subject Identifier", "COHORT": "Cohort of the Design", "ARM": "Arm",
+        "PARAMCD": "Parameter Code", "MARKER": "Marker", "ENTRY": "Day at Risk From, Start Is Day 1",
+        "AVAL": "Analysis Value in Days", "EVENT": "1 Event, 0 Censored", "VALUE": "Marker in Its Unit",
+        "X": "Covariate on the Model Scale", "CLASS": "Class", "CLASSN": "Class of Two (N)",
         **{column: name for name, column in named.items()},
-    }
-    frame = pd.concat(parts, ignore_index=True)
-    return Dataset("ADMK", "Marker Analysis Dataset", frame, {c: labels[c] for c in frame.columns}, ("ANALYSIS", "USUBJID"))
+    }  # fmt: skip
+    frame = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["ANALYSIS", "USUBJID"])
+    labels = {column: labels[column] for column in frame.columns}
+    return Dataset("ADMK", "Marker Analysis Dataset", frame, labels, ("ANALYSIS", "USUBJID"))
+
+
+def _classes(exposure: Exposure) -> np.ndarray:
+    """0 and 1 for two classes, in their order; missing for anything else."""
+    if exposure.groups is None or not exposure.binary:
+        return np.full(len(exposure.x), np.nan)
+    return (np.asarray(exposure.groups) == exposure.order[1]).astype(float)
+
+
+def admi(answers: Iterable[Association]) -> Dataset:
+    """The imputed covariates: one row per analysis, imputation and subject; made again from the seed of the analysis."""
+    parts = []
+    for answer in answers:
+        for i, x in enumerate(_imputations(answer), start=1):
+            rows = answer.sets.rows
+            parts.append(pd.DataFrame({
+                "ANALYSIS": answer.table["analysis"].iloc[0], "USUBJID": _text(rows, "subject"), "IMPUTID": i, "X": x,
+            }))  # fmt: skip
+    columns = ["ANALYSIS", "USUBJID", "IMPUTID", "X"]
+    frame = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+    labels = {"ANALYSIS": "Analysis", "USUBJID": "Unique Subject Identifier", "IMPUTID": "Imputation", "X": "Imputed Covariate"}
+    return Dataset("ADMI", "Imputed Covariates", frame, labels, ("ANALYSIS", "IMPUTID", "USUBJID"))
+
+
+def _imputations(answer: Association) -> list[np.ndarray]:
+    """The covariates that were imputed for values below or above a limit; none where the analysis imputed nothing."""
+    table, rows, by = answer.table, answer.sets.rows.reset_index(drop=True), answer.question.by
+    row = table[table["method"].str.startswith("multiple imputation") & (table["cohort"] == "all")]
+    model = MODEL.fullmatch(str(row["model"].iloc[0])) if len(row) else None
+    if model is None:
+        return []
+    m = int(str(row["method"].iloc[0]).partition("m = ")[2].partition(")")[0])
+    if "x_censor" in rows:
+        x, code = rows["x"].to_numpy(float), rows["x_censor"].to_numpy(np.int64)
+    else:
+        x = np.asarray(answer.exposure.x, float)
+        code = np.select([rows["censor"] == "left", rows["censor"] == "right"], [tobit.LEFT, tobit.RIGHT], tobit.NONE)
+    strata = tuple(name for name in names(model["strata"]) if name != by)
+    entering = Entering(x, code.astype(np.int64), np.full(len(rows), np.nan), "", "")
+    settings = Model(strata=strata, adjust=names(model["adjust"]), seed=answer.question.seed)
+    return list(impute(rows, entering, settings, groups=by, m=m))
 
 
 # ---- the results -----------------------------------------------------------------------------------------------------
