@@ -14,8 +14,9 @@ successes, whose likelihood ratio p_0 : p_1 is at most that of r + 1; so it can 
 ratio times the power it may cost, which gives r a lower end.
 
 After the trial, outcomes are ordered by the total of successes (those stopped early are below those that went on): the
-UMVUE of Jung and Kim, the p-value, and the interval of Koyama and Chen, whose limits are the p at which the p-value is a/2 and
-1 - a/2.
+UMVUE of Jung and Kim, the p-value, and the interval of Koyama and Chen, whose limits are the p at which P(X >= x) is a/2 and
+1 - a/2. For a discrete outcome its upper limit is too low: it belongs to P(X < x), and the interval of 11/20, 23/40 covers as
+little as 0.825 at a nominal 0.90. `guaranteed` takes P(X <= x) = a/2 instead and covers at least the level everywhere.
 
 Sources: Simon, Control Clin Trials 10 (1989) 1; Jung, Lee, Kim and George, Stat Med 23 (2004) 561 (admissible); Jung and
 Kim, Stat Med 23 (2004) 881 (UMVUE); Koyama and Chen, Stat Med 27 (2008) 3145; R clinfun 1.1.5.
@@ -280,10 +281,24 @@ def koyama_chen(design: TwoStage, x: int, *, level: float) -> tuple[float, float
     tail = (1 - level) / 2
     if x == 0:
         return 0.0, 1.0
+    return _share_at(design, x, tail), _share_at(design, x, 1 - tail)
 
-    def limit(target: float) -> float:
-        if design.tail(x, 1.0) < target:
-            return 1.0
-        return float(brentq(lambda p: design.tail(x, p) - target, 0.0, 1.0, xtol=1e-12))
 
-    return limit(tail), limit(1 - tail)
+def guaranteed(design: TwoStage, x: int, *, level: float) -> tuple[float, float]:
+    """Limits that cover at least `level` at every share: P(X >= x) = (1 - level)/2 and P(X <= x) = (1 - level)/2.
+
+    Examples
+    --------
+    >>> [round(v, 4) for v in guaranteed(TwoStage(11, 20, 23, 40), 25, level=0.90)]
+    [0.4907, 0.7649]
+    """
+    tail = (1 - level) / 2
+    low = 0.0 if x == 0 else _share_at(design, x, tail)
+    return low, 1.0 if x == design.n else _share_at(design, x + 1, 1 - tail)
+
+
+def _share_at(design: TwoStage, x: int, target: float) -> float:
+    """The share at which P(at least x) is `target`."""
+    if design.tail(x, 1.0) < target:
+        return 1.0
+    return float(brentq(lambda p: design.tail(x, p) - target, 0.0, 1.0, xtol=1e-12))

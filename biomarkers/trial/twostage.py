@@ -113,7 +113,9 @@ def single_stage(p0: float, p1: float, *, alpha: float, beta: float, n_max: int 
     return pd.DataFrame({"r": [r], "n": [n], "alpha": [a], "power": [power]})
 
 
-def two_stage_inference(design: kernel.TwoStage, responses: int, *, p0: float, level: float = 0.90) -> pd.DataFrame:
+def two_stage_inference(
+    design: kernel.TwoStage, responses: int, *, level: float = 0.90, p0: float | None = None
+) -> pd.DataFrame:
     """Estimate, p-value and interval after a two-stage trial, whichever stage it ended in.
 
     Parameters
@@ -121,38 +123,40 @@ def two_stage_inference(design: kernel.TwoStage, responses: int, *, p0: float, l
     design : TwoStage
     responses : int
         Successes in all: at most r1 means that the trial stopped after stage 1.
-    p0 : float
-        The null share.
     level : float
-        Of the interval; 0.90 goes with a one-sided test of 0.05 at either end.
+        Of the intervals; 0.90 goes with a one-sided test of 0.05 at either end.
+    p0 : float, optional
+        The null share; without it there is no p-value.
 
     Returns
     -------
     DataFrame
-        One row: ``responses, n, stage, reject, naive, naive_low, naive_high, estimate, conf_low, conf_high, conf_level,
-        p_value, method``. `estimate` is the unbiased one (UMVUE); `naive` is x/n with Clopper and Pearson's interval: both
-        ignore the look.
+        One row: ``responses, n, stage, reject, naive, naive_low, naive_high, estimate, conf_low, conf_high, exact_low,
+        exact_high, conf_level, p_value, method``. `estimate` is the unbiased one (UMVUE); `naive` is x/n with Clopper and Pearson's interval: both
+        ignore the look. `conf_low` and `conf_high` are Koyama and Chen's as in clinfun, which cover less than the level for
+        some shares (0.825 at 0.90); `exact_low` and `exact_high` cover at least the level for all.
 
     Examples
     --------
     >>> found = two_stage_inference(TwoStage(11, 20, 23, 40), 25, p0=0.5)
-    >>> found[["naive", "estimate", "conf_low", "conf_high", "p_value"]].round(4)
-       naive  estimate  conf_low  conf_high  p_value
-    0  0.625    0.6593    0.4907     0.7536   0.0629
+    >>> found[["naive", "estimate", "conf_low", "conf_high", "exact_high", "p_value"]].round(4)
+       naive  estimate  conf_low  conf_high  exact_high  p_value
+    0  0.625    0.6593    0.4907     0.7536      0.7649   0.0629
     """
-    p0 = limits.share(p0, "p0")
     level = limits.confidence(level)
+    p_value = float("nan") if p0 is None else design.tail(responses, limits.share(p0, "p0"))
     stopped = responses <= design.r1
     n = design.n1 if stopped else design.n
     x, n = limits.successes(responses, n, "successes", f"patients in {'stage 1' if stopped else 'both stages'}")
     low, high = kernel.koyama_chen(design, x, level=level)
+    exact_low, exact_high = kernel.guaranteed(design, x, level=level)
     naive_low, naive_high = clopper_pearson(x, n, level=level)
     return pd.DataFrame(
         {
             "responses": [x], "n": [n], "stage": [1 if stopped else 2], "reject": [x > design.r],
             "naive": [x / n], "naive_low": [naive_low], "naive_high": [naive_high],
-            "estimate": [kernel.umvue(design, x)], "conf_low": [low], "conf_high": [high], "conf_level": [level],
-            "p_value": [design.tail(x, p0)],
+            "estimate": [kernel.umvue(design, x)], "conf_low": [low], "conf_high": [high],
+            "exact_low": [exact_low], "exact_high": [exact_high], "conf_level": [level], "p_value": [p_value],
             "method": ["UMVUE (Jung-Kim), interval and p by the order of outcomes (Koyama-Chen)"],
         }
     )  # fmt: skip

@@ -76,6 +76,25 @@ def test_the_umvue_is_unbiased_and_the_naive_proportion_is_not():
         assert abs(naive - p) > 1e-4
 
 
+def test_the_exact_interval_covers_its_level_everywhere_and_koyama_chens_does_not():
+    design = trial.TwoStage(11, 20, 23, 40)
+    intervals = {name: np.array([make(design, x, level=0.90) for x in range(41)])
+                 for name, make in (("exact", kernel.guaranteed), ("koyama-chen", kernel.koyama_chen))}
+    coverage = {name: [] for name in intervals}
+    for p in np.linspace(0.02, 0.98, 97):
+        tail = np.array([design.tail(x, p) for x in range(42)])
+        mass = tail[:-1] - tail[1:]
+        for name, limits in intervals.items():
+            coverage[name].append(mass[(limits[:, 0] <= p) & (p <= limits[:, 1])].sum())
+    assert min(coverage["exact"]) >= 0.90
+    assert 0.80 < min(coverage["koyama-chen"]) < 0.85
+
+
+def test_without_a_null_share_there_is_no_p_value():
+    found = trial.two_stage_inference(trial.TwoStage(11, 20, 23, 40), 25, level=0.90).iloc[0]
+    assert np.isnan(found["p_value"])
+
+
 def test_the_p_value_at_the_boundary_is_the_level_of_the_design():
     design = trial.TwoStage(11, 20, 23, 40)
     found = trial.two_stage_inference(design, 24, p0=0.5).iloc[0]
