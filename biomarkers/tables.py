@@ -115,12 +115,24 @@ def cohort_label(name: str) -> str:
     return "All cohorts" if name == POOLED else numbers.label(name)
 
 
+def capital(words: str) -> str:
+    """A first capital, but for words that have their own (ctDNA).
+
+    Examples
+    --------
+    >>> capital("tissue"), capital("ctDNA, as published")
+    ('Tissue', 'ctDNA, as published')
+    """
+    first = words.split(" ", 1)[0]
+    return words[:1].upper() + words[1:] if first == first.lower() else words
+
+
 def family_label(family: str, timing: str) -> str:
     """ "Tissue, baseline": the heading over the rows of one family and time."""
     head = numbers.label(family or "other")
     if timing and head.lower().endswith(timing.lower()):
         timing = ""
-    return f"{head[:1].upper()}{head[1:]}" + (f", {numbers.label(timing)}" if timing else "")
+    return capital(head) + (f", {numbers.label(timing)}" if timing else "")
 
 
 def time_unit(longest: float) -> str:
@@ -197,6 +209,8 @@ class Line:
         What stands in place of ratio and P where there is no model, and the finite limit where there is one.
     estimate, low, high : float
         Unrounded, for the drawing.
+    tag : str
+        The id of the analysis, where another one asks in the same words (a sensitivity analysis); part of the label.
     """
 
     key: int
@@ -229,6 +243,7 @@ class Line:
     p_value: float
     p_holm: float
     detectable: float
+    tag: str = ""
     row: Mapping[str, Any] = field(repr=False, compare=False)
 
     @property
@@ -242,7 +257,7 @@ class Line:
         return math.isfinite(self.p_holm) and self.p_holm < 0.05 and self.modelled
 
 
-def line(row: Mapping[str, Any], design: Design, *, key: int = 0) -> Line:
+def line(row: Mapping[str, Any], design: Design, *, key: int = 0, tag: str = "") -> Line:
     """The printed form of one row of the result table.
 
     Parameters
@@ -253,6 +268,8 @@ def line(row: Mapping[str, Any], design: Design, *, key: int = 0) -> Line:
         For labels.
     key : int
         Line in results.csv.
+    tag : str
+        What tells it from another analysis in the same words.
     """
     which = state(row)
     estimate, low, high = (number(row.get(k)) for k in ("estimate", "conf_low", "conf_high"))
@@ -272,7 +289,8 @@ def line(row: Mapping[str, Any], design: Design, *, key: int = 0) -> Line:
         state=which,
         flags=flags(row),
         notes=remarks(row),
-        label=row_label(row, design),
+        label=row_label(row, design) + (f" [{numbers.label(tag, 40)}]" if tag else ""),
+        tag=numbers.label(tag, 40),
         contrast=contrast_label(row),
         group=family_label(text(row.get("family")), text(row.get("timing"))),
         n=numbers.count(number(row.get("n"))),
@@ -312,8 +330,19 @@ def _message(row: Mapping[str, Any], which: State, low: float, high: float, leve
 
 
 def lines(table: pd.DataFrame, design: Design) -> list[Line]:
-    """All rows of a result table, in its order."""
-    return [line(row, design, key=place) for place, row in enumerate(records(table), start=1)]
+    """All rows of a result table, in its order; analyses that ask in the same words are told apart by their id."""
+    rows = records(table)
+    asked: dict[tuple[str, ...], dict[str, None]] = {}
+    for row in rows:
+        asked.setdefault(_question(row), {})[text(row.get("analysis"))] = None
+    return [
+        line(row, design, key=place, tag=text(row.get("analysis")) if len(asked[_question(row)]) > 1 else "")
+        for place, row in enumerate(rows, start=1)
+    ]
+
+
+def _question(row: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(text(row.get(k)) for k in ("endpoint", "cohort", "marker", "term", "contrast", "timing", "estimand"))
 
 
 # -- sentences ------------------------------------------------------------------------------------------------------------
@@ -340,10 +369,11 @@ def sentence(item: Line, design: Design, *, adjust: str = "") -> tuple[Piece, ..
         Name of the adjustment, "Holm".
     """
     name = Piece(marker_label(item.marker, design), "b")
+    short = endpoint_short(item.endpoint, design)
     counts = f"{numbers.plural(number(item.row.get('n')), 'patient')}, {numbers.plural(item.n_events, 'event')}"
     when = f" at {item.timing}" if item.timing == "baseline" else (f", {numbers.label(item.timing)}" if item.timing else "")
     per = item.contrast.startswith("per ") or not item.contrast
-    against = "" if per else f" {item.contrast}"
+    against = (f" [{item.tag}]" if item.tag else "") + ("" if per else f" {item.contrast}")
     if not item.modelled:
         return (name, Piece(f"{against}{when}: {_state_words(item)}; {counts}."))
     ratio = Piece(f"HR{NBSP}{item.ratio}", "nw")
@@ -363,17 +393,17 @@ def sentence(item: Line, design: Design, *, adjust: str = "") -> tuple[Piece, ..
             name,
             Piece(f"{against}{when}: "),
             ratio,
-            Piece(f"{step}, {counts}; {chance} does not hold after {word} ({item.p_adjusted})."),
+            Piece(f"{step} for {short}, {counts}; {chance} does not hold after {word} ({item.p_adjusted})."),
         )
     if item.p_value < 0.05:
         direction = "shorter" if item.estimate > 1 else "longer"
-        goes = f"{when} goes with {direction} {endpoint_short(item.endpoint, design)}: "
-        subject = (Piece("Higher "), name, Piece(goes)) if per else (name, Piece(f"{against}{goes}"))
+        goes = f"{when} goes with {direction} {short}: "
+        subject = (Piece("Higher "), name, Piece(f"{against}{goes}")) if per else (name, Piece(f"{against}{goes}"))
         return (*subject, ratio, Piece(f"{step}, {counts}, {chance}{holds}."))
     limits = item.ratio.partition("(")[2].rstrip(")").replace(numbers.EN_DASH, " to ")
     return (
         name,
-        Piece(f"{against}{when}: no association shown. The data are compatible with hazard ratios from "),
+        Piece(f"{against}{when}: no association with {short} shown. The data are compatible with hazard ratios from "),
         Piece(limits, "nw"),
         Piece(f"{step} (estimate {numbers.ratio(item.estimate)}); {counts}, {chance}{holds}."),
     )

@@ -325,7 +325,7 @@ def kaplan_meier(
         total = (MIDDLE if len(names) == 1 else DOUBLE) * POINTS_PER_MM
         labels = [text(g) for g in curves["group"].unique()]
         widest = max(width(numbers.label(g), TICK) for g in labels)
-        room = min(max(58.0, widest + SAMPLE + 15), 0.26 * total)
+        room = min(max(58.0, widest + SAMPLE + 15), (0.36 if len(names) == 1 else 0.26) * total)
         gap, right, head, foot = 26.0, 8.0, 22.0, 3.0
         panel = (total - room - 4 - right - gap * (in_row - 1)) / in_row
         axis = 142.0 if in_row < 3 else 118.0
@@ -363,5 +363,13 @@ def _title(ax: Axes, words: str, place_: int) -> None:
     top = points(ax, 0, 1)
     write(ax, 0, 13, words, transform=top, size=TITLE, weight="bold", va="center")
     ax.add_patch(
-        Rectangle((0, 4.2), 12, 2.6, transform=top, facecolor=cohort_mark(place_).colour, edgecolor="none", clip_on=False)
+        Rectangle(
+            (0, 4.2),
+            12,
+            2.6,
+            transform=top,
+            facecolor=light("ink") if place_ < 0 else cohort_mark(place_).colour,
+            edgecolor="none",
+            clip_on=False,
+        )
     )

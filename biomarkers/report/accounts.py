@@ -37,7 +37,7 @@ def ledger_section(view: View, count: Numbering) -> Section | None:
         )
         rows.append(
             GridRow(
-                f"{numbers.label(family[:1].upper() + family[1:])}, {numbers.plural(size, 'test')}, {numbers.label(method)}",
+                f"{tables.capital(numbers.label(family))}, {numbers.plural(size, 'test')}, {numbers.label(method)}",
                 kind="g",
             )
         )

@@ -333,27 +333,56 @@ def interaction_section(view: View, count: Numbering) -> Section | None:
     return Section("interaction", "Interaction", "8, 17", (Table(count.table(), grid),))
 
 
+_CHECKS = {
+    "proportional hazards test": "Proportional hazards, P",
+    "linearity test": "Straight line, P",
+    "influence of one subject": "HR without the most influential patient",
+    "joint test": "All terms of the marker, P",
+    "restricted mean survival difference": "Days gained (restricted mean)",
+}
+
+
 def assumptions_section(view: View, count: Numbering) -> Section | None:
-    """Tests of assumptions and companions of the hazard ratio, by estimand."""
+    """Checks of each model and absolute companions of its hazard ratio, one row per question."""
     if not view.others:
         return None
     if view.crowded:
         words = "Tests of assumptions stand in the reports of the cohorts, so that this page stays readable."
         return Section("sens", "Assumptions and sensitivity", "10, 18", (Text.of(words),))
-    rows: list[GridRow] = []
-    for estimand, part in together(view.others, lambda x: x.estimand):
-        rows.append(GridRow(numbers.label(estimand[:1].upper() + estimand[1:]), kind="g"))
-        for x in part:
-            label = x.label if view.cohort else f"{x.label}, {tables.cohort_label(x.cohort)}"
-            value = _plain(x)
-            rows.append(GridRow(label, cells(x.n, x.events, value, x.p), "i"))
-    grid = Grid(
-        "Assumptions, and absolute companions of the hazard ratio.",
-        ("Question", "n", "Events", "Estimate (95% CI)", "P"),
-        tuple(rows),
-        (False, True, True, True, True),
-    )
-    return Section("sens", "Assumptions and sensitivity", "10, 18", (Table(count.table(), grid, long=True),))
+    kinds = tables.order((x.estimand for x in view.others), tuple(_CHECKS))
+    by_cohort = view.cohort is None and len(view.cohorts) > 1
+    blocks: list[Block] = []
+    for endpoint in view.endpoints:
+        lines = [x for x in view.others if x.endpoint == endpoint]
+        rows: list[GridRow] = []
+        for head, part in together(lines, lambda x: x.label if by_cohort else x.group):
+            rows.append(GridRow(head, kind="g"))
+            for (label, _, cohort), found in together(part, lambda x: (x.label, x.analysis, x.cohort)):
+                by_kind = {x.estimand: x for x in found}
+                where = "Pooled, stratified" if cohort == POOLED else tables.cohort_label(cohort)
+                rows.append(GridRow(where if by_cohort else label, tuple(_check(by_kind.get(k)) for k in kinds), "i"))
+        if rows:
+            heads = tuple(_CHECKS.get(k, numbers.label(k[:1].upper() + k[1:])) for k in kinds)
+            notes = dict.fromkeys(note for x in lines for note in x.notes if x.estimand != "influence of one subject")
+            grid = Grid(
+                f"Checks of the models of {view.short(endpoint)}, and absolute companions of their hazard ratios.",
+                ("Question", *heads),
+                tuple(rows),
+                (False, *[True] * len(kinds)),
+                " ".join(["▲: P below 0.05, or a flag in the text on top.", *(f"{note}." for note in list(notes)[:6])]),
+            )
+            blocks.append(Table(count.table(), grid, long=True))
+    return Section("sens", "Assumptions and sensitivity", "10, 18", tuple(blocks))
+
+
+def _check(line: Line | None) -> Cell:
+    """A test's P, or an estimate with its interval; marked where it casts doubt."""
+    if line is None:
+        return Cell(numbers.NONE, "em")
+    if math.isfinite(line.estimate):
+        ratio = line.estimand == "influence of one subject"
+        return Cell(numbers.interval(line.estimate, line.low, line.high) if ratio else _plain(line), flag=bool(line.flags))
+    return Cell(line.p, flag=line.p_value < 0.05 or bool(line.flags))
 
 
 def _plain(line: Line) -> str:

@@ -128,7 +128,7 @@ def curves(view: View) -> list[Curve]:
             titles={c: tables.cohort_label(c) for c in cohorts},
             ylabel=tables.endpoint_label(lines[0].endpoint, view.design),
             origin=view.design.time_zero,
-            places={c: view.design.cohorts.index(c) for c in cohorts if c in view.design.cohorts},
+            places={c: view.design.cohorts.index(c) if c in view.design.cohorts else -1 for c in cohorts},
         )
         label = tables.marker_label(lines[0].marker, view.design)
         out.append(

@@ -145,7 +145,7 @@ def _cohort(view: View, every: View, gallery: Gallery) -> Page:
         f"Markers and {_endpoints(view, short=True)}, {label}: {numbers.label(view.design.name)}",
         label,
         f"Marker association report · cohort {every.cohorts.index(view.cohort) + 1} of {len(every.cohorts)}",
-        f"Markers and {_endpoints(view)} {view.here_words}",
+        f"{_heading(view)} {view.here_words}",
         _meta(view),
         (view.place,),
         summary(view),
@@ -181,7 +181,7 @@ def _overall(view: View, gallery: Gallery) -> Page:
         f"Markers and {_endpoints(view, short=True)}: {numbers.label(view.design.name)}",
         numbers.label(view.design.name),
         "Marker association report · all cohorts",
-        f"Markers and {_endpoints(view)} {view.here_words}".strip(),
+        f"{_heading(view)} {view.here_words}".strip(),
         _meta(view),
         places,
         summary(view),
@@ -197,6 +197,11 @@ def _sections(builds: tuple[Build, ...], view: View, count: Numbering) -> tuple[
     found = [section for build in builds for section in [build()] if section is not None]
     anchors = {section.anchor: section.title for section in found}
     return (*found, accounts.remark_section(view, count, anchors), accounts.provenance_section(view))
+
+
+def _heading(view: View) -> str:
+    names = _endpoints(view)
+    return f"Markers, {names}" if " and " in names else f"Markers and {names}"
 
 
 def _endpoints(view: View, *, short: bool = False) -> str:

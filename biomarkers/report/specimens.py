@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 
 import pandas as pd
@@ -109,11 +110,17 @@ def _flow_grid(view: View, flow: pd.DataFrame, analyses: Sequence[str]) -> Grid:
     reasons = [r for r in FLOW if r != "included" and ((flow["reason"] == r) & (flow["n_excluded"] > 0)).any()]
     events = {(x.analysis, x.cohort): x.events for x in view.main}
     by_cohort = view.cohort is None and len(view.cohorts) > 1 and not view.crowded
+    first = flow.drop_duplicates("analysis")
+    seen = Counter(
+        (text(m), numbers.label(text(t).split(",")[0])) for m, t in zip(first["marker"], first["timing"], strict=True)
+    )
     rows: list[GridRow] = []
     for analysis in analyses:
         part = _of(flow, analysis)
         label = tables.marker_label(text(part["marker"].iloc[0]), view.design)
         timing = numbers.label(text(part["timing"].iloc[0]).split(",")[0])
+        if seen[text(part["marker"].iloc[0]), timing] > 1:
+            timing = f"{timing} [{numbers.label(analysis, 40)}]"
         if by_cohort:
             rows.append(GridRow(f"{label}, {timing}", kind="g"))
         split = "cohort" in part and not view.crowded
@@ -197,7 +204,7 @@ def _variable(
     variable: str, rows: Sequence[dict[str, object]], columns: Sequence[str], key: str, totals: dict[str, int]
 ) -> list[GridRow]:
     words = numbers.label(variable.replace("_", " "))
-    words = words[:1].upper() + words[1:]
+    words = words.upper() if len(words) <= 2 else words[:1].upper() + words[1:]
 
     def found(statistic: str, level: str | None, column: str) -> float:
         values = [

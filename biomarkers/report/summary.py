@@ -61,13 +61,25 @@ def _below_any(view: View) -> bool:
     return len(values) > 0 and bool((values["status"].map(text) == "below").any())
 
 
+def _sensitivity(line: Line) -> bool:
+    """A declared departure from the registry or the design."""
+    return any(note.startswith("sensitivity:") for note in line.notes)
+
+
 def _ranked(lines: Sequence[Line]) -> list[Line]:
     """Modelled questions in the order of the plan; where there are many, what holds after adjustment comes first."""
     known = [x for x in lines if x.modelled or x.state == "not_estimable"]
+    plain_first = [x for x in known if not _sensitivity(x)] + [x for x in known if _sensitivity(x)]
     if len(known) <= MOST_FINDINGS:
-        return known
+        return plain_first
     return sorted(
-        known, key=lambda x: (x.state != "prespecified", not x.significant, x.p_value if x.p_value == x.p_value else 2)
+        known,
+        key=lambda x: (
+            _sensitivity(x),
+            x.state != "prespecified",
+            not x.significant,
+            x.p_value if x.p_value == x.p_value else 2,
+        ),
     )
 
 
@@ -75,7 +87,7 @@ def _ranked(lines: Sequence[Line]) -> list[Line]:
 
 
 def _warned(view: View) -> list[Warned]:
-    out = [*_flags(view), *_losses(view), *_silent(view), *_refused(view)]
+    out = [*_flags(view), *_assumptions(view), *_losses(view), *_silent(view), *_refused(view)]
     if view.cohort is None:
         differ = heterogeneity(view)
         tested = [x for x in view.lines if x.term == tables.HETEROGENEITY and math.isfinite(x.p_value)]
@@ -131,7 +143,7 @@ def _warned(view: View) -> list[Warned]:
 
 
 def _flags(view: View) -> list[Warned]:
-    rows = [(flag, x) for x in view.main for flag in x.flags if x.state != "not_estimable"]
+    rows = [(flag, x) for x in (*view.main, *view.others) for flag in x.flags if x.state != "not_estimable"]
     out = []
     for flag, pairs in together(rows, lambda pair: pair[0]):
         lines = [x for _, x in pairs]
@@ -151,6 +163,26 @@ def _flags(view: View) -> list[Warned]:
                 "Table",
             ),
         ]
+    return out
+
+
+def _assumptions(view: View) -> list[Warned]:
+    """Hazards that may not be proportional, and cuts that were found in the data they are used on."""
+    out = []
+    tested = [x for x in view.others if x.estimand == "proportional hazards test" and math.isfinite(x.p_value)]
+    bent = [x for x in tested if x.p_value < 0.05]
+    if bent:
+        names = list(dict.fromkeys(tables.marker_label(x.marker, view.design) for x in bent))
+        shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+        words = (
+            f"Hazards may not be proportional in {len(bent)} of {numbers.plural(len(tested), 'model')} (P{NBSP}<{NBSP}0.05; "
+            f"{numbers.decimal(0.05 * len(tested), 1)} expected by chance): {shown}."
+        )
+        out.append(Warned((Piece(words),), "sens", "Checks"))
+    cuts = [x for x in view.main if any("from these data" in note for note in x.notes) and x.modelled]
+    if cuts:
+        words = f"{numbers.plural(len(cuts), 'row')} with a cut taken from these data: a P value there is too small."
+        out.append(Warned((Piece(words),), "assoc" if view.cohort else "matrix", "Table"))
     return out
 
 
