@@ -729,19 +729,39 @@ PLAN = (
     ("pbmc_treg_pfs", "pbmc_treg", "PBMC baseline"),
     ("fcgr3a_pfs", "fcgr3a_158", "germline"),
 )
+"""Baseline questions: id, marker, family."""
+
+BY_ARM = (
+    ("stil_by_arm", "stil", "tissue by arm"),
+    ("vimentin_by_arm", "vimentin_pct", "tissue by arm"),
+)
+"""Does the marker predict the benefit of abemaciclib: the interaction with the arm."""
+
+WEEK6 = (
+    ("ctc_week6", "ctc", "change", "blood on treatment"),
+    ("ctdna_week6", "ctdna_mtm", "change", "blood on treatment"),
+    ("tk1_week6", "tk1_dul", "detected", "blood on treatment"),
+    ("pbmc_cd8_week6", "pbmc_cd8", "change", "PBMC on treatment"),
+    ("pbmc_treg_week6", "pbmc_treg", "change", "PBMC on treatment"),
+)
+"""On treatment: id, marker, feature, family; analysed from the landmark at the end of the visit's window."""
 
 
 def plan_toml() -> str:
-    """The prespecified baseline analyses: every marker, per cohort, adjusted as the trial randomised."""
+    """The prespecified analyses, per cohort, stratified and adjusted as the trial randomised."""
     head = (
-        "# SYNTHETIC study. Baseline association of every marker with progression-free survival, per cohort.\n"
-        'title = "Baseline markers and progression-free survival, version 1"\nstudy = "study.toml"\nmultiplicity = "holm"\n'
+        "# SYNTHETIC study. Every marker before treatment, two of them by arm, and the blood at week 6 from its landmark.\n"
+        'title = "Markers and progression-free survival, version 1"\nstudy = "study.toml"\nmultiplicity = "holm"\n'
     )
     block = (
-        '\n[[analysis]]\nid = "{}"\nmarker = "{}"\nendpoint = "pfs"\nat = "baseline"\nby = "cohort"\n'
-        'strata = ["liver_mets"]\nadjust = ["arm"]\nfamily = "{}"\n'
+        '\n[[analysis]]\nid = "{}"\nmarker = "{}"\nendpoint = "pfs"\nat = {}\nby = "cohort"\n'
+        'strata = ["liver_mets"]\nadjust = ["arm"]\n{}family = "{}"\n'
     )
-    return head + "".join(block.format(*entry) for entry in PLAN)
+    asked = [(name, marker, '"baseline"', "", family) for name, marker, family in PLAN]
+    asked += [(name, marker, '"baseline"', 'interaction = "arm"\n', family) for name, marker, family in BY_ARM]
+    at = '{ day = 49, visit = "week6" }'
+    asked += [(name, marker, at, f'feature = "{feature}"\n', family) for name, marker, feature, family in WEEK6]
+    return head + "".join(block.format(*entry) for entry in asked)
 
 
 README = """\
@@ -753,7 +773,7 @@ abemaciclib, with the markers, the missing tubes and the scan schedule of such a
 | file | holds |
 |---|---|
 | `study.toml` | where the tables are and what they mean |
-| `plan.toml` | the prespecified baseline analyses |
+| `plan.toml` | the prespecified analyses: baseline, by arm, and week 6 from its landmark |
 | `subjects.csv`, `outcomes.csv` | who, and progression-free and overall survival in days from registration |
 | `specimens.csv` | every biopsy and tube, with its day |
 | `tissue_reads.csv` | stromal TIL by three readers, vimentin, CD8 and FOXP3 counts |

@@ -375,8 +375,8 @@ def study_toml() -> str:
 
 
 PLAN_TOML = """\
-# SYNTHETIC study. What may be asked of a baseline MRD call: association within each cohort, never a contrast of the cohorts.
-title = "Baseline MRD and progression-free survival, version 1"
+# SYNTHETIC study. What may be asked of plasma MRD: association within each cohort, never a contrast of the cohorts.
+title = "Plasma MRD and outcome, version 1"
 study = "study.toml"
 multiplicity = "holm"
 
@@ -395,6 +395,22 @@ endpoint = "os"
 at = "baseline"
 by = "cohort"
 family = "MRD"
+
+[[analysis]]
+id = "mrd_week18_pfs"
+marker = "mrd"
+endpoint = "pfs"
+at = { day = 146, visit = "week18" }
+by = "cohort"
+family = "MRD on follow-up"
+
+[[analysis]]
+id = "mrd_week30_pfs"
+marker = "mrd"
+endpoint = "pfs"
+at = { day = 230, visit = "week30" }
+by = "cohort"
+family = "MRD on follow-up"
 """
 
 README = """\
@@ -406,7 +422,7 @@ continue and 52 who stop, by their own choice. A contrast of the two cohorts is 
 | file | holds |
 |---|---|
 | `study.toml` | where the tables are and what they mean |
-| `plan.toml` | baseline MRD against progression-free and overall survival, per cohort |
+| `plan.toml` | MRD at baseline and from two landmarks against progression-free and overall survival, per cohort |
 | `subjects.csv` | who, and in which cohort |
 | `outcomes.csv` | endpoints in days from registration; restart without progression is an event type of its own |
 | `therapy.csv` | start, stop and restart of therapy, and clinical benefit of a restart after progression |

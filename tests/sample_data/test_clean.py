@@ -189,8 +189,18 @@ def test_therapy_and_questionnaires_follow_the_course(samples: Path) -> None:
 
 def test_the_plans_ask_for_every_baseline_marker_once(samples: Path) -> None:
     plan = tomllib.loads((samples / "br1801" / "plan.toml").read_text(encoding="utf-8"))
-    asked = [analysis["marker"] for analysis in plan["analysis"]]
+    baseline = [a for a in plan["analysis"] if a["at"] == "baseline" and "interaction" not in a]
+    asked = [analysis["marker"] for analysis in baseline]
     tables = ("tissue_reads", "blood_tk1", "blood_ctc", "blood_ctdna", "blood_pbmc")
     delivered = {row["marker"] for name in tables for row in table(samples / "br1801", f"{name}.csv")}
     assert sorted(asked) == sorted(delivered | {"cd8_foxp3", "fcgr3a_158"})
-    assert {analysis["at"] for analysis in plan["analysis"]} == {"baseline"}
+
+
+def test_the_plans_ask_on_treatment_only_from_a_landmark_at_the_end_of_the_window(samples: Path) -> None:
+    for name in ("br1801", "stop_her2"):
+        plan = tomllib.loads((samples / name / "plan.toml").read_text(encoding="utf-8"))
+        visits = tomllib.loads((samples / name / "study.toml").read_text(encoding="utf-8"))["visits"]
+        later = [a["at"] for a in plan["analysis"] if a["at"] != "baseline"]
+        assert later
+        for at in later:
+            assert at["day"] >= visits[at["visit"]]["day"] + visits[at["visit"]]["window"][1]
