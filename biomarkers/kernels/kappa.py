@@ -2,9 +2,9 @@ r"""Agreement of readers on classes: Cohen's weighted kappa, Fleiss' kappa, and 
 
 .. math:: \kappa_w = 1 - \frac{\sum v_{ij} p_{ij}}{\sum v_{ij} p_{i.} p_{.j}}
 
-v are disagreement weights: 0/1 (plain), |i - j| (linear), (i - j)^2 (quadratic). The error of kappa is the large-sample one
-of Fleiss, Cohen and Everitt. Sources: Cohen, Psychol Bull 70 (1968) 213; Fleiss, Cohen and Everitt, Psychol Bull 72 (1969) 323; Fleiss,
-Psychol Bull 76 (1971) 378; Bland and Altman, Lancet 327 (1986) 307.
+v are disagreement weights: 0/1 (plain), |i - j| (linear), (i - j)^2 (quadratic). The error of kappa is the large-sample
+one of Fleiss, Cohen and Everitt. Sources: Cohen, Psychol Bull 70 (1968) 213; Fleiss, Cohen and Everitt, Psychol Bull 72
+(1969) 323; Fleiss, Psychol Bull 76 (1971) 378; Bland and Altman, Lancet 327 (1986) 307.
 """
 
 from __future__ import annotations

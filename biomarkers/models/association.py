@@ -50,6 +50,8 @@ class Model:
         Which p is the confirmatory one; "auto" by the rules for small samples.
     override : tuple of str
         Gates that were switched off in writing.
+    checks : bool
+        Whether tests of assumptions and other companions stand beside each row; a specification curve does without.
     """
 
     strata: tuple[str, ...] = ()
@@ -59,6 +61,7 @@ class Model:
     seed: int = 0
     method: str = "auto"
     override: tuple[str, ...] = ()
+    checks: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +110,9 @@ def associate_rows(rows: pd.DataFrame, exposure: Exposure, marker: Marker, model
         if fit is not None:
             fits[name] = fit
             within = (groups,) if groups and name == "all" else ()
-            beside += _companions(frame[part], exposure.part(part), fit, judged, within, here, row["model"])
+            beside += [] if not model.checks else _companions(frame[part], exposure.part(part), fit, judged, within, here, row["model"])
     if groups and len([g for g in order if (frame[groups] == g).any()]) > 1:
-        out.append(_difference(frame, exposure, pooled, groups, order, shared | {"cohort": "all"}, "cohort"))
+        out.append(_difference(frame, exposure, pooled, groups, order, shared | {"cohort": "all"}, groups))
     return Fitted([*out, *beside], fits)
 
 

@@ -44,7 +44,7 @@ def linearity_row(frame: pd.DataFrame, covariate: str, linear_loglik: float, *, 
     k : int
         Knots.
     """
-    at = _knots(frame[covariate].to_numpy(float), k)
+    at = quantile_knots(frame[covariate].to_numpy(float), k)
     if at is None or (n_parameters + k - 2) * EVENTS_PER_PARAMETER > frame["event"].sum():
         return None
     basis = restricted_cubic(frame[covariate], at)
@@ -58,7 +58,7 @@ def linearity_row(frame: pd.DataFrame, covariate: str, linear_loglik: float, *, 
     )
 
 
-def _knots(x: np.ndarray, k: int) -> np.ndarray | None:
+def quantile_knots(x: np.ndarray, k: int) -> np.ndarray | None:
     """Knots, or None where x has too few different values to bend around them."""
     if np.unique(x).size <= k:
         return None
@@ -105,7 +105,7 @@ def spline_curve(frame: pd.DataFrame, time: str, event: str, covariate: str, *, 
     x = known[covariate].to_numpy(float)
     if k not in QUANTILES:
         raise UseError(f"k = {k!r}: the number of knots is one of {', '.join(map(str, QUANTILES))}")
-    at = _knots(x, k)
+    at = quantile_knots(x, k)
     if at is None:
         raise UseError(f"{covariate!r} has {np.unique(x).size} different values in {len(x)} rows: too few for {k} knots")
     basis = restricted_cubic(x, at)

@@ -86,8 +86,8 @@ def _reliability(frame: pd.DataFrame, covariate: str, error_variance: float, adj
     reliability = 1 - error_variance / variance if variance > 0 else 0.0
     if reliability < MIN_RELIABILITY:
         raise UseError(
-            f"the error variance {error_variance:.3g} is {error_variance / variance:.0%} of the variance of {covariate!r} given "
-            "the other terms: too little was measured to correct anything. Report the agreement of the readers instead"
+            f"the error variance {error_variance:.3g} is {error_variance / variance:.0%} of the variance of {covariate!r} "
+            "given the other terms: too little was measured to correct anything. Report the agreement of the readers instead"
         )
     return reliability
 
@@ -133,8 +133,8 @@ def simex_row(frame: pd.DataFrame, covariate: str, *, error_variance: float, adj
         **{"estimand": HAZARD_RATIO, **(shared or {}), "prespecified": False}, model=describe(strata, adjust), conf_level=level,
         method=f"SIMEX, quadratic, B = {replicates}", estimate=float(np.exp(coef)), std_error=float(error),
         conf_low=float(np.exp(coef - z * error)), conf_high=float(np.exp(coef + z * error)), n=first.n, n_events=first.n_events,
-        note="sensitivity: corrected for measurement error by simulation and extrapolation; the test is that of the uncorrected "
-             "row",
+        note="sensitivity: corrected for measurement error by simulation and extrapolation; the test is that of the "
+             "uncorrected row",
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from biomarkers.domain.errors import UseError
 from biomarkers.domain.marker import Marker
 from biomarkers.kernels.searched_cut import shrunken_cut
 from biomarkers.models.association import HAZARD_RATIO, Fitted, Model
@@ -20,6 +21,8 @@ from biomarkers.models.gates import MIN_EVENTS_PER_GROUP, events_word
 from biomarkers.models.max_selected import max_selected
 from biomarkers.models.results_table import result_row
 
+SEARCH = "search"
+"""The word for it: ``cut = "search"``."""
 MIN_SHARE = 0.10
 _MIN_EVENTS = 20
 _LEVELS = 4
@@ -45,6 +48,8 @@ def searched_cut_rows(rows: pd.DataFrame, marker: Marker, model: Model, *, group
     Fitted
         One row each; `prespecified` is False whatever asked for it.
     """
+    if not marker.quantitative:
+        raise UseError(f"{marker.label} has levels: there is no cut to search")
     frame = rows.reset_index(drop=True)
     shared = {"marker": marker.name, "term": f"{marker.name}[searched cut]", "estimand": HAZARD_RATIO,
               "conf_level": model.level, **(constant or {}), "prespecified": False}

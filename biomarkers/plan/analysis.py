@@ -21,7 +21,7 @@ from biomarkers.models.association import COVARIATE, HAZARD_RATIO, RATIO_OF_RATI
 from biomarkers.models.below_limit import RULES, associate_at_baseline
 from biomarkers.models.cox import CoxFit
 from biomarkers.models.curves import class_curves
-from biomarkers.models.exposure import Exposure, departs, entering
+from biomarkers.models.exposure import Exposure, departs, entering, exposure
 from biomarkers.models.features import feature
 from biomarkers.models.gates import OVERRIDES
 from biomarkers.models.immortal_time import (
@@ -40,7 +40,9 @@ from biomarkers.models.landmark_association import (
     naive_question,
     refuse_pooled_arms,
 )
+from biomarkers.models.predictive import refuse_claim
 from biomarkers.models.results_table import result_table
+from biomarkers.models.searched_cut import SEARCH, searched_cut_rows
 from biomarkers.study.analysis_set import AnalysisSet
 from biomarkers.study.draws import baseline_values
 from biomarkers.study.landmark_draws import CLOCKS, visit_landmark
@@ -94,6 +96,12 @@ class Analysis:
         Set by a plan only.
     override : tuple of str
         Gates switched off in writing; each stamps its rows.
+    claim : {"prognostic", "predictive"} or None
+        What the analysis is meant to support. "predictive" is refused without an interaction with the arm.
+    sensitivity : bool
+        Whether a plan also asks the specification curve of this analysis (`plan.sensitivity`).
+    checks : bool
+        Whether tests of assumptions stand beside each row.
     """
 
     marker: str
@@ -117,6 +125,9 @@ class Analysis:
     family: str = ""
     prespecified: bool = False
     override: tuple[str, ...] = ()
+    claim: str | None = None
+    sensitivity: bool = False
+    checks: bool = True
 
     def __post_init__(self) -> None:
         if self.feature not in FUTURE:
@@ -133,6 +144,9 @@ class Analysis:
             raise UseError(f"limit_rule {self.limit_rule!r} is not one of {', '.join(RULES)}")
         if self.method not in ("auto", "profile", "permutation"):
             raise UseError(f"method {self.method!r} is not one of auto, profile, permutation")
+        refuse_claim(self.claim, marker=self.marker, interaction=self.interaction, baseline=self.at == "baseline")
+        if self.cut == SEARCH and (self.at != "baseline" or self.interaction):
+            raise UseError('cut = "search" is for a baseline marker without an interaction: declare a cut with its source')
         if not 0 < self.level < 1:
             raise UseError(f"level must lie between 0 and 1, not {self.level!r}")
         if self.permutations < 0:
@@ -165,6 +179,8 @@ class Analysis:
         chosen = study.analysis_set(values, self.endpoint, ordered)
         rows = chosen.rows
         model, order = self._model(strata, adjust, rows), self._order(study, rows)
+        if self.cut == SEARCH:
+            return self._searched(marker, chosen, model, order)
         fitted, faced = associate_at_baseline(
             rows, marker, model, cut=self.cut, notes=notes, rule=self.limit_rule, groups=self.by, order=order,
             interaction=self.interaction, constant=self._constant(marker, self.timing),
@@ -172,6 +188,14 @@ class Analysis:
         table = result_table(fitted.rows)
         table["n_excluded"] = _n_excluded(chosen, table, self.by)
         return Association(self, marker, table, chosen, faced, fitted.fits, order)
+
+    def _searched(self, marker: Marker, chosen: AnalysisSet, model: Model, order: tuple[str, ...]) -> Association:
+        """A cut searched in the data: exploratory rows, never prespecified."""
+        fitted = searched_cut_rows(chosen.rows, marker, model, groups=self.by, order=order,
+                                   constant=self._constant(marker, self.timing))
+        table = result_table(fitted.rows)
+        table["n_excluded"] = _n_excluded(chosen, table, self.by)
+        return Association(self, marker, table, chosen, exposure(chosen.rows, marker), fitted.fits, order)
 
     def _on_treatment(self, study: Study, marker: Marker, strata: tuple[str, ...], adjust: tuple[str, ...],
                       needed: list[str], notes: tuple[str, ...]) -> Association:
@@ -213,7 +237,8 @@ class Analysis:
     def _model(self, strata: tuple[str, ...], adjust: tuple[str, ...], rows: pd.DataFrame) -> Model:
         if adjust and self.adjust is None and rows["arm"].nunique() < 2:
             adjust = ()
-        return Model(strata, adjust, self.level, self.permutations, self.seed, self.method, self.override)
+        return Model(strata, adjust, self.level, self.permutations, self.seed, self.method, self.override,
+                     self.checks)
 
     def _constant(self, marker: Marker, timing: str) -> dict[str, Any]:
         return {"analysis": self.id or self._default_id(), "prespecified": self.prespecified,
@@ -323,9 +348,15 @@ class Association:
 
     @property
     def curves(self) -> pd.DataFrame:
-        """Kaplan-Meier steps by declared class or genotype, per group; empty for a continuous marker."""
-        return class_curves(self.sets.rows, self.exposure, self.question.by, self.order, self.question.level,
-                            self.table["analysis"].iloc[0])[0]
+        """Kaplan-Meier steps by declared class or genotype, per group; empty for a continuous marker.
+
+        On treatment the curves start at the landmark: before it nobody was at risk of being counted.
+        """
+        steps = class_curves(self.sets.rows, self.exposure, self.question.by, self.order, self.question.level,
+                             self.table["analysis"].iloc[0])[0]
+        if len(steps) and "entry" in self.sets.rows:
+            steps["time"] = steps["time"].where(steps["time"] > 0, float(self.sets.rows["entry"].min()))
+        return steps
 
     @property
     def medians(self) -> pd.DataFrame:

@@ -73,22 +73,21 @@ def _columns(answer: Association, row: Any) -> tuple[CoxFit, np.ndarray] | None:
         return None
     products = [np.column_stack([x[:, 0] * group, x, *columns.values()])]
     # The group's main effect is a term of its own unless it is a stratum or an adjuster already.
-    name = _split(answer, row)
+    name = _split(row)
     if name not in fit.strata and name not in columns:
         products.append(group[:, None])
     return fit, np.column_stack(products)
 
 
-def _split(answer: Association, row: Any) -> str:
+def _split(row: Any) -> str:
     """The column whose levels a ratio of hazard ratios compares."""
-    question = answer.question
-    return str(question.by if row.cohort == "all" and row.term == "marker:cohort" else question.interaction)
+    return str(row.term).split(":", 1)[1]
 
 
 def _second(answer: Association, fit: CoxFit, row: Any) -> np.ndarray | None:
     """1 for the second of two groups; None where there are more or fewer."""
     rows = answer.sets.rows.reset_index(drop=True)
-    column = rows[_split(answer, row)].loc[fit.frame_index[fit.rows.kept]]
+    column = rows[_split(row)].loc[fit.frame_index[fit.rows.kept]]
     known = column.cat.categories if isinstance(column.dtype, pd.CategoricalDtype) else sorted(column.unique())
     levels = [c for c in known if (column == c).any()]
     return (column == levels[1]).to_numpy(float) if len(levels) == 2 else None
