@@ -9,6 +9,7 @@ import sys
 import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -49,6 +50,7 @@ def read_delimited(path: Path, *, name: str, source: Source, wanted: Wanted | No
     text = _decoded(path, source, found)
     if text is None:
         return _empty(found)
+    text, source = _without_sep_line(text, source, found)
     delimiter = _delimiter(text, path, source, found)
     if delimiter is None:
         return _empty(found)
@@ -161,6 +163,15 @@ def _typed_by_people(sign: str) -> bool:
     return unicodedata.category(sign)[0] == "L" or sign in "µ°±²³·–—‘’“”…€%‰\u00a0×÷§«»¿¡©®´"
 
 
+def _without_sep_line(text: str, source: Source, found: Findings) -> tuple[str, Source]:
+    """Excel's own first line, `sep=;`, names the separator and is no row of the table."""
+    match = re.match(r'"?sep=(.)"?\r?\n', text)
+    if match is None:
+        return text, source
+    found.add("sep_line", f"the first line names the separator, {match.group(1)!r}; it is no row", severity="note")
+    return text[match.end() :], replace(source, delimiter=source.delimiter or match.group(1))
+
+
 # ---- shape -----------------------------------------------------------------------------------------------------------
 
 
@@ -240,28 +251,40 @@ def _kept(header: list[str], wanted: Wanted | None, found: Findings) -> list[int
 def _body(
     records: list[tuple[int, list[str]]], header: list[str], keep: list[int], text: str, found: Findings
 ) -> list[tuple[int, list[str]]]:
-    """The rows that have exactly the header's number of fields; every other row is a problem."""
-    rows = []
+    """The rows that have exactly the header's number of fields; every other row is a problem.
+
+    The cells of a broken row are not shown: which columns they belong to, and whether those may be read, is not known.
+    """
     named = len(header)
     while named and not header[named - 1]:
         named -= 1
-    for place, (line, cells) in enumerate(records):
-        if len(cells) > named and not any(cell.strip() for cell in cells[named:]):
-            cells = cells[:named]
-        if len(cells) != named:
-            last = place == len(records) - 1
-            found.add(*_ragged(cells, named, last=last, ended=text.endswith(("\n", "\r"))), line=line, value=cells[0])
-            continue
-        _damaged(cells, line, header, keep, found)
-        rows.append((line, [cell if len(cell) <= LONGEST_CELL else cell[:64] for cell in cells]))
+    records = [(line, cells if any(c.strip() for c in cells[named:]) else cells[:named]) for line, cells in records]
+    broken = [(line, cells) for line, cells in records if len(cells) != named]
+    if len(broken) > max(3, len(records) // 2):
+        usual, n = Counter(len(cells) for _, cells in broken).most_common(1)[0]
+        found.add(
+            "header_row",
+            f"the header has {named} field{'' if named == 1 else 's'}, and {n} of {len(records)} rows have {usual}",
+            "remove what stands above the header, or name every column in it",
+            line=1,
+        )
+    else:
+        for line, cells in broken:
+            last = line == records[-1][0] and not text.endswith(("\n", "\r"))
+            found.add(*_ragged(cells, named, truncated=last and len(cells) < named), line=line)
+    rows = []
+    for line, cells in records:
+        if len(cells) == named:
+            _damaged(cells, line, header, keep, found)
+            rows.append((line, [cell if len(cell) <= LONGEST_CELL else cell[:64] for cell in cells]))
     return rows
 
 
-def _ragged(cells: list[str], named: int, *, last: bool, ended: bool) -> tuple[str, str, str]:
+def _ragged(cells: list[str], named: int, *, truncated: bool) -> tuple[str, str, str]:
     count = f"{len(cells)} field{'' if len(cells) == 1 else 's'} where the header has {named}"
     if _FOOTER.match(cells[0]):
         return "footer", f"{count}: a footer below the data, it seems", "remove it; only rows of data belong in the table"
-    if last and not ended and len(cells) < named:
+    if truncated:
         return "truncated", f"{count}, and no line end: the last row is truncated", "export the file again"
     return "ragged_row", f"this row has {count}", "correct the row; a cell may hold the separator without quotation marks"
 

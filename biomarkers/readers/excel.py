@@ -7,6 +7,7 @@ import re
 import warnings
 import zipfile
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -182,6 +183,9 @@ def _text(cell: Any, formulas: Any, row: int, i: int, column: str, found: Findin
     if isinstance(value, dt.datetime | dt.date):
         return value.isoformat().removesuffix("T00:00:00")
     if isinstance(value, int | float):
+        if "%" in (cell.number_format or ""):
+            # 0.35 shown as 35 %: the sign is only for the eye, and without it the number would change its meaning
+            return f"{(Decimal(repr(value)) * 100).normalize():f}%"
         whole = isinstance(value, int) or (float(value).is_integer() and abs(value) < 1e15)
         text = str(int(value)) if whole else repr(float(value))
         if _ID_COLUMNS.search(column) and whole:

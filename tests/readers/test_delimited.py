@@ -150,3 +150,20 @@ def test_no_text_reader_raises_on_random_bytes(tmp_path: Path, format: str) -> N
     (tmp_path / "x.bin").write_bytes(bytes(range(256)) * 20)
     read = read_table(tmp_path / "x.bin", format=format)
     assert errors(read)
+
+
+def test_a_title_above_the_header_is_one_problem_and_not_one_for_each_row(tmp_path: Path) -> None:
+    (problem,) = errors(table(tmp_path, "Export of site 3\n" + PLAIN * 3))
+    assert (problem.code, problem.line) == ("header_row", 1)
+    assert "rows have 2" in problem.problem
+
+
+def test_the_separator_line_of_excel_is_no_row(tmp_path: Path) -> None:
+    read = table(tmp_path, "sep=;\nid;x\n001;1\n")
+    assert errors(read) == []
+    assert read.rows["source_row"].tolist() == [2]
+
+
+def test_a_broken_row_shows_none_of_its_cells(tmp_path: Path) -> None:
+    read = table(tmp_path, "name,id\nJane Q Public,1,extra\nx,2\ny,3\nz,4\n")
+    assert "Jane" not in "".join(str(problem) for problem in read.problems)

@@ -91,3 +91,10 @@ def test_an_error_cell_stays_the_error_it_is(tmp_path: Path) -> None:
 def test_a_damaged_workbook_is_one_problem(tmp_path: Path) -> None:
     (tmp_path / "t.xlsx").write_bytes(b"PK\x03\x04 not a workbook")
     assert codes(read_table(tmp_path / "t.xlsx")) == {"damaged_workbook": "error"}
+
+
+def test_a_number_shown_as_per_cent_carries_its_sign(tmp_path: Path) -> None:
+    made = book([["id", "x"], ["1", 0.35], ["2", 0.072]])
+    for row in (2, 3):
+        made.active.cell(row=row, column=2).number_format = "0.0%"
+    assert saved(tmp_path, made).rows["x"].tolist() == ["35%", "7.2%"]

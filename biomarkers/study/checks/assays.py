@@ -283,7 +283,7 @@ def versions(facts: Facts) -> None:
                         table,
                         others.iloc[0],
                         "versions",
-                        f"{marker.name}: {column} {level} in {len(others)} row{'' if len(others) == 1 else 's'}, {main} in the others: a ratio "
+                        f"{marker.name}: {column} {level} in {len(others)} of {len(rows)} rows, otherwise {main}: a ratio "
                         "across versions is refused, and levels are not pooled",
                         f'if they may be pooled, declare [markers.{marker.name}] version_compat = [["{main}", "{level}"]]',
                         column=column,
@@ -339,8 +339,7 @@ def all_missing(facts: Facts) -> None:
                     table,
                     row,
                     "all_missing",
-                    f"{marker.name}: no value in any of {len(rows)} rows: {marker.label} "
-                    "cannot be analysed",
+                    f"{marker.name}: no value in any of {len(rows)} rows: {marker.label} cannot be analysed",
                     "check the column",
                     column="value",
                     severity="warning",

@@ -86,7 +86,9 @@ def identifiers(facts: Facts) -> None:
 
 
 def _folded(identifier: str) -> str:
-    return unicodedata.normalize("NFC", identifier).strip().casefold()
+    """An identifier without what the eye does not see: blanks, invisible signs, case, width, the kind of dash."""
+    seen = re.sub("[\u200b-\u200f\u2060\ufeff]", "", unicodedata.normalize("NFKC", identifier))
+    return re.sub("[\u2010-\u2015\u2212]", "-", " ".join(seen.split())).casefold()
 
 
 def subjects_twice(facts: Facts) -> None:
