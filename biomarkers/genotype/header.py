@@ -34,6 +34,11 @@ _SOMATIC = re.compile(
 _GP_PHRED = re.compile(rb"\n##FORMAT=<ID=GP,[^\r\n]*phred", re.I)
 
 
+# A line that is not ##key=value, or a structured one without its brackets or its ID.
+_NO_META = re.compile(rb"\n##(?!(?:INFO|FORMAT|FILTER|ALT|contig)=)(?![^=\n]+=)|"
+                      rb"\n##(?:INFO|FORMAT|FILTER|ALT|contig)=(?!<(?:[^\n]*,)?ID=[^,\n]+[^\n]*>\r?\n)")
+
+
 class HeaderProblem(Exception):
     """The header makes the file unusable.
 
@@ -103,6 +108,9 @@ def parse_header(text: bytes) -> Header:
     if columns[8] != b"FORMAT":
         raise HeaderProblem("FILE_ERROR", "the ninth column of the #CHROM line is not FORMAT")
     meta = text[:start + 1]
+    if wrong := _NO_META.search(meta):
+        shown = meta[wrong.start() + 1:].split(b"\n", 1)[0][:60].decode("latin-1")
+        raise HeaderProblem("FILE_ERROR", f"a header line that is not valid: {shown!r}")
     return Header(_samples(columns[9]), meta, _SOMATIC.search(meta) is not None,
                   _GP_PHRED.search(meta) is not None)
 

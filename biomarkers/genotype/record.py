@@ -14,9 +14,9 @@ from biomarkers.genotype.options import Options
 
 LARGEST_POSITION = 2**31 - 1
 _REF = re.compile(r"[ACGTUNRYSWKMBDHV]+\Z", re.I)
-_ALT = re.compile(r"(?:[ACGTUNRYSWKMBDHV]+|\*|<[^<>\s,]+>"
+_ALT = re.compile(r"(?:[ACGTN]+|\*|<[^<>\s,]+>"
                   r"|[ACGTN.]*[\[\]][^\[\]\s]+[\[\]][ACGTN.]*|\.[ACGTN]+|[ACGTN]+\.)\Z", re.I)  # breakends last
-_QUAL = re.compile(rb"(?:\.|[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?inf(?:inity)?|nan)\Z", re.I)
+_QUAL = re.compile(rb"(?:\.|-0(?:\.0*)?|\+?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|\+?inf(?:inity)?|nan)\Z", re.I)
 _KEY = re.compile(r"(?:[A-Za-z_][0-9A-Za-z_.]*|1000G)\Z")
 _END = re.compile(rb"(?:^|;)END=(\d{1,10})(?=;|$)")
 _SVLEN = re.compile(rb"(?:^|;)SVLEN=([-\d,]+)(?=;|$)")
@@ -120,14 +120,47 @@ def _problem(record: Record, fields: list[bytes], n_samples: int) -> str:
             return f"ALT {alt[:20]!r} is no allele"
     if not _QUAL.match(fields[5]):
         return f"QUAL {fields[5][:20].decode('latin-1')!r} is no number"
-    if not record.filter or any(c in record.filter for c in " ,") or record.filter.startswith(";") or ";;" in record.filter:
-        return f"FILTER {record.filter[:20]!r} is no list of names"
-    if not fields[2] or not fields[7]:
-        return f"the {'INFO' if fields[2] else 'ID'} column is empty"
+    filters = record.filter.split(";")
+    if not _names(filters) or "0" in filters or (len(filters) > 1 and {"PASS", "."} & set(filters)):
+        return f"FILTER {record.filter[:20]!r} is no list of filters"
+    if not _names(record.id.split(";")):
+        return f"ID {record.id[:20]!r} is no list of names"
+    if wrong := _wrong_info(fields[7].decode("latin-1")):
+        return f"INFO {wrong[:20]!r} is not valid"
     if len(set(record.keys)) != len(record.keys) or not all(map(_KEY.match, record.keys)):
         return f"FORMAT {':'.join(record.keys)[:40]!r} repeats a key or holds an empty or illegal one"
     if "GT" in record.keys[1:]:
         return "GT is not the first key of FORMAT"
+    return ""
+
+
+def _names(items: list[str]) -> bool:
+    """True for names without blanks, none empty, none twice."""
+    return all(items) and len(set(items)) == len(items) and not any(" " in x or "," in x for x in items)
+
+
+# Reserved keys of the specification, by the type of each of their values; "." is always allowed.
+_COUNTS = frozenset({"AC", "AN", "DP", "MQ0", "NS", "END"})
+_REALS = frozenset({"AF", "BQ", "MQ", "SB"})
+_FLAGS = frozenset({"DB", "H2", "H3", "SOMATIC", "VALIDATED", "1000G"})
+_INTEGER, _REAL = re.compile(r"\d{1,10}\Z"), re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\Z|nan\Z", re.I)
+
+
+def _wrong_info(info: str) -> str:
+    """The first entry of INFO that the specification does not allow; empty when there is none."""
+    if info == ".":
+        return ""
+    seen = set()
+    for entry in info.split(";"):
+        key, equals, value = entry.partition("=")
+        if not _KEY.match(key) or key in seen or (equals and not value):
+            return entry or ";"
+        seen.add(key)
+        values = value.split(",")
+        if ((key in _FLAGS and equals) or (key in _COUNTS and not all(v == "." or _INTEGER.match(v) for v in values))
+                or (key in _REALS and not all(v == "." or _REAL.match(v) for v in values))
+                or (key == "AF" and any(v != "." and not 0.0 <= float(v) <= 1.0 for v in values))):
+            return entry
     return ""
 
 

@@ -101,7 +101,7 @@ CALLS = [
     Case("REF C alone", [row("0/0", ref="C", alt=".")], ["-REF_MISMATCH"]),
     Case("REF N", [row("0/1", ref="N")], ["-REF_MISMATCH"]),
     Case("third allele", [row("0/1", "0/0", alt="T")], ["-OTHER_ALLELE", "F/F"]),
-    Case("IUPAC letter", [row("0/1", "0/0", alt="M")], ["-OTHER_ALLELE", "F/F"]),
+    Case("IUPAC letter", [row("0/1", "0/0", alt="M")], ["-BAD_RECORD", "-BAD_RECORD"]),
     Case("MNP from upstream", [row("0/1", "1/1", "0/0", ref="AAA", alt="AAC", at=-2)], ["V/F MNP", "V/V MNP", "F/F MNP"]),
     Case("MNP that changes the codon", [row("0/1", "0/0", ref="AA", alt="GC", at=-1)],
          ["V/F MNP CODON_CHANGED", "F/F MNP -CODON_CHANGED"]),
@@ -213,7 +213,11 @@ CALLS = [
          samples=["NA", "007", "1E5", "=1+1"]),
     Case("columns missing at the site", [Row(["0/1"])], ["-BAD_RECORD", "-BAD_RECORD"]),
     Case("ALT that is no allele", [row("0/1", alt="C,")], ["-BAD_RECORD"]),
-    Case("QUAL and FILTER are checked", [row("0/1", filter="q 10")], ["-BAD_RECORD"]),
+    *[Case(f"FILTER {x}", [row("0/1", filter=x)], ["-BAD_RECORD"]) for x in ("q 10", "PASS;q10", "q10;q10", "0", "q10;", ";")],
+    *[Case(f"INFO {x}", [row("0/1", info=x)], ["-BAD_RECORD"]) for x in
+      ("DP=x", "AC=-1", "AF=1.5", "DB=1", "DP=1;DP=2", "A B=1", "DP=1;", "=2")],
+    *[Case(f"INFO {x} is valid", [row("0/1", info=x)], ["V/F"]) for x in ("DB;AF=.,0.5;AN=4", "X=a b;Y.z_1=%3B", "1000G;DP=.")],
+    *[Case(f"ID {x}", [row("0/1", id=x)], ["-BAD_RECORD"]) for x in ("a b", ";a", "a;a", "a;")],
     Case("FORMAT twice", [row("0/1:3:4", keys="GT:DP:DP")], ["-BAD_RECORD"]),
 ]
 
