@@ -205,6 +205,8 @@ def _behind(steps: pd.DataFrame, cohorts: Sequence[str], unit: str) -> Grid:
                 past, later = one[one["time"] <= day + 1e-9], one.loc[one["time"] >= day - 1e-9, "n_risk"]
                 if not len(later):
                     break
+                if not len(past):          # curves from a landmark begin there
+                    continue
                 last = past.iloc[-1]
                 low, high = number(last["conf_low"]), number(last["conf_high"])
                 limits = f" ({low:.2f}–{high:.2f})" if math.isfinite(low) and math.isfinite(high) and low < high else ""
