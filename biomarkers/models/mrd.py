@@ -31,7 +31,7 @@ from biomarkers.models.cumulative_incidence import cumulative_incidence
 from biomarkers.models.km import kaplan_meier
 from biomarkers.models.landmark_association import fit_question, landmark_question
 from biomarkers.models.results_table import result_table
-from biomarkers.models.serial_study import duplicates_rule
+from biomarkers.models.serial_study import duplicates_rule, shown_html, shown_text
 from biomarkers.models.time_dependent import TimeDependentAnalysis, time_dependent
 from biomarkers.study.analysis_set import AnalysisSet
 from biomarkers.study.landmark_draws import visit_landmark
@@ -410,19 +410,15 @@ class MRD:
         return pd.DataFrame(lines, columns=columns)
 
     def __repr__(self) -> str:
-        columns = ["cohort", "term", "timing", "n", "n_events", "estimate", "conf_low", "conf_high", "p_value", "note"]
-        shown = self.table[columns].to_string(index=False, float_format=lambda v: f"{v:.3g}", na_rep="")
         counts = self.summary.to_string(index=False, float_format=lambda v: f"{v:.3g}")
         lead = self.lead_summary.to_string(index=False, float_format=lambda v: f"{v:.3g}")
-        return f"{counts}\n\nLead time, with the relapses that were never detected\n{lead}\n\n{shown}"
+        return f"{counts}\n\nLead time, with the relapses that were never detected\n{lead}\n\n{shown_text(self.table)}"
 
     def _repr_html_(self) -> str:
-        from biomarkers.domain.fragments import association_fragment
-
-        parts = [self.summary.to_html(index=False, float_format=lambda v: f"{v:.3g}", border=0),
-                 self.lead_summary.to_html(index=False, float_format=lambda v: f"{v:.3g}", border=0),
-                 association_fragment(self.table.to_dict("records"), label=self.marker.label)]  # fmt: skip
-        return "".join(parts)
+        parts = [
+            part.to_html(index=False, float_format=lambda v: f"{v:.3g}", border=0) for part in (self.summary, self.lead_summary)
+        ]
+        return "".join([*parts, shown_html(self.table, f"{self.marker.label}: status and what follows")])
 
 
 def mrd(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -149,6 +150,20 @@ def serial(
         study, found, endpoint, subjects, draws[["subject", "day", "value"]].reset_index(drop=True), sets, by, order,
         own_strata, own_adjust, level, int(late.sum()), int((draws["below"] & draws["value"].notna()).sum()),
     )  # fmt: skip
+
+
+SHOWN = ("cohort", "term", "timing", "n", "n_events", "estimate", "conf_low", "conf_high", "p_value", "note")
+
+
+def shown_text(table: pd.DataFrame) -> str:
+    """The rows of a serial analysis for a terminal."""
+    return table[list(SHOWN)].to_string(index=False, float_format=lambda v: f"{v:.3g}", na_rep="")
+
+
+def shown_html(table: pd.DataFrame, title: str) -> str:
+    """The rows of a serial analysis for a notebook."""
+    body = table[list(SHOWN)].to_html(index=False, float_format=lambda v: f"{v:.3g}", na_rep="", border=0)
+    return f"<p><b>{escape(title)}</b></p>{body}"
 
 
 def _order(study: Study, by: str | None, rows: pd.DataFrame) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ from biomarkers.models.dynamic_accuracy import dynamic_accuracy
 from biomarkers.models.gates import EVENTS_PER_PARAMETER
 from biomarkers.models.landmark import LandmarkStack, landmark_stack
 from biomarkers.models.results_table import result_table
-from biomarkers.models.serial_study import Serial, duplicates_rule, flow_of, serial
+from biomarkers.models.serial_study import Serial, duplicates_rule, flow_of, serial, shown_html, shown_text
 from biomarkers.study.analysis_set import AnalysisSet
 
 if TYPE_CHECKING:
@@ -476,13 +476,10 @@ class SupermodelAnalysis:
         return self.stack.by_landmark
 
     def __repr__(self) -> str:
-        columns = ["cohort", "term", "timing", "n", "n_events", "estimate", "conf_low", "conf_high", "p_value", "note"]
-        return self.table[columns].to_string(index=False, float_format=lambda v: f"{v:.3g}", na_rep="")
+        return shown_text(self.table)
 
     def _repr_html_(self) -> str:
-        from biomarkers.domain.fragments import association_fragment
-
-        return association_fragment(self.table.to_dict("records"), label=self.question.marker.label)
+        return shown_html(self.table, f"{self.question.marker.label}: supermodel, {self.stack.stamp}")
 
 
 def supermodel(

@@ -28,7 +28,7 @@ from biomarkers.models.landmark import Chosen
 from biomarkers.models.logrank import LogRank, mantel_byar
 from biomarkers.models.results_table import result_table
 from biomarkers.models.serial import Draws, Followed, followed, read_draws
-from biomarkers.models.serial_study import Serial, duplicates_rule, flow_of, serial
+from biomarkers.models.serial_study import Serial, duplicates_rule, flow_of, serial, shown_html, shown_text
 from biomarkers.models.simon_makuch import simon_makuch
 from biomarkers.study.analysis_set import AnalysisSet
 
@@ -293,13 +293,10 @@ class TimeDependentAnalysis:
                             level=self.question.level)  # fmt: skip
 
     def __repr__(self) -> str:
-        columns = ["cohort", "term", "timing", "n", "n_events", "estimate", "conf_low", "conf_high", "p_value", "note"]
-        return self.table[columns].to_string(index=False, float_format=lambda v: f"{v:.3g}", na_rep="")
+        return shown_text(self.table)
 
     def _repr_html_(self) -> str:
-        from biomarkers.domain.fragments import association_fragment
-
-        return association_fragment(self.table.to_dict("records"), label=self.question.marker.label)
+        return shown_html(self.table, f"{self.question.marker.label}: {self.rows.stamp}")
 
 
 def time_dependent(

@@ -460,6 +460,9 @@ def associate(study: Study, marker: str, *, endpoint: str = "pfs", at: str | Lan
         settings[key] = _columns(settings[key], key)
     if i_know_this_is_immortal_time:
         settings["override"] = (OVERRIDE,)
+    if feature in FUTURE and at == "baseline":    # here the study is at hand: its own label and visit go in the message
+        later = next((name for name, v in study_.design.visits.items() if v.day > 0), None)
+        refuse_future(feature, study_.design.marker(marker), visit=later, override=settings.get("override", ()))
     return Analysis(**settings).run(study_)
 
 
