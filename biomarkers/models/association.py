@@ -109,8 +109,9 @@ def associate_rows(rows: pd.DataFrame, exposure: Exposure, marker: Marker, model
             out += _by_arm(frame[part], exposure.part(part), judged, interaction, here)
         if fit is not None:
             fits[name] = fit
+        if fit is not None and model.checks:
             within = (groups,) if groups and name == "all" else ()
-            beside += [] if not model.checks else _companions(frame[part], exposure.part(part), fit, judged, within, here, row["model"])
+            beside += _companions(frame[part], exposure.part(part), fit, judged, within, here, row["model"])
     if groups and len([g for g in order if (frame[groups] == g).any()]) > 1:
         out.append(_difference(frame, exposure, pooled, groups, order, shared | {"cohort": "all"}, groups))
     return Fitted([*out, *beside], fits)

@@ -131,7 +131,8 @@ def stepp(frame: pd.DataFrame, time: str, event: str, marker: str, arm: str, *, 
         shown = np.isfinite(coef[k])
         lines.append({
             "group": k + 1, "marker_low": x[part].min(), "marker_median": float(np.median(x[part])),
-            "marker_high": x[part].max(), "n": part.size, "n_events": n_events, "hazard_ratio": np.exp(coef[k]) if shown else np.nan,
+            "marker_high": x[part].max(), "n": part.size, "n_events": n_events,
+            "hazard_ratio": np.exp(coef[k]) if shown else np.nan,
             "conf_low": np.exp(coef[k] - z * error[k]) if shown else np.nan,
             "conf_high": np.exp(coef[k] + z * error[k]) if shown else np.nan, "conf_level": level,
             "note": "" if shown else f"descriptive only: fewer than {MIN_EVENTS_PER_GROUP} events in an arm",
