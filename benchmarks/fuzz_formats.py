@@ -34,6 +34,8 @@ PORTAL = "#a\tb\tc\n#a\tb\tc\n#a\tb\tc\n#1\t1\t1\nPATIENT_ID\tOS_MONTHS\tOS_STAT
     f"P{i}\t{i}.5\t{i % 2}:{'DECEASED' if i % 2 else 'LIVING'}\n" for i in range(20)
 )
 
+DECLARED = Source(table="outcomes", paramcd={"PFS": "pfs", "OS": "os"})
+
 
 def seeds(folder: Path) -> list[tuple[str, str, bytes]]:
     """Format, file name and bytes of each seed."""
@@ -96,7 +98,7 @@ def main() -> int:
             path.write_bytes(edited(data, rng))
             start = time.perf_counter()
             try:
-                table = READERS[format].read(path, name=file, source=Source(table="outcomes", format=format), wanted=None)
+                table = READERS[format].read(path, name=file, source=DECLARED, wanted=None)
             except Exception:
                 lost += 1
                 print(file, traceback.format_exc(limit=-3), file=sys.stderr)
