@@ -64,7 +64,9 @@ def test_every_form_of_dataset_json_is_the_same_table(tmp_path, name, pack):
     table = read(tmp_path, pack(json.dumps(document()).encode()), name)
     assert not table.problems
     assert table.rows[["USUBJID", "AVAL", "ADT", "source_row"]].values.tolist() == [
-        ["001", "0", "2014-01-02", 2], ["002", "", "", 3], ["003", "1.5", "2014-01-04", 4]
+        ["001", "0", "2014-01-02", 2],
+        ["002", "", "", 3],
+        ["003", "1.5", "2014-01-04", 4],
     ]
 
 
@@ -128,10 +130,15 @@ pyreadstat = pytest.importorskip("pyreadstat", reason="reading SAS files needs p
 
 def frame() -> pd.DataFrame:
     """A small dataset with a zero, a missing number, a date and blanks at the end of a text."""
-    return pd.DataFrame({
-        "USUBJID": ["001", "002", "003"], "AVAL": [0.0, 1.5, float("nan")], "CNSR": [0.0, 1.0, 0.0],
-        "ADT": [dt.date(2014, 1, 2), dt.date(1959, 12, 31), None], "TXT": ["a", "", "µ x"],
-    })
+    return pd.DataFrame(
+        {
+            "USUBJID": ["001", "002", "003"],
+            "AVAL": [0.0, 1.5, float("nan")],
+            "CNSR": [0.0, 1.0, 0.0],
+            "ADT": [dt.date(2014, 1, 2), dt.date(1959, 12, 31), None],
+            "TXT": ["a", "", "µ x"],
+        }
+    )
 
 
 def test_a_zero_of_a_transport_file_is_exactly_zero(tmp_path):

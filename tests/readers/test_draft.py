@@ -18,7 +18,8 @@ PATIENTS = (
     "P1,Canary,ER+,1,3.5,1,10,dead,20,V/F\nP2,Canary,ER-,0,6.5,0,6.5,alive,10,F/F\n"
 )
 SERIAL = (
-    "subject_id,draw_date,draw,analyte,value,unit\nP1,2020-01-03,C1D1,CTC,3,cells/7.5 mL\nP2,2020-02-03,C1D1,ctDNA_TF,ND,fraction\n"
+    "subject_id,draw_date,draw,analyte,value,unit\nP1,2020-01-03,C1D1,CTC,3,cells/7.5 mL\n"
+    "P2,2020-02-03,C1D1,ctDNA_TF,ND,fraction\n"
     "P2,2020-02-03,C1D1,Haemoglobin,12,g/dL\n"
 )
 
