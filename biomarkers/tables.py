@@ -342,7 +342,7 @@ def lines(table: pd.DataFrame, design: Design) -> list[Line]:
 
 
 def _question(row: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(text(row.get(k)) for k in ("endpoint", "cohort", "marker", "term", "contrast", "timing", "estimand"))
+    return tuple(text(row.get(k)) for k in ("endpoint", "marker", "term", "contrast", "timing", "estimand"))
 
 
 # -- sentences ------------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from biomarkers import tables
 from biomarkers.domain import numbers
 from biomarkers.domain.design import Design
+from biomarkers.domain.errors import UseError
 from biomarkers.domain.markers import MARKERS
 from biomarkers.domain.numbers import MINUS, NBSP, THIN
 from biomarkers.domain.times import Endpoint
@@ -331,3 +332,19 @@ def test_a_flow_that_does_not_add_up_is_refused():
 
 def test_the_order_of_the_design_wins_over_the_alphabet_and_over_the_rows():
     assert tables.order(["ER-", "b", "ER+", "a"], ("ER+", "ER-")) == ["ER+", "ER-", "b", "a"]
+
+
+def test_two_analyses_in_the_same_words_are_told_apart_by_their_id():
+    frame = pd.DataFrame([ROW, ROW | {"analysis": "b", "cohort": "all"}, ROW | {"analysis": "c", "marker": "ctc", "term": "ctc"}])
+    labels = [x.label for x in tables.lines(frame, DESIGN)]
+    assert labels == ["Serum TK1 activity, per doubling [a]", "Serum TK1 activity, per doubling [b]", "CTC, per doubling"]
+
+
+def test_every_line_carries_its_place_in_the_csv():
+    frame = pd.DataFrame([ROW, ROW | {"cohort": "ER-"}, ROW | {"cohort": "all"}])
+    assert [x.key for x in tables.lines(frame, DESIGN)] == [1, 2, 3]
+
+
+def test_a_missing_column_of_a_figure_is_named_with_what_is_there():
+    with pytest.raises(UseError, match="needs the columns b, c; the table has a"):
+        tables.need(pd.DataFrame({"a": [1]}), ("a", "b", "c"), "km")

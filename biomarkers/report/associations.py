@@ -149,7 +149,7 @@ def _matrix(view: View, count: Numbering, lines: Sequence[Line], endpoint: str) 
     axis = axis_of(main, 104, most=4.0)
     blank = Markup("")
     rows: list[tuple[str, MatrixRow]] = []
-    for _, part in together(main, lambda x: (x.analysis, x.term, x.label)):
+    for _, part in together(main, lambda x: (x.analysis, x.term, x.contrast)):
         by_cohort = {x.cohort: x for x in part}
         pooled = by_cohort.get(POOLED)
         differ = next((x for x in lines if x.term == HETEROGENEITY and x.analysis == part[0].analysis), None)
@@ -159,7 +159,7 @@ def _matrix(view: View, count: Numbering, lines: Sequence[Line], endpoint: str) 
                 part[0].group,
                 MatrixRow(
                     tables.marker_label(first.marker, view.design),
-                    first.contrast,
+                    first.contrast + (f" [{first.tag}]" if first.tag else ""),
                     tuple(_cell(by_cohort.get(c), axis, blank) for c in view.cohorts),
                     _cell(pooled, axis, blank),
                     first.p_adjusted if pooled else numbers.NONE,
