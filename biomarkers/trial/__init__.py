@@ -17,14 +17,14 @@ _WHERE: dict[str, str] = {
     "two_stage_path": "twostage", "SurvivalTwoStage": "survival_twostage", "simulate_survival_two_stage": "survival_twostage",
     "three_plus_three": "escalation", "next_cohort": "escalation",
     "response_rate": "rates", "rate_difference": "rates", "stratified_rate": "rates",
-    "toxicity": "toxicity", "dose_limiting": "toxicity",
+    "toxicity": "adverse_events", "dose_limiting": "adverse_events",
     "endpoint_table": "endpoints", "consort": "endpoints", "best_response": "endpoints",
-    "arm_curves": "endpoints",
+    "arm_curves": "endpoints", "safety": "endpoints", "waterfall": "endpoints", "evaluable_in_order": "decisions",
     "compare_arms": "comparison", "one_arm": "single_arm",
     "at_cut": "decisions", "futility_look": "decisions", "two_stage_decision": "decisions",
     "score": "outcomes_reported", "read_rule": "outcomes_reported", "rules": "outcomes_reported",
-    "change_from_baseline": "trajectories", "standardised_area": "trajectories", "trajectories": "trajectories",
-    "mixed_model": "trajectories", "mmrm": "trajectories",
+    "change_from_baseline": "longitudinal", "standardised_area": "longitudinal", "trajectories": "longitudinal",
+    "mixed_model": "longitudinal", "mmrm": "longitudinal",
     "load_design": "designs_file", "read_design": "designs_file", "check_design": "designs_file", "run_design": "command",
 }  # fmt: skip
 """Public names and the file each lives in."""

@@ -96,6 +96,17 @@ def cut_back(frame: pd.DataFrame, days: int) -> pd.DataFrame:
     return earlier[cutoff > 0]
 
 
+def evaluable_in_order(study: Study, question: SingleArm, *, days_before: int = 0) -> pd.DataFrame:
+    """Who counts in a two-stage design, in the order of entry: ``subject, event_free``.
+
+    A patient counts who had the event by the day of the question or was followed to it; those longest before the data cut came
+    first. `event_free` goes into `two_stage_path`.
+    """
+    frame = analysed(study, question.endpoint).rows
+    mine = frame if "cohort" not in frame or not question.cohort else frame[frame["cohort"] == question.cohort]
+    return _in_order(cut_back(mine, days_before), question.day)
+
+
 def futility_look(z: float, *, events: int, comparison: Comparison, method: str = "schoenfeld") -> pd.DataFrame:
     """What a log-rank z at an interim number of events says about the end.
 
@@ -265,20 +276,25 @@ def _alone(question: SingleArm, frame: pd.DataFrame, back: int, level: float) ->
     return rows + _against_rule(rule, question, frame)
 
 
+def _in_order(frame: pd.DataFrame, day: int) -> pd.DataFrame:
+    failed = (frame["event"] == 1) & (frame["time"] <= day)
+    evaluable = failed | (frame["time"] >= day)
+    entered = frame.assign(event_free=(~failed).astype(int))[evaluable].sort_values("cutoff", ascending=False, kind="stable")
+    return entered[["subject", "event_free"]].reset_index(drop=True)
+
+
 def _against_rule(rule: two_stage.TwoStage, question: SingleArm, frame: pd.DataFrame) -> list[dict[str, object]]:
     """The evaluable patients in order of entry (longest followed first) against the boundary."""
-    failed = (frame["event"] == 1) & (frame["time"] <= question.day)
-    evaluable = failed | (frame["time"] >= question.day)
-    entered = frame.assign(free=~failed)[evaluable].sort_values("cutoff", ascending=False, kind="stable")
+    entered = _in_order(frame, question.day)
     n = min(len(entered), rule.n)
-    x1 = int(entered["free"].iloc[: rule.n1].sum())
+    x1 = int(entered["event_free"].iloc[: rule.n1].sum())
     rows: list[dict[str, object]] = []
     if len(entered) >= rule.n1:
         state = two_stage_decision(rule, x1, rule.n1, p=question.alternative or 0.5).iloc[0]
         rows.append({"quantity": "stage 1", "value": x1, "note": f"{state['state']}: {state['note']}"})
         if state["state"] == "stop":
             return rows
-    x = int(entered["free"].iloc[:n].sum())
+    x = int(entered["event_free"].iloc[:n].sum())
     state = two_stage_decision(rule, x, n, p=question.alternative or 0.5).iloc[0]
     rows.append({"quantity": "two-stage count", "value": x, "note": f"of {n} evaluable; {state['state']}: {state['note']}"})
     rows.append({"quantity": f"chance of rejecting, if {question.alternative:g}", "value": state["p_reject"]})

@@ -262,13 +262,30 @@ def _noun(kind: type[Noun], block: Any, place: tuple[str | int, ...], complain: 
     missing = [n for n, f in known.items() if n not in block and f.default is MISSING and f.default_factory is MISSING]
     if missing:
         complain(place, f"needs {', '.join(missing)}")
-    if unknown or missing:
+    wrong = False
+    for key, value in block.items():
+        if key in known and not _fits(value, str(known[key].type)):
+            complain((*place, key), f"{value!r} is not {_KINDS[str(known[key].type).split('[')[0].split(' ')[0]][1]}")
+            wrong = True
+    if unknown or missing or wrong:
         return None
     try:
         return kind(**{key: _frozen(value) for key, value in block.items()})
     except (UseError, TypeError) as error:
         complain(place, str(error))
         return None
+
+
+_KINDS: dict[str, tuple[tuple[type, ...], str]] = {
+    "int": ((int,), "a whole number"), "float": ((int, float), "a number"), "str": ((str,), "text in quotes"),
+    "tuple": ((list,), "a list"), "dict": ((dict,), "a table such as { a = 1 }"),
+}
+
+
+def _fits(value: Any, annotation: str) -> bool:
+    """Whether a TOML value is of the kind that a field's annotation asks for."""
+    kinds, _ = _KINDS[annotation.split("[")[0].split(" ")[0]]
+    return isinstance(value, kinds) and not isinstance(value, bool)
 
 
 def _frozen(value: Any) -> Any:
@@ -304,8 +321,10 @@ def check_design(design: DesignFile) -> pd.DataFrame:
             keys = {k: v for k, v in given.items() if k not in ("by", "part")}
             try:
                 outcome = DERIVATIONS[given["by"]](inputs.get(statement.about), _stated(statement, given), **keys)
-            except TypeError as error:
-                raise UseError(f"{design.path.name}: statement {statement.id!r}, derivation {given['by']!r}: {error}") from None
+            except (TypeError, AttributeError, KeyError, IndexError, ValueError, ArithmeticError) as error:
+                about = "" if inputs.get(statement.about) is not None else "; the statement needs about = ..., what it is about"
+                where = f"{design.path.name}: statement {statement.id!r}, derivation {given['by']!r}"
+                raise UseError(f"{where}: {error}{about}") from None
             found.append((given, outcome))
             details.append({"id": statement.id, "by": given["by"], "text": outcome.text, "value": outcome.value,
                             "matches": outcome.matches, "hint": outcome.hint})

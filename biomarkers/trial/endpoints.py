@@ -20,6 +20,7 @@ from biomarkers.study.analysis_set import AnalysisSet
 from biomarkers.study.study import Study
 
 from . import limits
+from .adverse_events import toxicity
 from .comparison import arm_summaries, compare_arms
 from .designs_file import DesignFile
 from .rates import rate_difference, response_rate, stratified_rate
@@ -230,6 +231,75 @@ def arm_curves(study: Study, *, endpoint: str = "pfs", level: float = 0.95) -> t
     return curves_by(frame, "arm", arms, by, study.design.cohorts, limits.confidence(level), endpoint)
 
 
+def safety(study: Study, *, severe: int = 3, level: float = 0.95, **columns: str) -> pd.DataFrame:
+    """Adverse events of a study, by worst grade, term and arm: all cohorts together, and each by itself.
+
+    Parameters
+    ----------
+    study : Study
+        With an `adverse_events` table.
+    severe : int
+    level : float
+    **columns : str
+        `attribution`, `treated`: see `toxicity`.
+
+    Returns
+    -------
+    DataFrame
+        `toxicity` with a column `cohort` in front ("all" first); arms in the order of the design.
+    """
+    if study.adverse_events.empty:
+        raise UseError("the study has no adverse_events table")
+    events = study.adverse_events[study.adverse_events["excluded"].fillna("") == ""]
+    people = study.members[study.members["excluded"].fillna("") == ""]
+    parts = []
+    for cohort in ("all", *study.design.cohorts):
+        mine = _cohort(people, cohort)
+        here = events[events["subject"].isin(mine["subject"])] if cohort != "all" else events
+        if len(mine):
+            parts.append(toxicity(here, mine, severe=severe, level=level, **columns).assign(cohort=cohort))
+    table = pd.concat(parts, ignore_index=True)
+    return table[["cohort", *[c for c in table.columns if c != "cohort"]]]
+
+
+def waterfall(response: pd.DataFrame, subjects: pd.DataFrame, *, change: str = "change_percent") -> pd.DataFrame:
+    """Best change of the target lesions of every patient, largest growth first, for a figure.
+
+    Parameters
+    ----------
+    response : DataFrame
+        subject, and the change from baseline in percent at each assessment; -100 is none left.
+    subjects : DataFrame
+        subject, and arm or cohort where there are any.
+
+    Returns
+    -------
+    DataFrame
+        ``subject, (cohort), (arm), change, place``; patients without a measurement are last, with `change` missing.
+
+    Examples
+    --------
+    >>> seen = pd.DataFrame({"subject": ["a", "a", "b"], "change_percent": [-10.0, -40.0, 20.0]})
+    >>> waterfall(seen, pd.DataFrame({"subject": ["a", "b", "c"], "arm": ["A", "B", "B"]}))
+      subject arm  change  place
+    0       b   B    20.0      1
+    1       a   A   -40.0      2
+    2       c   B     NaN      3
+    """
+    if change not in response.columns:
+        raise UseError(f"the responses have no column {change!r}; they have {', '.join(map(str, response.columns))}")
+    value = pd.to_numeric(response[change], errors="coerce")
+    if (value < -100).any():
+        first = response.loc[value < -100, "subject"].iloc[0]
+        raise UseError(
+            f"{int((value < -100).sum())} changes are below -100 %, more than all of a lesion; first of subject {first!r}"
+        )
+    best = value.groupby(response["subject"]).min().rename("change").rename_axis("subject").reset_index()
+    keys = ["subject", *[c for c in ("cohort", "arm") if c in subjects.columns]]
+    found = subjects[keys].merge(best, on="subject", how="left").sort_values("change", ascending=False, kind="stable")
+    return found.assign(place=np.arange(1, len(found) + 1)).reset_index(drop=True)
+
+
 # -- parts ---------------------------------------------------------------------------------------------------------------
 def _endpoints(study: Study, wanted: Sequence[str] | None) -> list[str]:
     present = set(study.outcomes["endpoint"].dropna().str.lower())
@@ -265,7 +335,7 @@ def _survival(
         if planned is not None and planned.endpoint == endpoint:
             alpha = planned.alpha
         two = frame.assign(arm=pd.Categorical(frame["arm"], arms))
-        compared = compare_arms(two, "time", "event", "arm", strata=list(study.design.strata), alpha=alpha, levels=(level,))
+        compared = _compared(two, list(study.design.strata), alpha, level, arms)
         by_arm = arm_summaries(two, "time", "event", "arm", times=days, level=level).assign(term="by arm")
         return pd.concat([compared, by_arm], ignore_index=True)
     question = design.single_arm(cohort) if design else None
@@ -278,6 +348,16 @@ def _survival(
         parts.append(one_arm(frame, "time", "event", at=365, level=level).assign(term="one year", timing="day 365"))
     parts += _competing(frame, endpoint, level)
     return pd.concat(parts, ignore_index=True)
+
+
+def _compared(frame: pd.DataFrame, strata: list[str], alpha: float, level: float, arms: list[str]) -> pd.DataFrame:
+    """The comparison of the arms; where it cannot be made, a row that says why."""
+    try:
+        return compare_arms(frame, "time", "event", "arm", strata=strata, alpha=alpha, levels=(level,))
+    except UseError as error:
+        return result_table([result_row(estimand="stratified log-rank z" if strata else "log-rank z", term="arm",
+                                        contrast=f"{arms[1]} vs {arms[0]}", n=len(frame), n_events=int(frame["event"].sum()),
+                                        finite=False, note=str(error))])
 
 
 def _competing(frame: pd.DataFrame, endpoint: str, level: float) -> list[pd.DataFrame]:

@@ -132,9 +132,10 @@ def two_stage_inference(
     -------
     DataFrame
         One row: ``responses, n, stage, reject, naive, naive_low, naive_high, estimate, conf_low, conf_high, exact_low,
-        exact_high, conf_level, p_value, method``. `estimate` is the unbiased one (UMVUE); `naive` is x/n with Clopper and Pearson's interval: both
-        ignore the look. `conf_low` and `conf_high` are Koyama and Chen's as in clinfun, which cover less than the level for
-        some shares (0.825 at 0.90); `exact_low` and `exact_high` cover at least the level for all.
+        exact_high, conf_level, p_value, method``. `estimate` is the unbiased one (UMVUE); `naive` is x/n with
+        Clopper and Pearson's interval: both ignore the look. `conf_low` and `conf_high` are Koyama and Chen's as in clinfun,
+        which cover less than the level for some shares (0.825 at 0.90); `exact_low` and `exact_high` cover at least the
+        level for all.
 
     Examples
     --------

@@ -87,6 +87,9 @@ def test_printing_is_deterministic():
     ('{ by = "sample_size", method = "schoenfeld" }', '{ by = "samplesize" }', "did you mean 'sample_size'"),
     ('about = "ER+"\nsays = "64', 'about = "ER"\nsays = "64', "is nothing in this file"),
     ("n = 64", "n = 63", "odd"),
+    ("n = 64", 'n = "64"', "'64' is not a whole number"),
+    ("power = 0.90", "power = true", "True is not a number"),
+    ('strata = ["liver_mets"]', 'strata = "liver_mets"', "is not a list"),
     ("[escalation]", "[escalations]", "did you mean 'escalation'"),
     ('trial = "ACCRU-BR-1801"', "trial = 7", "name of its trial"),
     ("power = 0.90\naccrual", "power = 0.90 0\naccrual", "Expected newline"),
@@ -100,6 +103,21 @@ def test_a_wrong_file_is_answered_with_file_line_and_remedy(tmp_path, old, new, 
     assert code == 2
     assert "wrong.toml" in said
     assert words in said
+
+
+def test_no_damage_to_a_line_ends_in_a_traceback(tmp_path):
+    lines = (FOLDER / "br1801.toml").read_text().splitlines()
+    path, codes = tmp_path / "damaged.toml", []
+    for i, line in enumerate(lines):
+        if not line.strip() or line.startswith("#"):
+            continue
+        for changed in ("", line.replace("=", "= -", 1), line.replace("5", "50000"), line[: len(line) // 2]):
+            path.write_text("\n".join([*lines[:i], changed, *lines[i + 1 :]]))
+            said, code = command.run_design(path, n_trials=0)
+            codes.append(code)
+            assert code in (0, 2)
+            assert said
+    assert codes.count(2) > 100
 
 
 def test_every_problem_of_a_file_is_named_at_once(tmp_path):

@@ -161,6 +161,37 @@ def test_an_unknown_response_is_refused():
         trial.best_response(pd.DataFrame({"subject": ["a"], "day": [42], "response": ["better"]}), ["a"])
 
 
+def test_a_cohort_without_events_is_a_row_that_says_so(br1801):
+    outcomes = br1801.outcomes.copy()
+    quiet = outcomes["subject"].isin(br1801.subjects.loc[br1801.subjects["cohort"] == "ER-", "subject"])
+    outcomes.loc[quiet & (outcomes["endpoint"] == "os"), "event"] = 0
+    table = trial.endpoint_table(with_tables(br1801, outcomes=outcomes), endpoints=["os"])
+    tests = table[table["estimand"] == "stratified log-rank z"].set_index("cohort")
+    assert tests.loc["ER+", "finite"]
+    assert not tests.loc["ER-", "finite"]
+    assert "0 events" in tests.loc["ER-", "note"]
+
+
+def test_safety_keeps_the_arms_in_the_order_of_the_design(br1801):
+    people = br1801.subjects["subject"].tolist()
+    events = pd.DataFrame({"subject": people[:30], "term": ["Fatigue", "Diarrhea"] * 15, "grade": [1, 2, 3] * 10,
+                           "related": "possible", "excluded": pd.NA})
+    found = trial.safety(with_tables(br1801, adverse_events=events))
+    assert list(dict.fromkeys(found["cohort"])) == ["all", "ER+", "ER-"]
+    assert list(dict.fromkeys(found["arm"])) == ["T-DM1", "T-DM1 + abemaciclib"]
+    whole = found[(found["cohort"] == "all") & (found["term"] == "any")]
+    assert whole["n_treated"].sum() == 114
+    assert whole["any_grade"].sum() == 30
+
+
+def test_a_waterfall_shows_everybody_and_refuses_the_impossible():
+    people = pd.DataFrame({"subject": ["a", "b"], "arm": ["A", "B"]})
+    found = trial.waterfall(pd.DataFrame({"subject": ["a"], "change_percent": [-30.0]}), people)
+    assert found["subject"].tolist() == ["a", "b"]
+    with pytest.raises(UseError, match="below -100 %"):
+        trial.waterfall(pd.DataFrame({"subject": ["a"], "change_percent": [-130.0]}), people)
+
+
 # -- decisions ---------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("events", [10, 24, 29, 40])
 def test_an_event_driven_cut_holds_exactly_its_events(br1801, designs, events):
@@ -196,6 +227,7 @@ def test_a_given_rule_is_applied_in_order_of_entry(stop_her2, designs):
     arm = replace(designs["stop_her2"].single_arm("stop"), design={"r1": 11, "n1": 20, "r": 23, "n": 40})
     design = replace(designs["stop_her2"], single_arms=(arm,))
     table = trial.at_cut(stop_her2, design).set_index("quantity")
+    path = trial.two_stage_path(arm.two_stage(), trial.evaluable_in_order(stop_her2, arm)["event_free"].head(20))
     frame = analysed(stop_her2, "pfs").rows
     frame = frame[frame["cohort"] == "stop"].sort_values("cutoff", ascending=False, kind="stable")
     failed = (frame["event"] == 1) & (frame["time"] <= 365)
@@ -203,6 +235,7 @@ def test_a_given_rule_is_applied_in_order_of_entry(stop_her2, designs):
     free = int((~((evaluable["event"] == 1) & (evaluable["time"] <= 365))).sum())
     assert table.loc["stage 1", "value"] == free
     assert ("stop:" in table.loc["stage 1", "note"]) == (free <= 11)
+    assert path["successes"].iloc[-1] == free
 
 
 @pytest.mark.parametrize(("z", "said"), [(-0.1, "stop for futility"), (0.1, "go on")])

@@ -10,8 +10,8 @@ KERNELS = [
     "survival_two_stage", "correlative_power",
 ]
 TRIAL = [
-    "sizing", "simulate", "escalation", "twostage", "rates", "toxicity", "comparison", "single_arm", "endpoints", "decisions",
-    "outcomes_reported", "trajectories", "designs_file", "derivations", "command", "survival_twostage", "correlative",
+    "sizing", "simulate", "escalation", "twostage", "rates", "adverse_events", "comparison", "single_arm", "endpoints",
+    "decisions", "outcomes_reported", "longitudinal", "designs_file", "derivations", "command", "survival_twostage", "correlative",
 ]
 
 
@@ -20,6 +20,15 @@ def test_examples_print_what_they_say(name):
     module = import_module(f"biomarkers.{name}")
     found = doctest.testmod(module, optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
     assert found.failed == 0
+
+
+def test_no_public_name_is_hidden_by_a_file_of_the_same_name():
+    from pathlib import Path
+
+    import biomarkers.trial as room
+
+    files = {p.stem for p in Path(room.__file__).parent.glob("*.py")}
+    assert not files & set(room.__all__)
 
 
 def test_the_namespace_is_light_and_complete():
