@@ -24,7 +24,7 @@ from biomarkers.domain.errors import UseError
 from biomarkers.genotype.calls import COLUMNS, LocusCalls, call_file, refuse_file
 from biomarkers.genotype.decide import Verdict
 from biomarkers.genotype.inputs import find_files
-from biomarkers.genotype.journal import Entry, Journal, state_of
+from biomarkers.genotype.journal import Entry, Journal, size_of, state_of
 from biomarkers.genotype.loci import DEFINITION_VERSION, Locus, find_loci
 from biomarkers.genotype.options import Options
 from biomarkers.genotype.parallel import Died, share_out
@@ -199,7 +199,7 @@ def _chunks(numbers: Sequence[int], files: Sequence[str], jobs: int, dask: str |
     chunks: list[list[int]] = []
     size = 0
     for i in numbers:
-        here = (state_of(files[i]) or [0])[0]
+        here = size_of(files[i])
         if not chunks or len(chunks[-1]) >= most or size + here > _CHUNK_BYTES:
             chunks.append([])
             size = 0

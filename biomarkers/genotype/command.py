@@ -21,6 +21,7 @@ from biomarkers.genotype.batch import Batch, call_to_text
 from biomarkers.genotype.decide import FILE_REASONS, REASONS
 from biomarkers.genotype.inputs import find_files
 from biomarkers.genotype.loci import find_loci
+from biomarkers.genotype.merge import is_calls_table, merge_calls
 from biomarkers.genotype.options import Options
 from biomarkers.genotype.outputs import check_target, format_of, make_folder, write_calls
 from biomarkers.genotype.tsv import rows_of_tsv
@@ -69,6 +70,8 @@ def run_genotype(files: Iterable[str | os.PathLike[str]], out: str | os.PathLike
                  progress_callback: Callable[[int, int], None] | None = None, said: TextIO | None = None) -> int:
     """`biomarkers genotype`: call every file, write one table and its provenance.
 
+    Given calls tables in place of VCFs, it merges them, as at the end of a workflow that ran file by file.
+
     The journal `<out>.journal` grows with every file. It is deleted when the table is complete, unless `resume` was asked
     for: then the next run reads only files that are new or changed.
 
@@ -107,6 +110,10 @@ def run_genotype(files: Iterable[str | os.PathLike[str]], out: str | os.PathLike
     check_target(out, listed, form)
     _check_something_is_there(listed)
     make_folder(out)
+    if all(is_calls_table(f) for f in listed):
+        reasons = merge_calls(listed, out)
+        said.write(f"{len(listed):,} tables merged; {sum(reasons.values()):,} rows: {reasons['OK']:,} called\n")
+        return 1 if FILE_REASONS & set(reasons) else 0
     batch = call_to_text(listed, chosen, options, f"{os.fspath(out)}.journal", jobs=jobs, dask=dask, resume=resume,
                          progress=progress_callback)
     written = False

@@ -135,6 +135,14 @@ def _checksum(fields: Mapping[str, Any]) -> int:
     return zlib.crc32(json.dumps(fields, sort_keys=True).encode())
 
 
+def size_of(path: str) -> int:
+    """Size in bytes; 0 where there is no such file."""
+    try:
+        return os.stat(path).st_size  # noqa: PTH116
+    except OSError:
+        return 0
+
+
 def state_of(path: str) -> list[Any] | None:
     """Size and modification time of a file and of its index: what must be equal for its rows to be used again."""
     try:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -54,7 +55,7 @@ def check_target(out: str | Path, files: Sequence[str], form: str) -> None:
         raise UseError(f"{where}: a folder; give the name of the table, such as {where / 'calls.tsv'}")
     if where.exists() and not where.is_file():
         raise UseError(f"{where}: not a regular file")
-    if any(f != "-" and Path(f).exists() and where.exists() and where.samefile(f) for f in files):
+    if where.exists() and any(f != "-" and os.path.exists(f) and where.samefile(f) for f in files):  # noqa: PTH110
         raise UseError(f"{where}: is one of the inputs")
     if where.is_file() and where.stat().st_size and not _sidecar(where).is_file():
         with where.open("rb") as file:

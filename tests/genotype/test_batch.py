@@ -277,3 +277,44 @@ def test_an_error_nobody_foresaw_is_a_row(tmp_path: Path, monkeypatch: pytest.Mo
     frame = call_genotypes([tmp_path / "x.vcf"], loci=LOCI)
     assert frame["reason"].tolist() == ["FILE_ERROR"] * 2
     assert frame["note"].tolist() == ["unforeseen RuntimeError: a bug"] * 2
+
+
+# ---------------------------------------------------------------------- workflows that run file by file
+def test_tables_made_one_by_one_merge_to_the_table_of_all(many: list[str], plain: tuple, tmp_path: Path) -> None:
+    tables = []
+    for i, file in enumerate(many):
+        if Path(file).exists():
+            run([file], tmp_path / f"{i:03d}.tsv")
+            tables.append(tmp_path / f"{i:03d}.tsv")
+    run(["@" + str(_list(tmp_path, [f for f in many if Path(f).exists()]))], tmp_path / "whole.tsv")
+    assert run_genotype(tables, tmp_path / "merged.tsv", said=StringIO()) == 1
+    assert (tmp_path / "merged.tsv").read_bytes() == (tmp_path / "whole.tsv").read_bytes()
+    whole, merged = (json.loads((tmp_path / f"{n}.tsv.json").read_text()) for n in ("whole", "merged"))
+    for about in (whole, merged):
+        about["output"].pop("file")
+    assert merged == whole
+
+
+def _list(folder: Path, files: list[str]) -> Path:
+    (folder / "files.txt").write_text("\n".join(files))
+    return folder / "files.txt"
+
+
+def test_a_merge_finds_the_sample_that_two_files_call_differently(tmp_path: Path) -> None:
+    for name, gt in (("a", "0/1"), ("b", "1/1")):
+        file = write(tmp_path / f"{name}.vcf", text_of(Case("", [row(gt)], [""], samples=["P1"]), "GRCh38"), "text")
+        run_genotype([file], tmp_path / f"{name}.tsv", said=StringIO())
+    run_genotype([tmp_path / "a.tsv", tmp_path / "b.tsv"], tmp_path / "both.tsv", said=StringIO())
+    assert read_calls(tmp_path / "both.tsv")["reason"].tolist() == ["SAMPLE_DUP_DISCORDANT"] * 2
+
+
+@pytest.mark.parametrize("fault", ["options", "twice", "provenance"])
+def test_tables_that_do_not_belong_together_are_not_merged(fault: str, many: list[str], tmp_path: Path) -> None:
+    run([many[0]], tmp_path / "a.tsv")
+    run([many[0] if fault == "twice" else many[1]], tmp_path / "b.tsv", **({"min_dp": 3} if fault == "options" else {}))
+    if fault == "provenance":
+        (tmp_path / "b.tsv.json").unlink()
+    words = {"options": "different options", "twice": "more than one table", "provenance": "provenance"}[fault]
+    with pytest.raises(UseError, match=words):
+        run_genotype([tmp_path / "a.tsv", tmp_path / "b.tsv"], tmp_path / "both.tsv", said=StringIO())
+    assert not (tmp_path / "both.tsv").exists()
