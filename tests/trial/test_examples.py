@@ -11,7 +11,8 @@ KERNELS = [
 ]
 TRIAL = [
     "sizing", "simulate", "escalation", "twostage", "rates", "adverse_events", "comparison", "single_arm", "endpoints",
-    "decisions", "outcomes_reported", "longitudinal", "designs_file", "derivations", "command", "survival_twostage", "correlative",
+    "decisions", "outcomes_reported", "longitudinal", "designs_file", "derivations", "command", "survival_twostage",
+    "correlative",
 ]
 
 
