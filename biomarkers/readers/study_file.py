@@ -24,7 +24,7 @@ from biomarkers.domain.problems import Problem, sort, visible
 from biomarkers.domain.schema import TABLES
 from biomarkers.domain.source import EndpointRule, MarkerColumn, Origin, Source, Spelling
 from biomarkers.domain.times import DAYS_PER, Endpoint, Visit
-from biomarkers.readers.table import READERS, unreadable
+from biomarkers.readers.table import READERS, reader_of, unreadable
 
 LARGEST = 1 << 20
 ENDPOINT_LABELS = {"pfs": "Progression-free survival", "os": "Overall survival"}
@@ -449,6 +449,7 @@ class _Reading:
         at = ("tables", name)
         if table.format is not None and table.format not in READERS:
             self.unknown((*at, "format"), "format", table.format, list(READERS))
+        self._of_format(at, table)
         if table.day_unit not in DAYS_PER:
             self.unknown((*at, "day_unit"), "unit of time", table.day_unit, list(DAYS_PER))
         known = list(TABLES[name].names) + (["value"] if TABLES[name].typed else [])
@@ -492,6 +493,23 @@ class _Reading:
             endpoints=rules,
             markers=markers,
         )
+
+    def _of_format(self, at: tuple[str, ...], table: _Table) -> None:
+        """Keys and options that the format of the table does not know: what is declared and not heeded would mislead."""
+        try:
+            reader = reader_of(self.file.parent / table.path[0], table.format)
+        except UseError:
+            return
+        for key in dict.fromkeys(key for other in READERS.values() for key in other.keys):
+            if getattr(table, key) and key not in reader.keys:
+                known = ", ".join(name for name, other in READERS.items() if key in other.keys)
+                self.fault((*at, key), f"{key} means nothing to the format {reader.name}", f"it belongs to {known}")
+        for option in table.options:
+            if option not in reader.options:
+                if reader.options:
+                    self.unknown((*at, "options", option), f"option of the format {reader.name}", option, reader.options)
+                else:
+                    self.fault((*at, "options"), f"the format {reader.name} has no options", "remove it", value=option)
 
     def _origin(self, given: str | _Origin | None) -> Origin | None:
         """Where the date of day 0 stands: a column of the same file, or of another."""

@@ -78,6 +78,10 @@ class Reader:
         The table whose columns the rows already have ("any": that of study.toml); None for plain sheets.
     extra : str or None
         The optional extra of the package it needs.
+    options : tuple of str
+        Keys of `options` in study.toml that it knows.
+    keys : tuple of str
+        Keys of a table in study.toml that only some formats know, and this one does.
     """
 
     name: str
@@ -86,6 +90,8 @@ class Reader:
     about: str = ""
     canonical: str | None = None
     extra: str | None = None
+    options: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
 
     @property
     def read(self) -> Read:
@@ -110,19 +116,50 @@ READERS: dict[str, Reader] = {
             "CDISC Dataset-JSON 1.1, one object, one record a line, or compressed",
         ),
         Reader("adam-adsl", "adam.read_adsl", about="subjects from ADaM ADSL, in any container", canonical="subjects"),
-        Reader("adam-adtte", "adam.read_adtte", about="times and events from ADaM ADTTE", canonical="outcomes"),
-        Reader("adam-adrs", "adam.read_adrs", about="responses from ADaM ADRS", canonical="response"),
+        Reader(
+            "adam-adtte",
+            "adam.read_adtte",
+            about="times and events from ADaM ADTTE",
+            canonical="outcomes",
+            options=("aval",),
+            keys=("paramcd",),
+        ),
+        Reader("adam-adrs", "adam.read_adrs", about="responses from ADaM ADRS", canonical="response", keys=("paramcd",)),
         Reader("sdtm-mi", "sdtm.read_mi", about="tissue reads from SDTM MI", canonical="tissue_reads"),
         Reader("sdtm-lb", "sdtm.read_lb", about="blood markers from SDTM LB", canonical="blood"),
         Reader("sdtm-gf", "sdtm.read_gf", about="genotypes from SDTM GF", canonical="genotypes"),
-        Reader("redcap", "redcap.read_redcap", about="one form of a REDCap flat export", canonical="any"),
-        Reader("cbioportal-patient", "cbioportal.read_patient", about="patients, or their endpoints", canonical="any"),
+        Reader(
+            "redcap",
+            "redcap.read_redcap",
+            about="one form of a REDCap flat export",
+            canonical="any",
+            options=("dictionary",),
+            keys=("instrument", "events"),
+        ),
+        Reader(
+            "cbioportal-patient",
+            "cbioportal.read_patient",
+            about="patients, or their endpoints",
+            canonical="any",
+            options=("origin",),
+        ),
         Reader("cbioportal-sample", "cbioportal.read_sample", about="samples of a cBioPortal study", canonical="any"),
-        Reader("cbioportal-timeline", "cbioportal.read_timeline", about="treatments and tests in days", canonical="any"),
+        Reader(
+            "cbioportal-timeline",
+            "cbioportal.read_timeline",
+            about="treatments and tests in days",
+            canonical="any",
+            options=("origin",),
+        ),
         Reader("vendor", "vendor.read_vendor", about="a sheet with title rows and units in its header", canonical="any"),
         Reader("calls", "calls.read_calls", ("calls.tsv",), "the table of `biomarkers genotype`", canonical="genotypes"),
         Reader(
-            "vcf", "vcf.read_vcf", (".vcf", ".vcf.gz", ".vcf.bgz", ".bcf"), "genotypes called from VCF", canonical="genotypes"
+            "vcf",
+            "vcf.read_vcf",
+            (".vcf", ".vcf.gz", ".vcf.bgz", ".bcf"),
+            "genotypes called from VCF",
+            canonical="genotypes",
+            options=("absent", "min_dp", "min_gq", "min_gp", "allow_flip", "ref_mismatch", "ignore_filter", "paralog"),
         ),
     )
 }

@@ -17,6 +17,7 @@ from biomarkers.domain.schema import ALIASES, KINDS, TABLES, TEXT, TRACE, VALUE,
 from biomarkers.domain.source import Source
 from biomarkers.readers.calendar_days import on_study_days
 from biomarkers.readers.columns import Sheet, blank, typed
+from biomarkers.readers.dataset import restricted
 from biomarkers.readers.findings import Findings
 from biomarkers.readers.genotypes import genotypes_of
 from biomarkers.readers.numbers import decimal_mark
@@ -92,6 +93,10 @@ class _Reading:
     def _file(self, reader: Reader, path: Path, name: str, source: Source) -> None:
         wanted = _Wanted(source, self.design, TABLES[source.table])
         table = reader.read(path, name=name, source=replace(source, format=reader.name), wanted=wanted.columns)
+        if source.where and reader.canonical is None:
+            restricting = Findings(name)
+            table = restricted(table, source, restricting)
+            self._add(source.table, restricting.all())
         table = on_study_days(table, wanted.days(table.header), wanted.place("subject", table.header), source)
         self._add(source.table, table.problems)
         if not table.header:
@@ -230,8 +235,11 @@ class _Reading:
         whole = {}
         for column in order:
             pieces = [part[column] if column in part else pd.Series([pd.NA] * len(part)) for part in parts]
-            values = [value for piece in pieces for value in piece.tolist()]
             dtype = dtypes.get(column, TEXT)
+            if all(piece.dtype == dtype for piece in pieces):
+                whole[column] = pd.concat(pieces, ignore_index=True).array
+                continue
+            values = [value for piece in pieces for value in piece.tolist()]
             if dtype == "float64":
                 whole[column] = np.array([np.nan if value is pd.NA or value is None else value for value in values], float)
             else:
@@ -313,8 +321,10 @@ class _Wanted:
             mapped = {self.place(name, header) for name in (*self.names(), *self.source.columns)}
         else:
             mapped = {self.place(name, header) for name in self.names()}
-        dated = {self.source.day0.column} if self.source.day0 is not None and self.source.day0.path is None else set()
-        return {name for name in mapped if name} | ((self.wide() | dated) & set(header))
+        named = {*self.wide(), *self.source.where}
+        if self.source.day0 is not None and self.source.day0.path is None:
+            named.add(self.source.day0.column)
+        return {name for name in mapped if name} | (named & set(header))
 
     def days(self, header: tuple[str, ...]) -> dict[str, str]:
         """Columns of the schema that hold study days, with the columns of the file that may hold dates for them."""

@@ -8,9 +8,9 @@ import pandas as pd
 
 from biomarkers.domain.schema import TEXT
 from biomarkers.domain.source import Source
-from biomarkers.readers.table import Table, Wanted
+from biomarkers.readers.table import READERS, Table, Wanted
 
-OPTIONS = ("absent", "min_dp", "min_gq", "min_gp", "allow_flip", "ref_mismatch", "ignore_filter", "paralog")
+OPTIONS = READERS["vcf"].options
 """Options of the caller that `tables.genotypes.options` may set."""
 
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 import datetime as dt
 import json
 import random
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from biomarkers.domain.errors import DataProblem
 from biomarkers.domain.schema import TABLES
 from biomarkers.domain.source import Source
 from biomarkers.readers.sas7bdat import MAGIC as SAS
+from biomarkers.readers.study_file import read_study_file
 from biomarkers.readers.table import READERS, Reader, reader_of
+from biomarkers.readers.tables import read_tables
 from biomarkers.readers.xpt import MAGIC as XPT
 
 CANARY = "Jane-Canary-1961"
@@ -167,3 +171,42 @@ def test_random_edits_are_a_table_or_a_problem(tmp_path, name):
         path.write_bytes(bytes(data) or b"x")
         table = read(READERS[name], path)
         assert len(table.rows) or table.problems
+
+
+# ---- what study.toml declares is heeded or refused -------------------------------------------------------------------
+
+
+def declared(folder: Path, entry: str) -> Path:
+    """A study.toml with one table of blood."""
+    (folder / "subjects.csv").write_text("subject\na\nb\n")
+    (folder / "blood.csv").write_text("subject,day,marker,value,kind\na,0,ctc,1,good\nb,0,ctc,2,bad\n")
+    (folder / "study.toml").write_text(f'name = "T"\n[tables]\nsubjects = "subjects.csv"\nblood = {entry}\n')
+    return folder / "study.toml"
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ('{ path = "blood.csv", paramcd = "PFS" }', "paramcd means nothing to the format csv → it belongs to adam-adtte"),
+        ('{ path = "blood.csv", format = "sdtm-lb", instrument = "labs" }', "instrument means nothing to the format sdtm-lb"),
+        ('{ path = "blood.csv", events = ["a"] }', "events means nothing to the format csv"),
+        ('{ path = "blood.csv", options = { absent = "hom_ref" } }', "the format csv has no options"),
+        ('{ path = "blood.csv", format = "redcap", options = { dictonary = "d.csv" } }', "did you mean 'dictionary'?"),
+    ],
+)
+def test_a_key_that_the_format_does_not_know_is_an_error(tmp_path, entry, said):
+    with pytest.raises(DataProblem, match=re.escape(said)):
+        read_study_file(declared(tmp_path, entry))
+
+
+def test_where_restricts_a_plain_sheet_too(tmp_path):
+    file = read_study_file(declared(tmp_path, '{ path = "blood.csv", where = { kind = "good" } }'))
+    table = read_tables(file)["blood"]
+    assert table.rows["subject"].tolist() == ["a"]
+    assert any("1 of 2 rows are not kind = good" in str(problem) for problem in table.problems)
+
+
+def test_a_value_of_where_that_no_row_has_is_an_error(tmp_path):
+    file = read_study_file(declared(tmp_path, '{ path = "blood.csv", where = { kind = "goood" } }'))
+    errors = [str(p) for p in read_tables(file)["blood"].problems if p.severity == "error"]
+    assert any("no row has kind = 'goood'; it holds 'good' in 1, 'bad' in 1" in text for text in errors)
