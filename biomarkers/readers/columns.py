@@ -135,7 +135,9 @@ def number(text: str, sheet: Sheet) -> float | Bad | None:
 def _text(sheet: Sheet, column: str, found: Findings) -> pd.api.extensions.ExtensionArray:  # noqa: ARG001 - one signature for every kind
     if column in ("subject", "specimen"):
         return pd.array(sheet.frame[column].fillna("").tolist(), dtype=TEXT)
-    values = [None if text.strip().casefold() in words.BLANK else text.strip() for text in sheet.frame[column].fillna("")]
+    values = [
+        None if text.strip().casefold() in words.BLANK else text.strip() for text in sheet.frame[column].fillna("").tolist()
+    ]
     return pd.array(values, dtype=TEXT)
 
 

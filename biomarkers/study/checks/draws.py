@@ -103,6 +103,9 @@ def after_the_end(facts: Facts) -> None:
     clock = facts.clock
     rows = _tubes(facts)
     rows = rows[rows["collection_day"].notna() & ~rows["type"].fillna("").isin(["germline", "biopsy"])]
+    first_end = clock[["end", "death"]].astype("Float64").min(axis=1)
+    late = rows["collection_day"].astype("Float64") >= rows["subject"].map(first_end).astype("Float64")
+    rows = rows[late.fillna(False) | (rows["reason_for_draw"] == "progression").fillna(False)]
     for _, row in _visits(rows).iterrows():
         who = clock.loc[row["subject"]]
         day, end, death = row["collection_day"], who["end"], who["death"]

@@ -57,9 +57,12 @@ def identifiers(facts: Facts) -> None:
             column="subject",
         )
     alike: dict[str, list[pd.Series]] = defaultdict(list)
-    for _, row in subjects.drop_duplicates("subject").iterrows():
-        alike[_folded(str(row["subject"]))].append(row)
-        if str(row["subject"]).strip().startswith(("=", "+", "-", "@")):
+    once = subjects.drop_duplicates("subject")
+    folded = once["subject"].map(lambda identifier: _folded(str(identifier)))
+    formula = once["subject"].fillna("").str.strip().str.startswith(("=", "+", "-", "@"))
+    for index, row in once[folded.duplicated(keep=False) | formula].iterrows():
+        alike[folded[index]].append(row)
+        if formula[index]:
             facts.report(
                 "subjects",
                 row,

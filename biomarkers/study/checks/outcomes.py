@@ -18,10 +18,11 @@ def _usable(facts: Facts) -> pd.DataFrame:
 
 def times(facts: Facts) -> None:
     """Negative follow-up, an event without a time, a time without an event flag."""
-    for index, row in _usable(facts).iterrows():
+    rows = _usable(facts)
+    broken = rows[rows["time"].isna() | rows["event"].isna() | (rows["time"] < 0).fillna(True) | (rows["raw_time"] < 0)]
+    facts.exclude("outcomes", broken.index, "failed_qc", "time and event do not hold together")
+    for _, row in broken.iterrows():
         time, event, name = row["time"], row["event"], row["endpoint"]
-        if time is pd.NA or event is pd.NA or time < 0:
-            facts.exclude("outcomes", pd.Index([index]), "failed_qc", "time and event do not hold together")
         if time is pd.NA:
             what = "an event without its time" if event is not pd.NA and event == 1 else "no time, so no follow-up"
             facts.report("outcomes", row, "no_time", f"{name}: {what}", "fill in the time, or remove the row", column="time")
@@ -258,12 +259,10 @@ def restart(facts: Facts) -> None:
     therapy = facts["therapy"]
     sound = therapy["restart"].notna() & ~(therapy["restart"] < therapy["stop"]).fillna(False)
     again = therapy[sound].sort_values("restart").drop_duplicates("subject").set_index("subject")["restart"]
-    for _, row in _usable(facts).iterrows():
-        rule = facts.rule(row["endpoint"])
-        day = again.get(row["subject"])
-        if row["endpoint"] != "pfs" or day is None or row["time"] is pd.NA or row["event"] is pd.NA:
-            continue
-        if row["event"] == 1 and row["time"] > day and row["event_type"] != "restart":
+    rows = _usable(facts)
+    for _, row in rows[rows["subject"].isin(again.index) & (rows["endpoint"] == "pfs") & (rows["event"] == 1)].iterrows():
+        rule, day = facts.rule(row["endpoint"]), again[row["subject"]]
+        if row["time"] > day and row["event_type"] != "restart":
             declared = rule.after_restart != "error"
             facts.report(
                 "outcomes",
