@@ -1,8 +1,8 @@
 """How fast is a supermodel, from the two frames to robust errors? And does it still give R's numbers?
 
 A trial as large as the Benelux CML data (190 subjects, some 5,600 draws, 31 landmarks, window 4 years, nearly 5,000 rows)
-is simulated; CPU time of one process. With ``--data FOLDER`` (cml_patients.csv, cml_wbc.csv) the real one is read, and its coefficients and robust errors are
-printed beside R's.
+is simulated; CPU time of one process. With ``--data FOLDER`` (cml_patients.csv, cml_wbc.csv) the real one is read, and its
+coefficients and robust errors are printed beside R's.
 
     python benchmarks/supermodel.py
     python benchmarks/supermodel.py --data FOLDER

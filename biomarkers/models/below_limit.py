@@ -412,7 +412,7 @@ def _joint(
     labels = dict(zip(columns, terms.items(), strict=True))
     why = _descriptive(frame, used, adjust, model, classes)
     if why:
-        row = base | {"term": name, "contrast": " and ".join(terms), "estimand": JOINT, "method": "none"}
+        row = base | {"term": name, "contrast": " and ".join(terms), "estimand": HAZARD_RATIO, "method": "none"}
         return [row | {"note": _add(f"descriptive only: {why}", *notes)}], None
     fit = cox(frame, "time", "event", [*used, *adjust], strata=model.strata, level=model.level)
     if adjust:
