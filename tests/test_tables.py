@@ -335,7 +335,9 @@ def test_the_order_of_the_design_wins_over_the_alphabet_and_over_the_rows():
 
 
 def test_two_analyses_in_the_same_words_are_told_apart_by_their_id():
-    frame = pd.DataFrame([ROW, ROW | {"analysis": "b", "cohort": "all"}, ROW | {"analysis": "c", "marker": "ctc", "term": "ctc"}])
+    frame = pd.DataFrame(
+        [ROW, ROW | {"analysis": "b", "cohort": "all"}, ROW | {"analysis": "c", "marker": "ctc", "term": "ctc"}]
+    )
     labels = [x.label for x in tables.lines(frame, DESIGN)]
     assert labels == ["Serum TK1 activity, per doubling [a]", "Serum TK1 activity, per doubling [b]", "CTC, per doubling"]
 

@@ -39,6 +39,7 @@ STATES: dict[str, Sign] = {
 
 _DESCRIPTIVE = re.compile(r"descriptive only:?\s*([^;]*)", re.IGNORECASE)
 _INESTIMABLE = "not estimable"
+_CODE = re.compile(r"[a-z_]+_v\d+")
 _FLAG = re.compile(r"flag:\s*([^;]+)", re.IGNORECASE)
 
 
@@ -116,7 +117,11 @@ def remarks(row: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(
         numbers.label(part)
         for part in parts
-        if part and not _FLAG.match(part) and not _DESCRIPTIVE.match(part) and part != "one-sided limit"
+        if part
+        and not _FLAG.match(part)
+        and not _DESCRIPTIVE.match(part)
+        and part != "one-sided limit"
+        and not _CODE.fullmatch(part)
     )
 
 

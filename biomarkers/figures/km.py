@@ -95,9 +95,14 @@ def km(
         groups = _groups(table)
         marks = group_marks(len(groups), kind)
         ax.axhline(0.5, color=light("hairline"), linewidth=0.5, zorder=0.5)
+        start = float(table["time"].min()) / scale
+        if start > 0:
+            _unknown(ax, start)
         for (_, rows), mark in zip(groups, marks, strict=True):
             _curve(ax, rows, mark, scale)
         ticks = _ticks(end, unit, int(_size(ax)[0] / 20))
+        if start > 0:  # the landmark has its own tick; a neighbour that would touch it goes
+            ticks = sorted([round(start, 1), *(t for t in ticks if abs(t - start) > 0.055 * end)])
         ax.set_xlim(-0.012 * end, end * 1.012)
         ax.set_ylim(0, 1.03)
         ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
@@ -116,6 +121,24 @@ def _size(ax: Axes) -> tuple[float, float]:
     assert figure is not None
     box, (wide, high) = ax.get_position(), figure.get_size_inches()
     return float(box.width * wide * 72), float(box.height * high * 72)
+
+
+def _unknown(ax: Axes, start: float) -> None:
+    """The time before a landmark: no curve is drawn before the class is known."""
+    ax.axvspan(0, start, facecolor=light("plate"), edgecolor="none", zorder=0)
+    ax.axvline(start, color=light("ink"), linewidth=0.8, linestyle=(0, (1, 1.5)), zorder=0.6)
+    write(
+        ax,
+        start / 2,
+        0.5,
+        "class not yet known",
+        transform=ax.get_xaxis_transform(),
+        size=5.8,
+        rotation=90,
+        ha="center",
+        va="center",
+        color=light("ink2"),
+    )
 
 
 def below(n_groups: int) -> float:
@@ -208,6 +231,8 @@ def _counts(
                 _sample(ax, left, y, mark)
                 write(ax, left + SAMPLE + 3, y, fit(name, room - SAMPLE - 13, TICK), transform=corner, size=TICK, va="center")
             for tick in ticks:
+                if tick * scale < float(rows["time"].min()) - 1e-9:
+                    continue  # before a landmark nobody is at risk in a class
                 write(
                     ax,
                     tick,

@@ -322,7 +322,7 @@ def interaction_section(view: View, count: Numbering) -> Section | None:
             ratio = not is_subgroup(x)
             label = f"Ratio of hazard ratios, {x.contrast}" if ratio else x.contrast
             value = Cell(x.ratio) if x.modelled else Cell(x.message or numbers.NONE, "em")
-            rows.append(GridRow(label, (*cells(x.n, x.events), value, *cells(x.p if ratio else "")), "b" if ratio else "i"))
+            rows.append(GridRow(label, (*cells(x.n, x.events), value, *cells(x.p if ratio else "")), "r" if ratio else "i"))
     grid = Grid(
         "Does the association differ by arm? The predictive claim is the ratio, not two P values.",
         ("Contrast", "n", "Events", "HR or ratio (95% CI)", "P"),
@@ -369,7 +369,12 @@ def assumptions_section(view: View, count: Numbering) -> Section | None:
                 ("Question", *heads),
                 tuple(rows),
                 (False, *[True] * len(kinds)),
-                " ".join(["▲: P below 0.05, or a flag in the text on top.", *(f"{note}." for note in list(notes)[:6])]),
+                " ".join(
+                    [
+                        "▲: P below 0.05, or a flag in the text on top.",
+                        *(f"{note[:1].upper()}{note[1:]}." for note in list(notes)[:6]),
+                    ]
+                ),
             )
             blocks.append(Table(count.table(), grid, long=True))
     return Section("sens", "Assumptions and sensitivity", "10, 18", tuple(blocks))

@@ -219,6 +219,20 @@ def test_rows_of_the_table_are_10_6_points_apart_whatever_the_height(factory):
     assert gaps == pytest.approx([10.6, 10.6], abs=0.11)
 
 
+def test_from_a_landmark_no_curve_and_no_number_stands_before_it(factory):
+    table = seven(factory)
+    late = pd.concat([table.iloc[:1].assign(time=49), table[table["time"] > 49]])
+    ax = kaplan_meier(late, unit="weeks").axes[0]
+    ax.get_figure().draw_without_rendering()
+    start = ax.transData.transform((7, 0))[0]
+    assert 7 in ax.get_xticks()
+    numbers = [t.get_window_extent() for t in ax.texts if t.get_text().isdigit()]
+    assert numbers
+    assert all((box.x0 + box.x1) / 2 > start - 1 for box in numbers)
+    assert min(min(line.get_xdata()) for line in ax.lines if line.get_drawstyle() == "steps-post") == 7
+    assert "class not yet known" in [t.get_text() for t in ax.texts]
+
+
 def test_censor_ticks_stand_on_the_step(factory):
     ax = kaplan_meier(seven(factory), unit="days").axes[0]
     marks = next(line for line in ax.lines if line.get_marker() == "|")
