@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +18,7 @@ import pandas as pd
 from biomarkers.domain.schema import TEXT
 from biomarkers.domain.source import Source
 from biomarkers.domain.times import DAYS_PER
-from biomarkers.readers.calendar_days import NoDate, day_of_dy, read_date
+from biomarkers.readers.calendar_days import NoDate, day_of_dy, read_date, zero_dates
 from biomarkers.readers.dataset import columns_wanted, lacking, named, not_read, read_dataset, restricted
 from biomarkers.readers.findings import Findings, lines
 from biomarkers.readers.table import Table, Wanted
@@ -191,6 +191,9 @@ class _TimeToEvent:
         n = len(self.rows)
         self.cells = {column: self.rows[column].fillna("").str.strip().tolist() for column in ADTTE if column in self.rows}
         self.lines = [int(line) for line in self.rows["source_row"]]
+        day0 = self.source.day0
+        known = day0 is not None and day0.column != "DY"
+        self.zero = zero_dates(self.rows, "USUBJID", day0, self.source, self.found) if known and day0 is not None else None
         self.time, self.unit = [""] * n, [""] * n
         self.event, self.event_type = [""] * n, [""] * n
 
@@ -262,6 +265,7 @@ class _TimeToEvent:
         if not any(self._cell("ADT", i) and self._cell("STARTDT", i) for i in places):
             return None
         out: list[int | None] = []
+        starts: dict[int, dt.date] = {}
         for i in places:
             ends: dict[str, dt.date] = {}
             for column in ("STARTDT", "ADT"):
@@ -272,8 +276,29 @@ class _TimeToEvent:
                     self._bad(i, column, f"no {column}, though other rows have one", "fill in the date: two clocks do not mix")
                 else:
                     ends[column] = date
+            starts |= {i: ends["STARTDT"]} if "STARTDT" in ends else {}
             out.append((ends["ADT"] - ends["STARTDT"]).days if len(ends) == 2 else None)
+        self._one_clock(starts)
         return out
+
+    def _one_clock(self, starts: Mapping[int, dt.date]) -> None:
+        """STARTDT against the declared day 0: an endpoint and its draws count from one day, or every landmark is off."""
+        if self.zero is None:
+            return
+        off = [i for i, start in starts.items() if self.zero.get(self._cell("USUBJID", i), start) != start]
+        if off:
+            origin = self.source.day0
+            assert origin is not None
+            self.found.add(
+                "two_clocks",
+                f"STARTDT is not {origin.column}, the declared day 0, in {len(off)} of {len(starts)} rows: the endpoint and its "
+                f"draws count from different days ({lines(self.lines[i] for i in off)})",
+                "declare as day0 the date from which the endpoint counts",
+                line=self.lines[off[0]],
+                column="STARTDT",
+                subject=self._cell("USUBJID", off[0]),
+                value=self._cell("STARTDT", off[0]),
+            )
 
     def _study_days(self, places: Sequence[int]) -> list[int | None] | None:
         """ADY - STARTDY on a clock with a day 0, where the table gives study days instead of dates."""

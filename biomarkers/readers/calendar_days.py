@@ -126,7 +126,7 @@ def on_study_days(table: Table, days: Mapping[str, str], subject: str | None, so
     if not dated:
         return table
     found = Findings(str(table.rows["source_file"].iloc[0]))
-    zero = _zero_dates(table, subject, origin, source, found)
+    zero = zero_dates(table.rows, subject, origin, source, found)
     if zero is None:
         return replace(table, problems=(*table.problems, *found.all()))
     rows = table.rows.copy()
@@ -168,12 +168,11 @@ def _days(
     return pd.array(out, dtype=TEXT)
 
 
-def _zero_dates(
-    table: Table, subject: str | None, origin: Origin, source: Source, found: Findings
+def zero_dates(
+    rows: pd.DataFrame, subject: str | None, origin: Origin, source: Source, found: Findings
 ) -> dict[object, dt.date | None] | None:
     """Date of day 0 by subject; None where the column is not there."""
-    rows, name = table.rows, found.file
-    key = subject
+    name, key = found.file, subject
     if origin.path is not None:
         other = _other_file(origin, found)
         if other is None:

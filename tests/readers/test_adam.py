@@ -152,6 +152,16 @@ def test_a_file_without_cnsr_is_no_adtte(tmp_path):
     assert "no column CNSR: this is no ADTTE" in text
 
 
+def test_an_endpoint_that_counts_from_another_day_than_its_draws_is_refused(tmp_path):
+    (tmp_path / "adsl.csv").write_text("USUBJID,ARM,RANDDT,TRTSDT\na,A,2020-01-01,2020-01-01\nb,A,2020-01-01,2020-01-04\n")
+    (tmp_path / "adtte.csv").write_text(ADTTE + "a,PFS,11,0,2020-01-01,2020-01-11,\nb,PFS,8,0,2020-01-04,2020-01-11,\n")
+    outcomes = '{ path = "adtte.csv", format = "adam-adtte", paramcd = "PFS" }'
+    more = 'day0 = {{ path = "adsl.csv", column = "{}" }}\n[endpoints.pfs]\n'
+    with pytest.raises(DataProblem, match="STARTDT is not RANDDT, the declared day 0, in 1 of 2 rows"):
+        bm.read_study(study(tmp_path, outcomes, more.format("RANDDT")))
+    assert bm.read_study(study(tmp_path, outcomes, more.format("TRTSDT"))).outcome("pfs")["time"].tolist() == [10, 7]
+
+
 # ---- the pilot study of CDISC ----------------------------------------------------------------------------------------
 
 

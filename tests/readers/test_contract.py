@@ -68,7 +68,7 @@ BINARY: dict[str, tuple[str, Callable[[Path], None]]] = {
     "excel": ("x.xlsx", _workbook),
     "xpt": ("x.xpt", _transport),
 }
-ELSEWHERE = {"vcf": "tests/genotype", "sas7bdat": "tests/readers/test_containers.py"}
+ELSEWHERE = {"vcf": "tests/genotype", "sas7bdat": "tests/readers/test_sas.py"}
 """Formats whose smallest file cannot be written here, and where they are tested."""
 
 
