@@ -291,8 +291,8 @@ class _TimeToEvent:
             assert origin is not None
             self.found.add(
                 "two_clocks",
-                f"STARTDT is not {origin.column}, the declared day 0, in {len(off)} of {len(starts)} rows: the endpoint and its "
-                f"draws count from different days ({lines(self.lines[i] for i in off)})",
+                f"STARTDT is not {origin.column}, the declared day 0, in {len(off)} of {len(starts)} rows: "
+                f"the endpoint and its draws count from different days ({lines(self.lines[i] for i in off)})",
                 "declare as day0 the date from which the endpoint counts",
                 line=self.lines[off[0]],
                 column="STARTDT",
