@@ -240,7 +240,8 @@ def _hazard_rows(
     interaction: str | None, constant: Mapping[str, Any] | None,
 ) -> dict[tuple[Any, ...], dict[str, Any]]:  # fmt: skip
     """The hazard-ratio rows of `associate_rows` alone: what stands beside them is not computed once per imputation."""
-    frame = rows.assign(**{COVARIATE: exposure.x})
+    wanted = ["time", "event", *model.strata, *model.adjust, *filter(None, [groups, interaction])]
+    frame = rows[list(dict.fromkeys(wanted))].assign(**{COVARIATE: exposure.x})
     shared = {"marker": marker.name, "term": exposure.term, "contrast": exposure.contrast, "estimand": HAZARD_RATIO,
               "conf_level": model.level, **(constant or {})}  # fmt: skip
     pooled = replace(model, strata=((groups,) if groups else ()) + model.strata)

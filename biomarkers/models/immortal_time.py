@@ -21,7 +21,7 @@ import pandas as pd
 
 from biomarkers.domain.errors import Refused
 from biomarkers.domain.marker import Marker
-from biomarkers.domain.times import Landmark
+from biomarkers.domain.times import Landmark, Visit
 from biomarkers.kernels.tobit import NONE
 from biomarkers.models.features import FEATURES, Featured, baseline_on_scale, feature, positive, with_feature
 from biomarkers.study.draws import SELECTED
@@ -134,6 +134,17 @@ def refuse_feature_at_landmark(name: str, marker: Marker | str, visit: str | Non
         "it looks over all draws, also those after the landmark",
         f'bm.associate(study, "{marker_name}", at={at}, feature="{honest}"): the same as it stood at the landmark',
     )
+
+
+def refuse_early_landmark(day: float, visit: Visit) -> None:
+    """Refuse a landmark that lies before the last day on which its visit's draw is admissible."""
+    if day < visit.last:
+        raise Refused(
+            f"landmark day {day:g} with the draw of {visit.name} (days {visit.first} to {visit.last})",
+            "draws after the landmark would be a look ahead; a landmark that lets them in, with the draw of progression, is "
+            "no longer one: " + false_positives("wrong landmark"),
+            f'at="{visit.name}", which is the landmark on day {visit.last}, or a later day',
+        )
 
 
 def refuse_columns(columns: Iterable[str], *, override: Iterable[str] = ()) -> None:

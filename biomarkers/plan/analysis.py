@@ -28,6 +28,7 @@ from biomarkers.models.immortal_time import (
     FUTURE,
     OVERRIDE,
     refuse_columns,
+    refuse_early_landmark,
     refuse_feature_at_landmark,
     refuse_future,
     refuse_known_later,
@@ -232,7 +233,10 @@ class Analysis:
             return self.at
         at = self.at if isinstance(self.at, VisitDay) else VisitDay(self.at)
         visit = study.design.visit(at.visit)
-        return visit_landmark(visit) if at.day is None else Landmark(day=at.day, visit=visit)
+        if at.day is None:
+            return visit_landmark(visit)
+        refuse_early_landmark(at.day, visit)
+        return Landmark(day=at.day, visit=visit)
 
     def _model(self, strata: tuple[str, ...], adjust: tuple[str, ...], rows: pd.DataFrame) -> Model:
         if adjust and self.adjust is None and rows["arm"].nunique() < 2:
@@ -261,6 +265,10 @@ class Analysis:
         Refused, UseError
         """
         self._refuse(study, study.design.marker(self.marker))
+
+    def resolved(self, study: Study) -> Analysis:
+        """The question with its landmark as a day of this study."""
+        return self if self.at == "baseline" else replace(self, at=self.landmark(study))
 
     def _refuse(self, study: Study, marker: Marker) -> None:
         later = next((name for name, v in study.design.visits.items() if v.day > 0), None)

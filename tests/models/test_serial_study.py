@@ -242,9 +242,17 @@ def test_both_arms_without_arm_in_the_model_are_refused_on_treatment(br):
             call()
 
 
-def test_a_landmark_before_the_last_admissible_draw_does_not_exist():
+def test_a_landmark_before_the_last_admissible_draw_does_not_exist(br, tmp_path):
     with pytest.raises(UseError, match="look ahead"):
         bm.Landmark(day=42, visit=bm.Visit("week6", 42, (-7, 7)))
+    path = tmp_path / "plan.toml"
+    text = 'title = "t"\n[[analysis]]\nid = "a"\nmarker = "ctc"\nat = { day = 42, visit = "week6" }\n'
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(bm.PlanError) as refused:
+        Plan.read(path).against(br)
+    assert "look ahead" in str(refused.value)
+    assert "simulated trials" in str(refused.value)
+    assert 'at="week6"' in str(refused.value)
 
 
 def test_a_subject_in_two_cohorts_is_refused():
