@@ -127,11 +127,12 @@ class _Reading:
         if "subject" not in sheet.frame and "specimen" not in sheet.frame and table != "genotypes":
             return
         if wanted.long(header):
-            self._keep(table, sheet, BUILD[table])
+            self._keep(table, self._dated(sheet), BUILD[table])
         for name, rule in sheet.source.endpoints.items():
             if rule.time in header and rule.event in header:
                 self._keep("outcomes", _endpoint_sheet(sheet, rows, name, rule.time, rule.event), BUILD["outcomes"])  # type: ignore[arg-type]
                 self.wide_seen |= {rule.time, rule.event}  # type: ignore[arg-type]
+        taken: list[tuple[str, int]] = []
         for name, declared in sheet.source.markers.items():
             if (
                 table in MARKER_SHEETS
@@ -142,11 +143,37 @@ class _Reading:
                 marker = self.design.markers[name]
                 self.wide_seen.add(declared.column)
                 if marker.table in WIDE - {"subjects"}:
+                    taken.append((name, declared.day))
                     self._keep(
                         marker.table,
                         _marker_sheet(sheet, rows, name, declared.column, marker.table, declared.day),
                         BUILD[marker.table],
                     )
+
+        if taken and table == "subjects":
+            days = "; ".join(
+                f"day {day}: {', '.join(n for n, d in taken if d == day)}" for day in dict.fromkeys(day for _, day in taken)
+            )
+            note = Findings(sheet.file)
+            note.add(
+                "declared_day", f"values of a sheet of subjects have the day of their declaration ({days})", severity="note"
+            )
+            self._add(table, note.all())
+
+    def _dated(self, sheet: Sheet) -> Sheet:
+        """Tissue without a specimen and without a day is taken as baseline, and that is said."""
+        if sheet.source.table != "tissue_reads" or {"day", "specimen"} & set(sheet.frame.columns):
+            return sheet
+        note = Findings(sheet.file)
+        note.add(
+            "declared_day",
+            "no day and no specimen: taken as baseline tissue, day 0",
+            'if it is not, map a day column, or declare constants = { day = "..." }',
+            severity="note",
+        )
+        self._add("tissue_reads", note.all())
+        zero = pd.array(["0"] * len(sheet.frame), dtype=TEXT)
+        return replace(sheet, frame=sheet.frame.assign(day=zero), source=replace(sheet.source, day_unit="days"))
 
     def _keep(self, table: str, sheet: Sheet, build: Callable[[Sheet, Design, Findings], pd.DataFrame]) -> None:
         found = Findings(sheet.file)
@@ -378,6 +405,8 @@ class _Wanted:
                 required = ["call"] if "sample" in header else ["subject", "call"]
             if wide:
                 required = ["subject"] if "specimen" not in header else []
+            if self.schema.name == "blood" and reader.canonical is None and self.place("specimen", header) is None:
+                required = [*required, "day"]  # a label never says when
         for name in dict.fromkeys(required):
             if (
                 name not in self.source.columns
@@ -518,8 +547,6 @@ def _join_days(frames: dict[str, pd.DataFrame]) -> None:
             if column in frame:
                 joined = frame["specimen"].map(specimens[of]) if len(specimens) else pd.Series(pd.NA, index=frame.index)
                 frame[column] = frame[column].where(frame[column].notna(), joined.astype(frame[column].dtype))
-        if name == "tissue_reads" and not given.any():
-            frame["day"] = frame["day"].fillna(0)
         missing = ~given & frame["subject"].notna()
         if missing.any():
             place = frame["day"].astype(TEXT).fillna("no day")

@@ -285,3 +285,22 @@ def test_the_order_of_rows_changes_no_value(read: Read) -> None:
     other = read(BASE + WIDE, {"p.csv": "\n".join([lines[0], *reversed(lines[1:])]) + "\n"})
     for table in ("subjects", "outcomes", "tissue_reads", "genotypes"):
         assert sorted_rows(one[table].rows) == sorted_rows(other[table].rows)
+
+
+def test_tissue_without_a_day_is_taken_as_baseline_and_that_is_said(read: Read) -> None:
+    toml = BASE + '[tables]\nsubjects = "s.csv"\ntissue_reads = "t.csv"\n'
+    tables = read(toml, {"s.csv": SUBJECTS, "t.csv": "subject,marker,value\nS1,stil,5\n"})
+    assert values(tables, "tissue_reads", "day") == [(0,)]
+    assert [note.code for note in problems(tables, "note")] == ["declared_day"]
+
+
+def test_a_blank_day_in_a_column_of_days_is_never_made_up(read: Read) -> None:
+    toml = BASE + '[tables]\nsubjects = "s.csv"\ntissue_reads = "t.csv"\n'
+    tables = read(toml, {"s.csv": SUBJECTS, "t.csv": "subject,day,marker,value\nS1,-5,stil,5\nS2,,stil,7\n"})
+    assert values(tables, "tissue_reads", "day") == [(-5,), (None,)]
+
+
+def test_draws_without_a_column_of_days_are_refused_whatever_their_labels(read: Read) -> None:
+    toml = BASE + '[tables]\nsubjects = "s.csv"\nblood = "b.csv"\n'
+    (problem,) = problems(read(toml, {"s.csv": SUBJECTS, "b.csv": "subject,visit,marker,value\nS1,baseline,ctc,1\n"}))
+    assert (problem.code, problem.column) == ("missing_column", "day")

@@ -532,3 +532,10 @@ def test_an_event_column_that_looks_inverted_without_types_is_a_warning(examine:
     others = {name: FILES[name].splitlines()[0] + "\n" + row for name, row in first.items()}
     found = serious(examine(subjects=subjects, outcomes=rows, **others))
     assert [(p.code, p.severity) for p in found] == [("inverted_event", "warning")]
+
+
+def test_a_crowd_of_strangers_in_one_file_is_one_finding(examine: Examine) -> None:
+    rows = "".join(f"X{i}-B,Z{i:03d}q,serum,-3,baseline,scheduled,,20,5\n" for i in range(100, 140))
+    found = serious(examine(specimens=SPECIMENS + rows))
+    assert [(p.code, p.line) for p in found] == [("unknown_subject", 26)]
+    assert "40 identifiers" in found[0].problem

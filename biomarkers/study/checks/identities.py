@@ -11,6 +11,8 @@ import pandas as pd
 from biomarkers.domain.schema import TEXT
 from biomarkers.study.checks.facts import Facts, keys, raw
 
+CROWD = 10
+"""More unknown identifiers than this in one file are one finding."""
 _CODINGS = (frozenset({"0", "1"}), frozenset({"y", "n"}), frozenset({"yes", "no"}), frozenset({"true", "false"}))
 
 
@@ -128,7 +130,13 @@ def unknown_subjects(facts: Facts) -> None:
     claims = _claims(facts)
     seen = claims.groupby("subject")["file"].nunique()
     silent = [subject for subject in known if subject not in seen.index]
-    for subject, rows in claims[~claims["subject"].isin(known)].groupby("subject", sort=False):
+    strangers = claims[~claims["subject"].isin(known)]
+    crowds = strangers.groupby(["table", "file"], sort=False)["subject"].nunique()
+    for (table, file), count in crowds[crowds > CROWD].items():
+        there = strangers[(strangers["table"] == table) & (strangers["file"] == file)]
+        _crowd(facts, str(table), there, int(count))
+        strangers = strangers.drop(index=there.index)
+    for subject, rows in strangers.groupby("subject", sort=False):
         near = _near(str(subject), silent) or _near(str(subject), sorted(known))
         if near is not None and near in silent and seen[subject] > 1:
             row = facts["subjects"][facts["subjects"]["subject"] == near].iloc[0]
@@ -143,6 +151,27 @@ def unknown_subjects(facts: Facts) -> None:
             )
         else:
             _orphan(facts, str(subject), rows, near)
+
+
+def _crowd(facts: Facts, table: str, rows: pd.DataFrame, count: int) -> None:
+    """A file that is mostly of other people, such as a VCF of many studies: one problem, not one for each of them."""
+    there = facts[table].loc[rows["index"]]
+    declared = facts.source_of(table).unknown_subjects == "exclude"
+    first = ", ".join(repr(str(subject)) for subject in rows["subject"].unique()[:5])
+    mapping = 'map the samples: samples = "map.csv", or ' if table == "genotypes" else ""
+    facts.report(
+        table,
+        there.iloc[0],
+        "unknown_subject",
+        f"{count} identifiers are not in subjects: {first} and others",
+        f'{mapping}correct the identifiers, or declare unknown_subjects = "exclude"',
+        column="subject",
+        value=there["subject"].iloc[0],
+        severity="warning" if declared else "error",
+        rows=there,
+    )
+    if declared:
+        facts.exclude(table, there.index, "not_in_cohort", "subject is not in subjects")
 
 
 def _claims(facts: Facts) -> pd.DataFrame:
