@@ -45,6 +45,10 @@ def analysed(study: Study, endpoint: str) -> AnalysisSet:
     rows = chosen.rows
     usable = rows["time"].notna() & rows["event"].notna() & (rows["outcome_excluded"].fillna("") == "")
     chosen = chosen.keep(usable.to_numpy(dtype=bool), "not_in_cohort", "no outcome")
+    if "evaluable_for" in chosen.rows:
+        listed = chosen.rows["evaluable_for"].fillna("").astype(str).str.lower().str.split(r"[\s,;]+", regex=True)
+        allowed = [not any(words) or endpoint.lower() in words for words in listed]
+        chosen = chosen.keep(np.array(allowed, dtype=bool), "not_evaluable", f"not evaluable for {endpoint}")
     typed = chosen.rows.assign(time=chosen.rows["time"].astype(float), event=chosen.rows["event"].astype(int))
     return AnalysisSet(typed, chosen.members, chosen.exits)
 

@@ -73,6 +73,15 @@ def test_the_consort_flow_and_the_table_cannot_disagree(br1801, designs):
     assert tests["n_events"].sum() == flow["n_events"].sum()
 
 
+def test_a_subject_declared_evaluable_for_another_endpoint_only_is_left_out_with_a_reason(br1801):
+    people = br1801.subjects.copy()
+    people["evaluable_for"] = ""
+    people.loc[people.index[:2], "evaluable_for"] = ["os", "os; pfs"]
+    flow = trial.consort(with_tables(br1801, subjects=people))
+    gone = flow[flow["reason"] == "not_evaluable"]
+    assert gone[["endpoint", "detail", "n_excluded"]].values.tolist() == [["pfs", "not evaluable for pfs", 1]]
+
+
 def test_cohorts_that_patients_chose_are_not_compared(stop_her2):
     with pytest.raises(Refused) as refused:
         trial.endpoint_table(stop_her2, compare="cohort")

@@ -96,6 +96,18 @@ def test_the_true_size_of_a_nominal_tenth_is_shown_above_a_tenth():
     assert size["estimate"] > 0.100 + size["std_error"]
 
 
+@pytest.mark.parametrize(("stratified", "power", "size"), [(True, 0.893, 0.104), (False, 0.843, 0.084)])
+def test_ignoring_a_strong_stratum_costs_power_and_makes_the_test_conservative(stratified, power, size):
+    """100,000 trials of another simulator, errors 0.001."""
+    design = trial.TwoArmDesign(n_per_arm=32, median_control=12, hazard_ratio=0.5, accrual=365.25 / 7, follow_up=365.25 / 7,
+                                alpha=0.10, events=58, strata=((0.6, 1.0), (0.4, 3.0)), stratified=stratified)
+    found = trial.simulate_logrank(design, n_trials=16_000, seed=8)
+    rows = found[found["quantity"] == "p_reject"].set_index("hypothesis")
+    for hypothesis, expected in (("alternative", power), ("null", size)):
+        row = rows.loc[hypothesis]
+        assert abs(row["estimate"] - expected) < 4 * np.hypot(row["std_error"], 0.001)
+
+
 def test_results_do_not_depend_on_the_number_of_processes():
     design = design_of({"n_per_arm": 25, "median_ctrl_no_liver": 6, "hr": 0.5, "events": 48, "p_liver": 0.4,
                         "hr_liver": 2.0, "stratified": True})
