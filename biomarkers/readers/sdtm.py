@@ -25,6 +25,9 @@ from biomarkers.readers.findings import Findings
 from biomarkers.readers.table import Table, Wanted
 
 
+COMPARTMENTS = ("stromal", "intratumoral", "total", "margin")
+
+
 @dataclass(frozen=True, slots=True)
 class Domain:
     """Which columns of a findings domain hold what; the first present of several counts.
@@ -161,6 +164,10 @@ def _findings(domain: Domain, path: Path, name: str, source: Source, wanted: Wan
             rows[column] = pd.array(first_of(rows, domain.places(column)), dtype=TEXT)
     if "matrix" in rows:
         rows["matrix"] = rows["matrix"].str.lower()
+    if "compartment" in rows and "compartment" not in source.columns:
+        # MILOC is a place in the body or in the tissue; an organ is no compartment of a tumour
+        places = rows["compartment"].str.strip().str.lower()
+        rows["compartment"] = places.where(places.isin(COMPARTMENTS), "")
     if "day" not in source.columns:
         rows["day"] = _days(rows, domain.prefix, source, found)
     not_read(table, rows.columns, found)

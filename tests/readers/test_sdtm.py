@@ -114,6 +114,16 @@ def test_a_percentage_and_an_h_score_of_one_stain_are_two_markers(tmp_path):
         ["vimentin_h", 120.0, "R1", -3],
     ]
     assert rows["reason"].tolist()[2] == "not_evaluable"
+    assert set(rows["compartment"]) == {"stromal"}
+
+
+def test_an_organ_is_no_compartment(tmp_path):
+    table = (
+        'tissue_reads = { path = "mi.csv", format = "sdtm-mi", day0 = "DY", '
+        'marker_names = { "VIM PERCENT POSITIVE CELL" = "vimentin_pct" } }'
+    )
+    rows = bm.read_study(study(tmp_path, table, mi=MI.replace("STROMAL", "BREAST"))).tissue_reads
+    assert rows["compartment"].isna().all()
 
 
 def test_a_genotype_is_found_by_its_rs_number_and_read_in_letters(tmp_path):
