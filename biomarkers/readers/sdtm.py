@@ -24,7 +24,6 @@ from biomarkers.readers.dataset import columns_wanted, first_of, lacking, named,
 from biomarkers.readers.findings import Findings
 from biomarkers.readers.table import Table, Wanted
 
-
 COMPARTMENTS = ("stromal", "intratumoral", "total", "margin")
 
 
