@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import math
-from numbers import Integral
+from numbers import Integral, Real
 
 from biomarkers.domain.errors import UseError
 
 
+def _number(value: object, name: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise UseError(f"{name} = {value!r} is not a number")
+
+
 def one_sided(alpha: float) -> float:
     """A one-sided level."""
+    _number(alpha, "alpha")
     if not 0 < alpha < 0.5:
         raise UseError(f"alpha = {alpha!r} is one-sided and must lie between 0 and 0.5, such as 0.10")
     return float(alpha)
@@ -17,6 +23,7 @@ def one_sided(alpha: float) -> float:
 
 def wanted_power(power: float, alpha: float) -> float:
     """A power above the level."""
+    _number(power, "power")
     if not alpha < power < 1:
         raise UseError(f"power = {power!r} must lie between alpha = {alpha:g} and 1, such as 0.90")
     return float(power)
@@ -24,6 +31,7 @@ def wanted_power(power: float, alpha: float) -> float:
 
 def confidence(level: float) -> float:
     """A confidence level."""
+    _number(level, "level")
     if not 0 < level < 1:
         raise UseError(f"level = {level!r} must lie between 0 and 1, such as 0.95")
     return float(level)
@@ -31,6 +39,7 @@ def confidence(level: float) -> float:
 
 def share(value: float, name: str) -> float:
     """A probability strictly between 0 and 1."""
+    _number(value, name)
     if not 0 < value < 1:
         raise UseError(f"{name} = {value!r} is a share and must lie between 0 and 1")
     return float(value)
@@ -38,6 +47,7 @@ def share(value: float, name: str) -> float:
 
 def positive(value: float, name: str, unit: str = "") -> float:
     """A finite number above 0."""
+    _number(value, name)
     if not (value > 0 and math.isfinite(value)):
         raise UseError(f"{name} = {value!r} must be a positive number{f' of {unit}' if unit else ''}")
     return float(value)
@@ -45,13 +55,15 @@ def positive(value: float, name: str, unit: str = "") -> float:
 
 def count(value: float, name: str, *, least: int = 0) -> int:
     """A whole number."""
-    if isinstance(value, bool) or not (isinstance(value, Integral) or float(value).is_integer()) or value < least:
+    _number(value, name)
+    if not (isinstance(value, Integral) or float(value).is_integer()) or value < least:
         raise UseError(f"{name} = {value!r} must be a whole number of at least {least}")
     return int(value)
 
 
 def hazard_ratio_below_one(value: float) -> float:
     """A hazard ratio (experimental / control) that a superiority trial can show."""
+    _number(value, "hazard_ratio")
     if not 0 < value < 1:
         raise UseError(
             f"hazard_ratio = {value!r} is experimental / control and must lie between 0 and 1 where a benefit is to be shown; "

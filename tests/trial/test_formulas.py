@@ -167,6 +167,11 @@ def test_the_rule_at_each_cohort_of_patients(treated, dlts, variant, action, lev
 # -- refusals ----------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(("call", "words"), [
     (lambda: trial.events_required(0.5, alpha=0.6, power=0.9), "between 0 and 0.5"),
+    (lambda: trial.events_required("0.5", alpha=0.1, power=0.9), "'0.5' is not a number"),
+    (lambda: trial.events_required(0.5, alpha=True, power=0.9), "True is not a number"),
+    (lambda: trial.events_required(float("nan"), alpha=0.1, power=0.9), "between 0 and 1"),
+    (lambda: trial.expected_events([("32", 12)], accrual=52, follow_up=52), "'32' is not a number"),
+    (lambda: trial.next_cohort([3, 3], [0, None]), "None is not a number"),
     (lambda: trial.events_required(0.5, alpha=0.5, power=0.9), "between 0 and 0.5"),
     (lambda: trial.events_required(0.5, alpha=0, power=0.9), "between 0 and 0.5"),
     (lambda: trial.events_required(2.0, alpha=0.1, power=0.9), "inverse"),
