@@ -250,7 +250,9 @@ def _columns(frame: pd.DataFrame, adjust: Sequence[str]) -> int:
 
 
 def _detectable(frame: pd.DataFrame, x: np.ndarray, strata: Sequence[str], adjust: Sequence[str], n_events: int) -> float:
-    others = [pd.get_dummies(frame[c].astype(str), drop_first=True, dtype=float) for c in strata]
+    # Strata are crossed, as the model crosses them.
+    cells = [frame[list(strata)].astype(str).agg("\x1f".join, axis=1)] if len(strata) else []
+    others = [pd.get_dummies(c, drop_first=True, dtype=float) for c in cells]
     others += [frame[[a]].astype(float) if pd.api.types.is_numeric_dtype(frame[a]) else
                pd.get_dummies(frame[a].astype(str), drop_first=True, dtype=float) for a in adjust]
     matrix = pd.concat(others, axis=1).to_numpy(float) if others else np.empty((len(frame), 0))

@@ -16,13 +16,17 @@ from biomarkers.kernels.adjust import adjust
 
 LEDGER = ("analysis", "cohort", "term", "family", "prespecified", "test", "p_value", "p_adjusted", "adjust_method",
           "family_size", "plan_sha256")
+TESTED = ("hazard ratio", "odds ratio", "joint test", "added value test", "mean change to progression")
+"""Estimands whose rows ask the family's own question; ratios between groups are its differences, all others its checks."""
 METHODS = ("holm", "bh", "by", "maxt", "none")
 
 
 def family_of(row: pd.Series) -> str:
     """The family a row is tested in."""
-    if row["estimand"] not in ("hazard ratio", "joint test"):
-        return f"{row['family']}: differences" if row["estimand"] == "ratio of hazard ratios" else f"{row['family']}: checks"
+    if row["estimand"] not in TESTED:
+        return f"{row['family']}: differences" if str(row["estimand"]).startswith("ratio of") else f"{row['family']}: checks"
+    if str(row["note"]).startswith("sensitivity"):
+        return f"{row['family']}: sensitivity"
     if ", in " in row["contrast"]:
         return f"{row['family']}: subgroups"
     return str(row["family"]) if row["cohort"] != "all" else f"{row['family']}: pooled"

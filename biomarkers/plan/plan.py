@@ -10,13 +10,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from biomarkers.domain.errors import PlanError, UseError
 from biomarkers.domain.times import Landmark
 from biomarkers.models.gates import OVERRIDES
+from biomarkers.plan.amendments import COLUMNS, differences
 from biomarkers.plan.analysis import Analysis, VisitDay
 from biomarkers.plan.multiplicity import METHODS
+from biomarkers.plan.questions import KINDS, Question
 from biomarkers.plan.results import Results
 from biomarkers.plan.run import run_plan, seed_for
 from biomarkers.readers.toml_lines import did_you_mean, line_of
@@ -58,6 +61,20 @@ class AnalysisEntry(_Closed):
     permutations: int | None = None
     level: float | None = None
     seed: int | None = None
+    claim: Literal["prognostic", "predictive"] | None = None
+    sensitivity: bool = False
+    kind: Literal["association", "supermodel", "time_dependent", "mrd", "response", "added_value",
+                  "progression"] = "association"
+    landmarks: list[int] | None = None
+    window: int | None = None
+    max_age: float | int | None = None
+    lag: int | None = None
+    effect: Literal["constant", "linear", "quadratic"] | None = None
+    horizon: float | int | None = None
+    responders: list[str] | None = None
+    not_evaluable: Literal["non-response", "excluded"] | None = None
+    standard: list[str] | None = None
+    resamples: int | None = None
     override: list[Literal["events_per_parameter", "events_per_group", "immortal_time", "chosen_cohorts"]] = []
 
 
@@ -71,6 +88,8 @@ class PlanEntry(_Closed):
     seed: int = 0
     permutations: int = 9999
     level: float = 0.95
+    power_replicates: Annotated[int, Field(ge=0)] = 500
+    amends: str | None = None
     analysis: Annotated[list[AnalysisEntry], Field(min_length=1)]
 
 
@@ -91,10 +110,15 @@ class Plan:
     seed : int
     permutations : int
         Of every analysis that names no other number, and of max-T.
-    analyses : tuple of Analysis
+    analyses : tuple of Analysis or Question
     text, sha256 : str
         The file as it stands, and its hash, stamped on the ledger.
     path : pathlib.Path
+    version : int or str
+    power_replicates : int
+        Simulated studies per row for its detectable hazard ratio; 0 gives the formula alone.
+    amends : Plan or None
+        The version before, whose path `amends` names.
     """
 
     title: str
@@ -102,10 +126,13 @@ class Plan:
     multiplicity: str
     seed: int
     permutations: int
-    analyses: tuple[Analysis, ...]
+    analyses: tuple[Analysis | Question, ...]
     text: str
     sha256: str
     path: Path
+    version: int | str = 1
+    power_replicates: int = 500
+    amends: Plan | None = None
 
     @property
     def name(self) -> str:
@@ -134,7 +161,13 @@ class Plan:
             raise PlanError([_explain(where.name, text, e) for e in error.errors()]) from None
         analyses = _analyses(entry, where.name, text)
         return cls(entry.title, entry.study, entry.multiplicity, entry.seed, entry.permutations, analyses, text,
-                   hashlib.sha256(data).hexdigest(), where)
+                   hashlib.sha256(data).hexdigest(), where, entry.version, entry.power_replicates,
+                   _amended(entry, where, text))
+
+    @property
+    def amendments(self) -> pd.DataFrame:
+        """What this version changed: see `plan.amendments`; empty where it amends nothing."""
+        return differences(self.amends, self) if self.amends is not None else pd.DataFrame(columns=list(COLUMNS))
 
     def read_study(self, *, strict: bool = True) -> Study:
         """The study that the plan names."""
@@ -157,8 +190,7 @@ class Plan:
                     if column not in study.members:
                         known = ", ".join(c for c in study.members if c not in ("excluded", "excluded_why"))
                         raise UseError(f"column {column!r} is not in subjects; known: {known}")
-                at = analysis.at if analysis.at == "baseline" else analysis.landmark(study)
-                analyses.append(replace(analysis, at=at))
+                analyses.append(analysis.resolved(study))
             except UseError as error:
                 line = line_of(self.text, ("analysis", i, "marker"))
                 faults.append(f"{self.name}:{line}: analysis {analysis.id!r}: {error}")
@@ -232,7 +264,54 @@ def _analyses(entry: PlanEntry, name: str, text: str) -> tuple[Analysis, ...]:
     return tuple(made)
 
 
-def _analysis(a: AnalysisEntry, plan: PlanEntry) -> Analysis:
+def _amended(entry: PlanEntry, where: Path, text: str) -> Plan | None:
+    """The plan that this one amends."""
+    if entry.amends is None:
+        return None
+    line = line_of(text, ("amends",)) or 1
+    earlier = where.parent / entry.amends
+    if earlier.resolve() == where.resolve():
+        raise PlanError([f"{where.name}:{line}: amends: the plan names itself; name the version before"])
+    try:
+        before = Plan.read(earlier)
+    except PlanError as error:
+        raise PlanError([f"{where.name}:{line}: amends: {fault}" for fault in error.lines]) from None
+    if before.version == entry.version:
+        raise PlanError([f"{where.name}:{line}: amends: both are version {entry.version}; give this one a new version"])
+    return before
+
+
+_OWN = ("landmarks", "window", "max_age", "lag", "effect", "horizon", "responders", "not_evaluable", "standard", "resamples")
+"""Keys that belong to one kind of question or another, never to an association."""
+
+
+def _question(a: AnalysisEntry, plan: PlanEntry) -> Question:
+    """An entry of another kind; a key that its kind does not take is a fault."""
+    settings = {key: getattr(a, key) for key in _OWN if getattr(a, key) is not None}
+    if a.at != "baseline" and isinstance(a.at, str):
+        settings["at"] = a.at
+    for key in ("cut", "clock"):
+        if getattr(a, key) not in (None, "time zero"):
+            settings[key] = getattr(a, key)
+    unused = [key for key in ("feature", "scale", "zero", "limit_rule", "claim") if getattr(a, key) not in (None, "value")]
+    if unused:
+        raise UseError(f"{unused[0]!r} is not a key of kind = {a.kind!r}")
+    return Question(
+        kind=a.kind, id=a.id, marker=a.marker, endpoint=a.endpoint, by=a.by or None, family=a.family,
+        strata=None if a.strata is None else tuple(a.strata), adjust=None if a.adjust is None else tuple(a.adjust),
+        settings=tuple(settings.items()), permutations=plan.permutations if a.permutations is None else a.permutations,
+        level=a.level or plan.level, seed=seed_for(plan.seed, a.id) if a.seed is None else a.seed,
+        interaction=a.interaction, sensitivity=a.sensitivity,
+    )
+
+
+def _analysis(a: AnalysisEntry, plan: PlanEntry) -> Analysis | Question:
+    if a.kind != "association":
+        return _question(a, plan)
+    strange = [key for key in _OWN if getattr(a, key) is not None]
+    if strange:
+        kinds = [name for name, kind in KINDS.items() if strange[0] in (*kind.required, *kind.optional)]
+        raise UseError(f"{strange[0]!r} is a key of kind = {' or '.join(map(repr, kinds))}; name the kind")
     at: str | Landmark | VisitDay = _at(a.at) if isinstance(a.at, LandmarkEntry) else a.at
     return Analysis(
         id=a.id, marker=a.marker, endpoint=a.endpoint, at=at, by=a.by or None,
@@ -241,7 +320,7 @@ def _analysis(a: AnalysisEntry, plan: PlanEntry) -> Analysis:
         interaction=a.interaction,
         method=a.method, family=a.family, permutations=plan.permutations if a.permutations is None else a.permutations,
         level=a.level or plan.level, seed=seed_for(plan.seed, a.id) if a.seed is None else a.seed,
-        prespecified=True, override=tuple(a.override),
+        prespecified=True, override=tuple(a.override), claim=a.claim, sensitivity=a.sensitivity,
     )
 
 

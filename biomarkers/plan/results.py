@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -34,6 +34,16 @@ class Results:
     availability, patients, endpoints, assays, problems : pandas.DataFrame
     provenance : dict
         inputs with sha256 and size, versions, seeds, command, counts.
+    detectable : pandas.DataFrame
+        The hazard ratio each row could detect, by formula and simulated (`plan.power`).
+    specimens : pandas.DataFrame
+        Known against unknown, per baseline marker (`models.selection`).
+    sensitivity : pandas.DataFrame
+        Specification curves of the analyses that ask for one (`plan.sensitivity`).
+    amendments : pandas.DataFrame
+        Differences from the plan that this one amends (`plan.amendments`).
+    more : dict
+        Tables that one kind of question alone has, by "id: name".
     """
 
     title: str
@@ -51,6 +61,11 @@ class Results:
     assays: pd.DataFrame
     problems: pd.DataFrame
     provenance: dict[str, Any]
+    detectable: pd.DataFrame = field(default_factory=pd.DataFrame)
+    specimens: pd.DataFrame = field(default_factory=pd.DataFrame)
+    sensitivity: pd.DataFrame = field(default_factory=pd.DataFrame)
+    amendments: pd.DataFrame = field(default_factory=pd.DataFrame)
+    more: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"<Results {self.title!r}: {self.table['analysis'].nunique()} analyses, {len(self.ledger)} tests>"

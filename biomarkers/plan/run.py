@@ -12,11 +12,16 @@ import pandas as pd
 
 from biomarkers.models.describe import assays, endpoints, marker_values, patients
 from biomarkers.models.results_table import result_table
+from biomarkers.models.selection import specimens_known
 from biomarkers.parallel import in_order
-from biomarkers.plan.analysis import Analysis, Association
+from biomarkers.plan.amendments import stamped, stamps
+from biomarkers.plan.analysis import Analysis
 from biomarkers.plan.family import MaxTFamilies, family_tests
 from biomarkers.plan.multiplicity import adjusted
+from biomarkers.plan.power import detectable_table
+from biomarkers.plan.questions import Answer, Question
 from biomarkers.plan.results import Results
+from biomarkers.plan.sensitivity import specification_curves
 from biomarkers.study.study import Study
 
 if TYPE_CHECKING:
@@ -38,21 +43,28 @@ def run_plan(plan: Plan, study: Study, *, jobs: int = 1, progress: Callable[[str
         Called with the id of each analysis when it is done.
     """
     joint = plan.multiplicity == "maxt"
-    answers = in_order(_ask, [(a, study, joint) for a in plan.analyses], jobs=jobs,
+    answers = in_order(_ask, [(a, study, joint, plan.power_replicates) for a in plan.analyses], jobs=jobs,
                        done=(lambda i: progress(plan.analyses[i].id)) if progress else None)
-    return collect(plan, study, answers)
+    curves = specification_curves([a for a in plan.analyses if a.sensitivity], study, jobs=jobs)
+    return collect(plan, study, answers, curves)
 
 
-def _ask(question: Analysis, study: Study, joint: bool) -> dict[str, Any]:
-    answer: Association = question.run(study)
-    return {"table": answer.table, "flow": answer.flow, "curves": answer.curves, "medians": answer.medians,
-            "marker": answer.marker, "tests": family_tests(answer) if joint else []}
+def _ask(question: Analysis | Question, study: Study, joint: bool, replicates: int) -> dict[str, Any]:
+    answer = question.run(study)
+    found: dict[str, Any] = {"table": answer.table, "flow": answer.flow, "curves": answer.curves, "medians": answer.medians,
+                             "marker": answer.marker, "tests": [], "detectable": pd.DataFrame(), "more": {}}
+    if isinstance(answer, Answer):
+        return found | {"more": {f"{question.id}: {name}": table for name, table in answer.more.items()}}
+    return found | {"tests": family_tests(answer) if joint else [],
+                    "detectable": detectable_table(answer, replicates=replicates, seed=seed_for(question.seed, "power"))}
 
 
-def collect(plan: Plan, study: Study, answers: Iterable[dict[str, Any]]) -> Results:
+def collect(plan: Plan, study: Study, answers: Iterable[dict[str, Any]], sensitivity: pd.DataFrame | None = None) -> Results:
     """Put the answers into one set of tidy tables."""
     answers = list(answers)
     table = result_table(pd.concat([a["table"] for a in answers], ignore_index=True).to_dict("records"))
+    changes = plan.amendments
+    table = stamped(table, stamps(changes, plan.version))
     families = MaxTFamilies.of([t for a in answers for t in a.get("tests", ())], permutations=plan.permutations,
                                seed=seed_for(plan.seed, "family", "max-T"))
     table, ledger = adjusted(table, plan.multiplicity, plan.sha256, joint=families)
@@ -66,8 +78,17 @@ def collect(plan: Plan, study: Study, answers: Iterable[dict[str, Any]]) -> Resu
         table=table, flow=_stack(answers, "flow"), ledger=ledger, curves=_stack(answers, "curves"),
         medians=_stack(answers, "medians"), values=marker_values(study, names), availability=study.availability(),
         patients=patients(study), endpoints=endpoints(study), assays=assays([markers[m] for m in names]),
-        problems=study.problems, provenance=_provenance(plan, study, table),
+        problems=study.problems, provenance=_provenance(plan, study, table), detectable=_stack(answers, "detectable"),
+        specimens=_specimens(plan, study), sensitivity=pd.DataFrame() if sensitivity is None else sensitivity,
+        amendments=changes, more={name: t for a in answers for name, t in a.get("more", {}).items()},
     )
+
+
+def _specimens(plan: Plan, study: Study) -> pd.DataFrame:
+    """Known against unknown, once per marker and endpoint asked at baseline."""
+    asked = dict.fromkeys((a.marker, a.endpoint) for a in plan.analyses if isinstance(a, Analysis) and a.at == "baseline")
+    parts = [specimens_known(study, marker, endpoint=endpoint).assign(endpoint=endpoint) for marker, endpoint in asked]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
 def _stack(answers: Sequence[dict[str, Any]], name: str) -> pd.DataFrame:

@@ -10,7 +10,7 @@ Scales differ, so beside each hazard ratio stands that of one standard deviation
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -115,16 +115,28 @@ def sensitivity(question: Analysis, study: Study, *, jobs: int = 1,
         One row per specification and cohort in the columns `COLUMNS`, the prespecified analysis first (`primary`). What a
         specification refuses is a row with its reason.
     """
-    plain = replace(question, permutations=0, interaction=None)
+    return specification_curves([question], study, jobs=jobs, progress=progress)
+
+
+def specification_curves(questions: Sequence[Analysis], study: Study, *, jobs: int = 1,
+                         progress: Callable[[str], None] | None = None) -> pd.DataFrame:
+    """`sensitivity` of several analyses, in one queue so that the workers stay busy."""
+    calls = [call for question in questions for call in _calls(question, study)]
+    done = (lambda i: progress(f"{calls[i][0].id}: {calls[i][3]}")) if progress else None
+    parts = in_order(_rows, calls, jobs=jobs, done=done)
+    table = pd.DataFrame([row for part in parts for row in part], columns=list(COLUMNS))
+    return table.astype({"n": "Int64", "n_events": "Int64"})
+
+
+def _calls(question: Analysis, study: Study) -> list[tuple[Analysis, Study, str, str, Any]]:
+    plain = replace(question, permutations=0, interaction=None, claim=None, checks=False)
     if not isinstance(plain.at, Landmark) and plain.at != "baseline":
         plain = replace(plain, at=plain.landmark(study))
     asked: list[tuple[str, str, Any]] = [("as planned", "as planned", plain), *specifications(plain, study)]
     calls = [(plain, study, dimension, words, other) for dimension, words, other in asked]
     if plain.at == "baseline" and plain.feature == "value":
         calls += [(plain, study, "without a specimen", way, None) for way in ("weighted", "imputed")]
-    parts = in_order(_rows, calls, jobs=jobs, done=(lambda i: progress(calls[i][3])) if progress else None)
-    table = pd.DataFrame([row for part in parts for row in part], columns=list(COLUMNS))
-    return table.astype({"n": "Int64", "n_events": "Int64"})
+    return calls
 
 
 def _rows(question: Analysis, study: Study, dimension: str, words: str, other: Analysis | Study | None) -> list[dict[str, Any]]:

@@ -1,0 +1,212 @@
+"""The other kinds of question that a plan may ask: each one a function from the study to an answer, in one registry.
+
+An association is `plan.analysis.Analysis`. A supermodel, a time-dependent model, MRD dynamics, response, added value and the
+paired comparison at progression have settings of their own; here is where a plan's keys meet them. A new kind is one entry of
+`KINDS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from biomarkers.domain.errors import UseError
+from biomarkers.domain.marker import Marker
+from biomarkers.models.association import Model
+from biomarkers.models.curves import CURVES, MEDIANS
+from biomarkers.models.exposure import entering, exposure
+from biomarkers.models.mrd import mrd
+from biomarkers.models.multivariable import added_value_of
+from biomarkers.models.progression import progression_rows
+from biomarkers.models.response import best_responses, response_rows
+from biomarkers.models.results_table import result_table
+from biomarkers.models.supermodel import supermodel
+from biomarkers.models.time_dependent import time_dependent
+from biomarkers.study.draws import baseline_values
+from biomarkers.study.study import Study
+
+FLOW_COLUMNS = ("analysis", "marker", "timing", "cohort", "arm", "reason", "detail", "n_excluded", "n_left", "total")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a question of any kind gives to a run.
+
+    Attributes
+    ----------
+    table, flow, curves, medians : DataFrame
+    marker : Marker
+    more : mapping of str to DataFrame
+        Tables that only this kind has, by name.
+    """
+
+    table: pd.DataFrame
+    flow: pd.DataFrame
+    marker: Marker
+    curves: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(CURVES)))
+    medians: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(MEDIANS)))
+    more: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A prespecified question of another kind than association.
+
+    Parameters
+    ----------
+    kind : str
+        A key of `KINDS`.
+    id, marker, endpoint, family : str
+    by : str or None
+    strata, adjust : tuple of str or None
+    settings : tuple of (key, value)
+        What this kind alone takes.
+    permutations, seed : int
+    level : float
+    prespecified : bool
+    """
+
+    kind: str
+    id: str
+    marker: str
+    endpoint: str = "pfs"
+    by: str | None = "cohort"
+    strata: tuple[str, ...] | None = None
+    adjust: tuple[str, ...] | None = None
+    settings: tuple[tuple[str, Any], ...] = ()
+    permutations: int = 9999
+    seed: int = 0
+    level: float = 0.95
+    family: str = ""
+    prespecified: bool = True
+    interaction: str | None = None
+    sensitivity: bool = False
+
+    def __post_init__(self) -> None:
+        kind = KINDS.get(self.kind)
+        if kind is None:
+            raise UseError(f"kind {self.kind!r} is not one of association, {', '.join(KINDS)}")
+        given = dict(self.settings)
+        missing = [key for key in kind.required if key not in given]
+        if missing:
+            raise UseError(f"kind = {self.kind!r} needs {', '.join(missing)}")
+        strange = [key for key in given if key not in (*kind.required, *kind.optional)]
+        if strange:
+            takes = ", ".join((*kind.required, *kind.optional)) or "no keys of its own"
+            raise UseError(f"{strange[0]!r} is not a key of kind = {self.kind!r}, which takes {takes}")
+        if self.sensitivity:
+            raise UseError(f"sensitivity = true is for associations, not for kind = {self.kind!r}")
+
+    def check(self, study: Study) -> None:
+        """Raise what can be refused before a value is looked at."""
+        study.design.marker(self.marker)
+
+    def resolved(self, study: Study) -> Question:  # noqa: ARG002  (the same call as an Analysis)
+        """The question itself: its days are given."""
+        return self
+
+    def run(self, study: Study) -> Answer:
+        """Ask the study."""
+        answer = KINDS[self.kind].ask(self, study, dict(self.settings))
+        marker = study.design.marker(self.marker)
+        table = answer.table.assign(analysis=self.id, prespecified=self.prespecified, family=self.family or marker.family)
+        flow = answer.flow.assign(analysis=self.id, marker=self.marker)
+        timing = str(table["timing"].iloc[0]) if len(table) else ""
+        flow = flow.assign(timing=flow.get("timing", timing))
+        return Answer(result_table(table.to_dict("records")), flow[[c for c in FLOW_COLUMNS if c in flow]], answer.marker,
+                      answer.curves, answer.medians, answer.more)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How one kind of question is asked.
+
+    Attributes
+    ----------
+    ask : callable
+        (Question, Study, settings) to Answer; analysis, family and the stamp are set by the caller.
+    required, optional : tuple of str
+        Its own keys of plan.toml.
+    """
+
+    ask: Callable[[Question, Study, dict[str, Any]], Answer]
+    required: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+
+
+def _serial(question: Question) -> dict[str, Any]:
+    return {"endpoint": question.endpoint, "by": question.by, "strata": question.strata, "adjust": question.adjust,
+            "level": question.level}
+
+
+def _supermodel(question: Question, study: Study, settings: dict[str, Any]) -> Answer:
+    found = supermodel(study, question.marker, **settings, **_serial(question))
+    return Answer(found.table, found.flow, study.design.marker(question.marker), more={"by_landmark": found.by_landmark})
+
+
+def _time_dependent(question: Question, study: Study, settings: dict[str, Any]) -> Answer:
+    found = time_dependent(study, question.marker, **settings, **_serial(question))
+    return Answer(found.table, found.flow, study.design.marker(question.marker), more={"audit": found.audit})
+
+
+def _mrd(question: Question, study: Study, settings: dict[str, Any]) -> Answer:
+    found = mrd(study, marker=question.marker, **settings, **_serial(question) | {
+        "strata": question.strata or (), "adjust": question.adjust or (), "permutations": question.permutations,
+        "seed": question.seed})
+    return Answer(found.table, found.flow, found.marker, more={
+        "status": found.status, "competing": found.competing, "rates": found.rates, "lead_times": found.lead_summary})
+
+
+def _progression(question: Question, study: Study, settings: dict[str, Any]) -> Answer:
+    marker = study.design.marker(question.marker)
+    rows = progression_rows(study, marker, by=question.by, permutations=question.permutations, seed=question.seed,
+                            level=question.level, constant={"endpoint": question.endpoint.lower()}, **settings)
+    return Answer(result_table(rows), pd.DataFrame(columns=list(FLOW_COLUMNS)), marker)
+
+
+def _terms(question: Question, study: Study) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    strata = study.design.strata if question.strata is None else question.strata
+    both_arms = "arm" in study.groups and study.members["arm"].nunique() > 1
+    adjust = question.adjust if question.adjust is not None else ("arm",) if both_arms else ()
+    return tuple(s for s in strata if s != question.by), adjust
+
+
+def _response(question: Question, study: Study, settings: dict[str, Any]) -> Answer:
+    marker = study.design.marker(question.marker)
+    cut = settings.pop("cut", None)
+    answers = best_responses(study, **settings)
+    values = entering(baseline_values(study, marker), marker, cut=cut).merge(
+        answers.rename(columns={"lost": "_lost", "detail": "_detail", "event": "_event"}), on="subject", how="left")
+    unassessed = (values["lost"] == "") & (values["_lost"] != "")
+    values = values.assign(lost=values["lost"].mask(unassessed, "not_evaluable"), detail=values["detail"].mask(unassessed,
+                                                                                                       values["_detail"]))
+    strata, adjust = _terms(question, study)
+    needed = [c for c in dict.fromkeys([*strata, *adjust, question.by, question.interaction]) if c]
+    chosen = study.analysis_set(values, question.endpoint, needed)
+    rows = chosen.rows.assign(event=chosen.rows["_event"].astype(int))
+    model = Model(strata, adjust, question.level, question.permutations, question.seed)
+    order = study.design.cohorts if question.by == "cohort" else ()
+    found = response_rows(rows, exposure(rows, marker, cut=cut), marker.name, model, groups=question.by, order=order,
+                          interaction=question.interaction, constant={"endpoint": "response", "timing": "baseline"})
+    return Answer(result_table(found), chosen.flow, marker)
+
+
+def _added_value(question: Question, study: Study, settings: dict[str, Any]) -> Answer:
+    marker = study.design.marker(question.marker)
+    found = added_value_of(study, question.marker, endpoint=question.endpoint, by=question.by, strata=question.strata,
+                           seed=question.seed, level=question.level, **settings)
+    return Answer(found.table, found.flow, marker, more={"added_value": found.added})
+
+
+KINDS: dict[str, Kind] = {
+    "supermodel": Kind(_supermodel, ("landmarks", "window", "max_age"), ("effect",)),
+    "time_dependent": Kind(_time_dependent, ("max_age",), ("lag",)),
+    "mrd": Kind(_mrd, (), ("at", "max_age", "horizon", "clock")),
+    "response": Kind(_response, (), ("responders", "not_evaluable", "cut")),
+    "added_value": Kind(_added_value, ("standard",), ("horizon", "resamples")),
+    "progression": Kind(_progression),
+}
+"""Every kind by its name in plan.toml, with the keys it takes."""

@@ -1,0 +1,147 @@
+"""A plan asks every kind of question, compares itself with the plan it amends, and gives the same bytes whatever the workers."""
+
+import pandas as pd
+import pytest
+
+import biomarkers as bm
+from biomarkers.domain.errors import PlanError
+from biomarkers.plan.amendments import differences
+from biomarkers.plan.plan import plan_schema
+
+STUDY = 'title = "t"\npermutations = 99\npower_replicates = 0\n'
+KINDS = """
+[[analysis]]
+id = "added"
+kind = "added_value"
+marker = "ctdna_mtm"
+standard = ["arm", "age"]
+resamples = 5
+[[analysis]]
+id = "progression"
+kind = "progression"
+marker = "tk1_dul"
+[[analysis]]
+id = "super"
+kind = "supermodel"
+marker = "ctc"
+landmarks = [28, 42, 56]
+window = 84
+max_age = 56
+[[analysis]]
+id = "current"
+kind = "time_dependent"
+marker = "ctc"
+max_age = 90
+"""
+
+
+@pytest.fixture(scope="module")
+def study():
+    return bm.load_example("br1801")
+
+
+def read(folder, text, name="plan.toml"):
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return bm.Plan.read(path)
+
+
+def test_every_kind_answers_in_the_one_table(tmp_path, study):
+    results = read(tmp_path, STUDY + KINDS).run(study)
+    assert results.table["analysis"].unique().tolist() == ["added", "progression", "super", "current"]
+    assert results.table["prespecified"].all()
+    assert set(results.more) == {"added: added_value", "super: by_landmark", "current: audit"}
+    tested = results.table["p_value"].notna().sum()
+    assert len(results.ledger) == tested > 10
+    lag = results.ledger[results.ledger["family"].str.endswith(": sensitivity")]
+    assert lag["analysis"].unique().tolist() == ["current"]
+
+
+def test_mrd_is_a_question_of_a_plan(tmp_path):
+    text = STUDY + '[[analysis]]\nid = "mrd"\nkind = "mrd"\nmarker = "mrd"\nat = "week18"\nmax_age = 120\n'
+    results = read(tmp_path, text).run(bm.load_example("stop_her2"))
+    assert {"mrd: status", "mrd: lead_times", "mrd: rates", "mrd: competing"} == set(results.more)
+    assert results.table["analysis"].unique().tolist() == ["mrd"]
+
+
+@pytest.mark.parametrize(("entry", "words"), [
+    ('kind = "supermodel"\nmarker = "ctc"\nwindow = 84', "needs landmarks, max_age"),
+    ('kind = "added_value"\nmarker = "ctc"\nstandard = ["arm"]\nlag = 3', "'lag' is not a key of kind = 'added_value'"),
+    ('marker = "ctc"\nlandmarks = [28]', "'landmarks' is a key of kind = 'supermodel'; name the kind"),
+    ('kind = "progression"\nmarker = "ctc"\nfeature = "change"', "'feature' is not a key of kind = 'progression'"),
+    ('kind = "progression"\nmarker = "ctc"\nsensitivity = true', "sensitivity = true is for associations"),
+])
+def test_a_key_of_another_kind_is_a_fault_with_its_line(entry, words, tmp_path):
+    with pytest.raises(PlanError, match="plan.toml:5: analysis 'x'") as error:
+        read(tmp_path, f'{STUDY}[[analysis]]\nid = "x"\n{entry}\n')
+    assert words in str(error.value)
+
+
+ONE = '[[analysis]]\nid = "til"\nmarker = "stil"\n'
+
+
+def test_an_amendment_is_compared_and_its_rows_say_so(tmp_path, study):
+    read(tmp_path, f"{STUDY}{ONE}[[analysis]]\nid = \"ctc\"\nmarker = \"ctc\"\n", "v1.toml")
+    second = read(tmp_path, f'{STUDY}version = 2\namends = "v1.toml"\n{ONE}cut = 20\n[[analysis]]\nid = "cd8"\nmarker = "cd8"\n')
+    results = second.run(study)
+    changes = results.amendments
+    assert changes[["change", "analysis", "key"]].to_numpy().tolist() == [
+        ["changed", "", "version"], ["removed", "ctc", ""], ["changed", "til", "cut"], ["added", "cd8", ""]]
+    notes = results.table.groupby("analysis")["note"].first()
+    assert "amended in version 2 (cut: none, now 20)" in notes["til"]
+    assert "amended in version 2 (added)" in notes["cd8"]
+    assert differences(second, second).empty
+
+
+@pytest.mark.parametrize(("amends", "version", "words"), [
+    ("plan.toml", 2, "the plan names itself"), ("absent.toml", 2, "absent.toml: no such file"), ("v1.toml", 1, "both are version 1")])
+def test_an_amendment_that_cannot_be_compared_is_a_fault(amends, version, words, tmp_path):
+    read(tmp_path, STUDY + ONE, "v1.toml")
+    with pytest.raises(PlanError, match=words):
+        read(tmp_path, f'{STUDY}version = {version}\namends = "{amends}"\n{ONE}')
+
+
+def test_the_schema_for_editors_names_every_key():
+    schema = plan_schema()
+    entry = schema["$defs"]["AnalysisEntry"]["properties"]
+    assert {"marker", "kind", "claim", "sensitivity", "cut", "override"} <= set(entry)
+    assert {"multiplicity", "amends", "power_replicates"} <= set(schema["properties"])
+    assert schema["additionalProperties"] is False
+
+
+@pytest.fixture(scope="module")
+def parallel(tmp_path_factory, study):
+    text = (STUDY.replace("power_replicates = 0", "power_replicates = 20") + 'multiplicity = "maxt"\n' + ONE + "sensitivity = true\n"
+            + '[[analysis]]\nid = "cd8"\nmarker = "cd8"\ninteraction = "arm"\n')
+    plan = read(tmp_path_factory.mktemp("jobs"), text)
+    return plan.run(study, jobs=1), plan.run(study, jobs=2)
+
+
+@pytest.mark.parametrize("name", ["table", "flow", "ledger", "detectable", "specimens", "sensitivity"])
+def test_any_number_of_workers_gives_the_same_bytes(name, parallel):
+    one, two = (getattr(r, name) for r in parallel)
+    pd.testing.assert_frame_equal(one, two, check_exact=True)
+    assert one.to_csv() == two.to_csv()
+    assert len(one)
+
+
+def test_the_specification_curve_starts_with_the_plan_and_labels_the_rest(parallel):
+    curve = parallel[0].sensitivity
+    planned = parallel[0].table.query("analysis == 'til' and estimand == 'hazard ratio'").set_index("cohort")["estimate"]
+    first = curve[curve["primary"]].set_index("cohort")["estimate"]
+    pd.testing.assert_series_equal(first, planned.loc[first.index], check_names=False)
+    rest = curve[~curve["primary"]]
+    assert rest["note"].str.startswith(("sensitivity, not adjusted", "descriptive", "not asked")).all()
+    assert {"scale", "cut", "adjustment", "leave one site out", "without a specimen"} <= set(rest["dimension"])
+    assert not set(parallel[0].ledger["analysis"]) - {"til", "cd8"}
+
+
+def test_detectable_hazard_ratios_stand_beside_their_rows(parallel):
+    results = parallel[0]
+    d = results.detectable.set_index(["analysis", "cohort", "term"])
+    t = results.table.set_index(["analysis", "cohort", "term"])
+    same = t[(t["estimand"] == "hazard ratio") & ~t["contrast"].str.contains(", in ")]["detectable"]
+    pd.testing.assert_series_equal(d.loc[same.index, "formula"], same, check_names=False, rtol=1e-6)
+    interaction = d[d["estimand"] == "ratio of hazard ratios"]
+    assert (interaction["formula"] > d[d["estimand"] == "hazard ratio"]["formula"].max() * 0.9).any()
+    assert d["power_at_formula"].between(0.3, 1).all()
