@@ -46,7 +46,8 @@ def _draw_groups(rows: pd.DataFrame, *more: str) -> Iterator[pd.DataFrame]:
 def two_scales(facts: Facts) -> None:
     """One set of draws delivered twice, a constant factor apart: two units under one name."""
     for marker, rows in by_marker(facts, "blood"):
-        pairs = [group.iloc[:2] for group in _draw_groups(rows) if len(group) >= 2 and (group["value"] > 0).iloc[:2].all()]
+        groups = list(_draw_groups(rows))
+        pairs = [group.iloc[:2] for group in groups if (group["value"] > 0).iloc[:2].all()]
         if len(pairs) < 3:
             continue
         ratio = np.array([pair["value"].iloc[1] / pair["value"].iloc[0] for pair in pairs])
@@ -68,7 +69,7 @@ def two_scales(facts: Facts) -> None:
                         value=row["raw_value"],
                         rows=second,
                     )
-                    facts.explained |= {index for pair in pairs for index in pair.index}
+                    facts.explained |= {index for group in groups for index in group.index}
 
 
 def duplicates(facts: Facts) -> None:
