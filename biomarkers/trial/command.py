@@ -61,7 +61,7 @@ def run_design(
         return f"{name}: is not UTF-8 text", 2
     if as_json:
         return json.dumps(_plain(design, checked, simulated), indent=1, ensure_ascii=False), 0
-    return "\n".join([*_head(design), "", *_statements(checked), "", *_count(checked), *_escalated(design),
+    return "\n".join([*_head(design), "", *_statements(checked), "", *_count(checked), *_escalated(design), *_rules(design),
                       *_simulations(design, simulated, n_trials, seed)]), 0
 
 
@@ -114,6 +114,24 @@ def _escalated(design: DesignFile) -> list[str]:
             chances = "".join(f"{p:>8.3f}" for p in table["p_mtd"])
             n, dlt = table["expected_n"].sum(), table["expected_dlt"].sum()
             lines.append("  " + f"{', '.join(f'{p:g}' for p in scenario):<24}{variant:<11}{chances}{n:>9.2f}{dlt:>9.2f}")
+    return lines
+
+
+def _rules(design: DesignFile) -> list[str]:
+    """The exact error rates of a two-stage rule, where the file gives one."""
+    lines: list[str] = []
+    for arm in design.single_arms:
+        rule = arm.two_stage()
+        if rule is None or arm.null is None or arm.alternative is None:
+            continue
+        alpha, power = rule.p_reject(arm.null), rule.p_reject(arm.alternative)
+        lines += ["", f"{arm.name}: stop after {rule.n1} with at most {rule.r1}, reject with more than {rule.r} of {rule.n}; exact",
+                  f"  type I error {alpha:.4f} at {arm.null:g}, power {power:.4f} at {arm.alternative:g}, expected n "
+                  f"{rule.expected_n(arm.null):.2f}, stopped early {rule.p_stop(arm.null):.4f}"]
+        if arm.alpha is not None and alpha > arm.alpha:
+            lines.append(f"  this exceeds the stated type I error {arm.alpha:g}")
+        if arm.power is not None and power < arm.power:
+            lines.append(f"  this falls short of the stated power {arm.power:g}")
     return lines
 
 
