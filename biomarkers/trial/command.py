@@ -125,7 +125,8 @@ def _rules(design: DesignFile) -> list[str]:
         if rule is None or arm.null is None or arm.alternative is None:
             continue
         alpha, power = rule.p_reject(arm.null), rule.p_reject(arm.alternative)
-        lines += ["", f"{arm.name}: stop after {rule.n1} with at most {rule.r1}, reject with more than {rule.r} of {rule.n}; exact",
+        words = f"stop after {rule.n1} with at most {rule.r1}, reject with more than {rule.r} of {rule.n}"
+        lines += ["", f"{arm.name}: {words}, exact",
                   f"  type I error {alpha:.4f} at {arm.null:g}, power {power:.4f} at {arm.alternative:g}, expected n "
                   f"{rule.expected_n(arm.null):.2f}, stopped early {rule.p_stop(arm.null):.4f}"]
         if arm.alpha is not None and alpha > arm.alpha:

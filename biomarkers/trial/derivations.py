@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -142,11 +143,17 @@ def rule_variant(about: Any, _stated: float | None, *, variant: str) -> Outcome:
     return Outcome(f"{variant}: P(MTD) {chances}, none {found.p_none:.3f}, expected n {n:.2f}", round(n, 6), False)
 
 
+@lru_cache(maxsize=64)
+def _searched(p0: float, p1: float, alpha: float, beta: float) -> two_stage.Search:
+    """One search serves every statement about the same design."""
+    return two_stage.search(p0, p1, alpha=alpha, beta=beta, n_max=100)
+
+
 def simon(about: Any, stated: float | None, *, kind: str, beta: float | None = None, p1: float | None = None) -> Outcome:
     """n of a Simon design; `beta` and `p1` depart from the stated ones, and then a match is only a hint."""
     departs = beta is not None or p1 is not None
     error, share = 1 - about.power if beta is None else beta, about.alternative if p1 is None else p1
-    found = two_stage.search(about.null, share, alpha=about.alpha, beta=error, n_max=100)
+    found = _searched(about.null, share, about.alpha, round(error, 12))
     corners, _ = two_stage.hull(found.designs[:, 3], found.expected_n)
     chosen = {"minimax": corners[:1], "optimal": corners[-1:], "admissible": corners[1:-1]}
     if kind not in chosen:
