@@ -28,6 +28,7 @@ from biomarkers.figures.tokens import MONO, SANS, SERIF, TOKENS
 from biomarkers.report import accounts, associations, specimens
 from biomarkers.report.blocks import Links, Numbering, Section, Summary
 from biomarkers.report.drawings import Gallery, forest_picture
+from biomarkers.report.methods import methods
 from biomarkers.report.summary import summary
 from biomarkers.report.view import View, slugs
 
@@ -75,8 +76,8 @@ def write_report(results: Results, out_dir: str | os.PathLike[str]) -> list[Path
     ----------
     results : Results
     out_dir : path-like
-        Made where it does not exist. Written: ``report.html``, ``cohorts/<slug>/report.html``, ``figures/*.svg``; nothing
-        outside it, each file whole or not at all.
+        Made where it does not exist. Written: ``report.html``, ``cohorts/<slug>/report.html``, ``methods.md``,
+        ``figures/*.svg``; nothing outside it, each file whole or not at all.
 
     Returns
     -------
@@ -103,7 +104,7 @@ def report_files(results: Results) -> dict[str, bytes]:
     Returns
     -------
     dict of str to bytes
-        ``report.html`` first, then the cohorts in the order of the design, then the figures.
+        ``report.html`` first, then the cohorts in the order of the design, ``methods.md``, the figures.
     """
     gallery = Gallery()
     lines = tuple(tables.lines(results.table, results.design))
@@ -113,6 +114,7 @@ def report_files(results: Results) -> dict[str, bytes]:
     for cohort in every.cohorts:
         view = View(results, cohort, lines, every.slugs)
         files[f"cohorts/{every.slugs[cohort]}/report.html"] = _html(_cohort(view, every, gallery))
+    files["methods.md"] = methods(every).encode("utf-8")
     return files | {f"figures/{name}": data for name, data in gallery.files.items()}
 
 

@@ -519,3 +519,28 @@ def test_lines_are_made_without_touching_the_table(two):
     tables.lines(two.table, two.design)
     pd.testing.assert_frame_equal(two.table, before)
     assert np.isfinite([x.estimate for x in tables.lines(two.table, two.design) if x.modelled]).all()
+
+
+# -- methods.md -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_methods_paragraph_says_what_was_run(two, pages):
+    words = pages["methods.md"].decode()
+    assert "two cohorts (ER+ and ER−), each separately" in words
+    assert f"{int(two.ledger['prespecified'].sum())} tests were prespecified (plan sha256 9f41c2d09f41) in 3 families" in words
+    assert "Holm's method" in words
+    assert "1 row is without a finite estimate" in words
+    assert "1 row is refused as misleading" in words
+    assert "no cut-point was searched for" in words
+
+
+def test_a_clause_without_data_is_not_in_the_methods(plain):
+    words = report_files(replace(plain, ledger=plain.ledger.iloc[:0]))["methods.md"].decode()
+    assert "Kaplan" not in words, "no curve was drawn"
+    assert "prespecified" not in words
+
+
+def test_hostile_names_are_no_markup_in_the_methods(hostile_pages):
+    words = hostile_pages["methods.md"].decode()
+    assert "<script>" not in words
+    assert "\\<script\\>" in words
