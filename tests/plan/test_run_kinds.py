@@ -1,4 +1,4 @@
-"""A plan asks every kind of question, compares itself with the plan it amends, and gives the same bytes whatever the workers."""
+"""A plan asks every kind of question, is compared with the plan it amends, and gives the same bytes whatever the workers."""
 
 import pandas as pd
 import pytest
@@ -72,7 +72,7 @@ def test_mrd_is_a_question_of_a_plan(tmp_path):
     ('kind = "progression"\nmarker = "ctc"\nsensitivity = true', "sensitivity = true is for associations"),
 ])
 def test_a_key_of_another_kind_is_a_fault_with_its_line(entry, words, tmp_path):
-    with pytest.raises(PlanError, match="plan.toml:5: analysis 'x'") as error:
+    with pytest.raises(PlanError, match=r"plan\.toml:5: analysis 'x'") as error:
         read(tmp_path, f'{STUDY}[[analysis]]\nid = "x"\n{entry}\n')
     assert words in str(error.value)
 
@@ -82,7 +82,8 @@ ONE = '[[analysis]]\nid = "til"\nmarker = "stil"\n'
 
 def test_an_amendment_is_compared_and_its_rows_say_so(tmp_path, study):
     read(tmp_path, f"{STUDY}{ONE}[[analysis]]\nid = \"ctc\"\nmarker = \"ctc\"\n", "v1.toml")
-    second = read(tmp_path, f'{STUDY}version = 2\namends = "v1.toml"\n{ONE}cut = 20\n[[analysis]]\nid = "cd8"\nmarker = "cd8"\n')
+    added = 'cut = 20\n[[analysis]]\nid = "cd8"\nmarker = "cd8"\n'
+    second = read(tmp_path, f'{STUDY}version = 2\namends = "v1.toml"\n{ONE}{added}')
     results = second.run(study)
     changes = results.amendments
     assert changes[["change", "analysis", "key"]].to_numpy().tolist() == [
@@ -94,7 +95,8 @@ def test_an_amendment_is_compared_and_its_rows_say_so(tmp_path, study):
 
 
 @pytest.mark.parametrize(("amends", "version", "words"), [
-    ("plan.toml", 2, "the plan names itself"), ("absent.toml", 2, "absent.toml: no such file"), ("v1.toml", 1, "both are version 1")])
+    ("plan.toml", 2, "the plan names itself"), ("absent.toml", 2, r"absent\.toml: no such file"),
+    ("v1.toml", 1, "both are version 1")])
 def test_an_amendment_that_cannot_be_compared_is_a_fault(amends, version, words, tmp_path):
     read(tmp_path, STUDY + ONE, "v1.toml")
     with pytest.raises(PlanError, match=words):
@@ -111,8 +113,8 @@ def test_the_schema_for_editors_names_every_key():
 
 @pytest.fixture(scope="module")
 def parallel(tmp_path_factory, study):
-    text = (STUDY.replace("power_replicates = 0", "power_replicates = 20") + 'multiplicity = "maxt"\n' + ONE + "sensitivity = true\n"
-            + '[[analysis]]\nid = "cd8"\nmarker = "cd8"\ninteraction = "arm"\n')
+    text = (STUDY.replace("power_replicates = 0", "power_replicates = 20") + 'multiplicity = "maxt"\n' + ONE
+            + "sensitivity = true\n" + '[[analysis]]\nid = "cd8"\nmarker = "cd8"\ninteraction = "arm"\n')
     plan = read(tmp_path_factory.mktemp("jobs"), text)
     return plan.run(study, jobs=1), plan.run(study, jobs=2)
 
