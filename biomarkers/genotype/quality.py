@@ -18,6 +18,7 @@ import pandas as pd
 from scipy.stats import binomtest, chi2_contingency
 
 from biomarkers.domain.errors import UseError
+from biomarkers.domain.numbers import plural
 from biomarkers.genotype.decide import REASONS
 from biomarkers.genotype.equilibrium import expected_f, hardy_weinberg
 from biomarkers.genotype.loci import Locus, find_loci
@@ -121,6 +122,9 @@ def cohort_quality(calls: pd.DataFrame, people: pd.DataFrame | None = None, *, s
 
 def _with_people(rows: pd.DataFrame, people: pd.DataFrame | None) -> pd.DataFrame:
     rows = rows.astype(dict.fromkeys(("file", "call", "reason", "note", "sample"), "str"))
+    short = rows["file"].map(lambda name: Path(name).name)
+    if short.nunique() == rows["file"].nunique():
+        rows["file"] = short
     rows["was"] = rows["call"].where(rows["call"] != "", rows["note"].str.extract(_WAS, expand=False).fillna(""))
     if people is None:
         return rows.assign(subject=rows["sample"])
@@ -129,14 +133,23 @@ def _with_people(rows: pd.DataFrame, people: pd.DataFrame | None) -> pd.DataFram
     if len(twice):
         name = twice.iloc[0]["sample"]
         raise UseError(f"the list of people names sample {name!r} more than once; one row per sample is needed")
-    joined = rows.merge(people, on=keys, how="left", validate="many_to_one")
+    orders = {group: _order(people[group]) for group in GROUPS if group in people}
+    plain = people.astype(dict.fromkeys((*orders, *({"subject"} & set(people))), "str"))
+    joined = rows.merge(plain, on=keys, how="left", validate="many_to_one")
     for group in (*GROUPS, "subject"):
         if group in joined:
             joined[group] = joined[group].fillna("")
+    joined.attrs["orders"] = orders
     if "subject" not in joined:
         joined["subject"] = joined["sample"]
     joined["subject"] = joined["subject"].where(joined["subject"] != "", joined["sample"])
     return joined
+
+
+def _order(column: pd.Series) -> list[str]:
+    """The levels of a group in the order of the design: that of its categories, else that in which the list names them."""
+    levels = column.cat.categories if isinstance(column.dtype, pd.CategoricalDtype) else column.dropna()
+    return list(dict.fromkeys(str(level) for level in levels))
 
 
 _WAS = re.compile(r"^was (\S+):")
@@ -144,11 +157,12 @@ _WAS = re.compile(r"^was (\S+):")
 
 def _quality(locus: Locus, rows: pd.DataFrame, seed: int) -> Quality:
     by = _grouping(rows)
+    orders = rows.attrs.get("orders", {})
     once = _one_per_subject(rows)
     pairs, table = _concordance(locus, rows)
     balance = pd.DataFrame({"sample": rows["sample"], "call": rows["call"], "reason": rows["reason"], "dp": rows["dp"],
                             "v_fraction": _v_fraction(locus, rows)})
-    quality = Quality(locus, rows, _rates(rows, by), _reasons(rows, by), _tests(locus, once), pairs, table,
+    quality = Quality(locus, rows, _rates(rows, by, orders), _reasons(rows, by), _tests(locus, once, orders), pairs, table,
                       balance, _what_if(locus, once, seed))
     quality.warnings.extend(_warnings(quality, once))
     return quality
@@ -162,18 +176,20 @@ def _grouping(rows: pd.DataFrame) -> str | None:
     return "file" if 1 < n_files <= 30 and len(rows) / n_files >= 5 else None
 
 
-def _levels(rows: pd.DataFrame, groups: list[str]) -> Iterator[tuple[str, str, pd.DataFrame]]:
+def _levels(rows: pd.DataFrame, groups: list[str], orders: dict[str, list[str]]) -> Iterator[tuple[str, str, pd.DataFrame]]:
     yield "all", "all", rows
     for group in groups:
         if group in rows:
-            for level in dict.fromkeys(x for x in rows[group] if x):
-                yield group, level, rows[rows[group] == level]
+            present = set(rows[group]) - {""}
+            for level in orders.get(group, sorted(present)):
+                if level in present:
+                    yield group, level, rows[rows[group] == level]
 
 
-def _rates(rows: pd.DataFrame, by: str | None) -> pd.DataFrame:
+def _rates(rows: pd.DataFrame, by: str | None, orders: dict[str, list[str]]) -> pd.DataFrame:
     made = []
     groups = [g for g in GROUPS if g in rows] + (["file"] if by == "file" else [])
-    for group, level, part in _levels(rows[rows["sample"] != ""], groups):
+    for group, level, part in _levels(rows[rows["sample"] != ""], groups, orders):
         n, called = len(part), int((part["was"] != "").sum())
         low, high = wilson(called, n) if n else (np.nan, np.nan)
         made.append((group, level, n, called, called / n if n else np.nan, low, high))
@@ -198,9 +214,9 @@ def _one_per_subject(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([first, rest]).sort_index().reset_index(drop=True)
 
 
-def _tests(locus: Locus, once: pd.DataFrame) -> pd.DataFrame:
+def _tests(locus: Locus, once: pd.DataFrame, orders: dict[str, list[str]]) -> pd.DataFrame:
     made = []
-    for group, level, part in _levels(once, [g for g in GROUPS if g in once]):
+    for group, level, part in _levels(once, [g for g in GROUPS if g in once], orders):
         counts = [int((part["call"] == word).sum()) for word in locus.calls]
         test = hardy_weinberg(*counts)
         made.append((group, level, *counts, test.q, test.p_value, test.p_mid, test.f, test.f_low, test.f_high))
@@ -334,12 +350,15 @@ def _warnings(quality: Quality, once: pd.DataFrame) -> list[str]:
         common = quality.rows["reason"].mode().iloc[0]
         return [f"nobody was called: {common}, {REASONS.get(common, '')}"]
     tests, letter = quality.hardy_weinberg, quality.locus.letters[1]
-    for _, test in tests[tests["group"].isin(["all", "platform"]) & (tests["p_mid"] < 0.05)].iterrows():
-        way = f"too few heterozygotes: {letter} lost, as from short reads" if test["f"] > 0 else \
-            f"too many heterozygotes: {letter} gained, as from primers that also catch a paralog"
+    looked = tests[tests["group"].isin(["all", "platform", "cohort"])]
+    for _, test in looked[looked["p_mid"] < 0.05].iterrows():
+        if test["f"] > 0:
+            way = f"too few heterozygotes: {letter} lost, as from short reads; or several ancestries in one sample"
+        else:
+            way = f"too many heterozygotes: {letter} gained, as from primers that also catch a paralog"
         where = "" if test["group"] == "all" else f" in {test['level']}"
-        said.append(f"Hardy-Weinberg{where}: mid-p {test['p_mid']:.2g}, F {test['f']:+.2f}; {way}; or several ancestries "
-                    "in one sample")
+        said.append(f"Hardy-Weinberg{where}: mid-p {test['p_mid']:.2g}, F {test['f']:+.2f}; {way}; or chance "
+                    f"({plural(len(looked), 'group')} tested)")
     for _, pair in quality.pairs.iterrows():
         if pair["n_both"] and pair["concordance"] < 1:
             wrong = round((1 - pair["concordance"]) * pair["n_both"])
@@ -354,10 +373,10 @@ def _warnings(quality: Quality, once: pd.DataFrame) -> list[str]:
             said += _goes_with(here.assign(called=np.where(here["call"] != "", "called", "not called")), "called", group)
     assumed = int(quality.rows["note"].str.contains("ASSUMED_REF").sum())
     if assumed:
-        said.append(f"{assumed} calls rest on the assertion that an absent record means {quality.locus.calls[0]}")
+        said.append(f"{plural(assumed, 'call')} by the assertion that an absent record means {quality.locus.calls[0]}")
     signal = int(quality.rows["note"].str.contains("PARALOG_SIGNAL|PARALOG_V_LOSS").sum())
     if signal:
-        said.append(f"{signal} calls carry a sign of the paralog (few V reads, or its bases around the site)")
+        said.append(f"{plural(signal, 'call')} with a sign of the paralog (few V reads, or its bases around the site)")
     if set(once["call"]) <= {"", quality.locus.calls[0]} and (once["call"] != "").sum() >= 20:
         said.append(f"nobody carries {quality.locus.letters[1]}: is the site in the file at all, or its letters exchanged?")
     return said

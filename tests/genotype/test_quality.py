@@ -244,3 +244,23 @@ def test_a_list_of_people_that_cannot_be_used_is_refused(text: str, words: str, 
     file = write(tmp_path / "x.vcf", text_of(Case("", [row("0/1", "0/0")], ["", ""]), "GRCh38"), "text")
     with pytest.raises(UseError, match=words):
         cohort_quality(call_genotypes(file), read_people(tmp_path / "p.csv"))
+
+
+def test_groups_keep_the_order_of_the_design_and_files_lose_their_folder(tmp_path: Path) -> None:
+    file = write(tmp_path / "x.vcf", text_of(Case("", [row("0/1", "0/0", "1/1")], [""] * 3), "GRCh38"), "text")
+    people = pd.DataFrame({"sample": ["S1", "S2", "S3"], "cohort": ["zebra", "ape", "ape"]})
+    assert cohort_quality(call_genotypes(file), people)[0].rates["level"].tolist() == ["all", "zebra", "ape"]
+    people["cohort"] = pd.Categorical(people["cohort"], categories=["ape", "zebra"])
+    (found,) = cohort_quality(call_genotypes(file), people)
+    assert found.rates["level"].tolist() == ["all", "ape", "zebra"]
+    assert found.hardy_weinberg["n_ff"].tolist() == [1, 1, 0]
+    assert set(found.rows["file"]) == {"x.vcf"}
+
+
+def test_the_direction_of_hardy_weinberg_is_said_as_it_is(tmp_path: Path) -> None:
+    for name, cells, words in (("few", ["0/0"] * 30 + ["1/1"] * 20, "too few heterozygotes: V lost"),
+                               ("many", ["0/1"] * 40 + ["0/0"] * 2, "too many heterozygotes: V gained")):
+        file = write(tmp_path / f"{name}.vcf", text_of(Case("", [row(*cells)], [""] * len(cells)), "GRCh38"), "text")
+        (found,) = cohort_quality(call_genotypes(file))
+        assert len(found.warnings) == 1
+        assert words in found.warnings[0]
