@@ -30,7 +30,7 @@ TRIALS = 20_000
 
 
 def run_design(
-    path: str | os.PathLike[str], *, as_json: bool = False, n_trials: int = TRIALS, seed: int = 0
+    path: str | os.PathLike[str], *, as_json: bool = False, n_trials: int = TRIALS, seed: int = 0, encoding: str = "utf-8"
 ) -> tuple[str, int]:
     """The text of a design registry and an exit code.
 
@@ -42,12 +42,26 @@ def run_design(
     n_trials : int
         Simulated trials under either hypothesis, for each comparison; 0 = no simulation.
     seed : int
+    encoding : str
+        Of the terminal: signs that it cannot show become ASCII ones.
 
     Returns
     -------
     (str, int)
         Text and 0; for a file that cannot be used every problem, with its line, and 2.
     """
+    text, code = _run(path, as_json, n_trials, seed)
+    try:
+        text.encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        text = text.translate(str.maketrans(_ASCII)).encode("ascii", "replace").decode("ascii")
+    return text, code
+
+
+_ASCII = {"≠": "!=", "→": "->", "·": "-", "−": "-"}
+
+
+def _run(path: str | os.PathLike[str], as_json: bool, n_trials: int, seed: int) -> tuple[str, int]:
     name = Path(path).name
     try:
         design = read_design(path)
@@ -60,7 +74,7 @@ def run_design(
     except UnicodeDecodeError:
         return f"{name}: is not UTF-8 text", 2
     if as_json:
-        return json.dumps(_plain(design, checked, simulated), indent=1, ensure_ascii=False), 0
+        return json.dumps(_plain(design, checked, simulated), indent=1), 0
     return "\n".join([*_head(design), "", *_statements(checked), "", *_count(checked), *_escalated(design), *_rules(design),
                       *_simulations(design, simulated, n_trials, seed)]), 0
 

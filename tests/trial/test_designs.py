@@ -87,6 +87,14 @@ def test_json_holds_every_statement_and_its_derivations():
     assert found["statements"][0]["derivations"][0]["value"] == 40
 
 
+def test_a_terminal_that_knows_ascii_only_gets_ascii():
+    text, code = command.run_design(FOLDER / "br1801.toml", n_trials=0, encoding="ascii")
+    assert code == 0
+    assert text.isascii()
+    assert "Freedman 63.27 -> 64" in text
+    assert "!= Schoenfeld" in text
+
+
 def test_printing_is_deterministic():
     once = command.run_design(FOLDER / "br1801.toml", n_trials=1000)
     assert once == command.run_design(FOLDER / "br1801.toml", n_trials=1000)
