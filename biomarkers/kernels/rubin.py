@@ -76,7 +76,7 @@ def pool(estimates: ArrayLike, std_errors: ArrayLike, *, df_complete: float = np
         old = (m - 1) * (1 + 1 / r) ** 2
         seen = (df_complete + 1) / (df_complete + 3) * df_complete * within / total if np.isfinite(df_complete) else np.inf
         df = old if not np.isfinite(seen) else old * seen / (old + seen)
-    gamma = (r + 2 / (df + 3)) / (r + 1) if np.isfinite(df) else 0.0
+    gamma = (r + 2 / (df + 3)) / (r + 1) if r > 0 else 0.0
     return Pooled(float(q.mean()), float(np.sqrt(total)), float(df), float(gamma), m)
 
 

@@ -253,7 +253,7 @@ def _hazard_rows(
         if interaction:
             out += _by_arm(frame[part], exposure.part(part), own, interaction, here)
     if groups and len([g for g in order if (frame[groups] == g).any()]) > 1:
-        out.append(_difference(frame, exposure, pooled, groups, order, shared | {"cohort": "all"}, "cohort"))
+        out.append(_difference(frame, exposure, pooled, groups, order, shared | {"cohort": "all"}, groups))
     return {_key(row): row for row in out}
 
 
@@ -313,8 +313,8 @@ def _pool(rows: list[dict[str, Any]], first: dict[str, Any], model: Model, said:
     m = len(rows)
     if first["method"] == "none":
         return first | {"note": _add(first["note"], said)}
-    if first["estimand"] not in (HAZARD_RATIO, RATIO_OF_RATIOS):
-        return first | {"note": _add(first["note"], f"{said}, at the limit here")}
+    if m < 2 or first["estimand"] not in (HAZARD_RATIO, RATIO_OF_RATIOS):
+        return first | {"note": _add(first["note"], f"{said}, at the limit here (sensitivity)")}
     if first["estimand"] == RATIO_OF_RATIOS and not np.isfinite(first["estimate"]):
         value, p = rubin.pool_chi_square([row["statistic"] for row in rows], max(n_groups - 1, 1))
         return first | {"statistic": value, "p_value": p, "method": f"multiple imputation (m = {m}), D2"}

@@ -19,6 +19,7 @@ from biomarkers.domain.marker import Marker
 from biomarkers.domain.times import Landmark
 from biomarkers.models.association import Fitted, Model, associate_rows
 from biomarkers.models.below_limit import Entering, associate_entering, associate_terms, detected
+from biomarkers.models.companions import rmst_row
 from biomarkers.models.exposure import Exposure, exposure
 from biomarkers.models.features import FEATURES, Feature, Featured, feature, with_feature
 from biomarkers.models.immortal_time import FUTURE, naive, stamp
@@ -105,6 +106,8 @@ def landmark_question(
     if clock not in CLOCKS:
         raise UseError(f"clock {clock!r} is not one of {', '.join(CLOCKS)}")
     chosen = feature(feature_name)
+    if marker.kind == "genotype":
+        raise UseError(f'{marker.label} is germline and the same on every day: ask it at="baseline"')
     if cut is not None and feature_name not in ("value", "ratio"):
         raise UseError(
             f"feature {feature_name!r} takes no cut: its classes are its definition ({chosen.definition}: {chosen.rule})"
@@ -117,8 +120,12 @@ def landmark_question(
         values = at_risk(study, values, endpoint, landmark.day)
     sets = study.analysis_set(values, endpoint, needed)
     drug = tuple(study.design.drug_effect.get(marker.name, ()))
-    said = (*notes, *_said(sets, chosen, clock))
-    return LandmarkQuestion(sets, marker, chosen, found.classes, found.contrast, drug, clock, cut, said)
+    said = [*notes, *_said(sets, chosen, clock)]
+    if feature_name == "slope":
+        used = known.history[known.history["subject"].isin(set(sets.rows["subject"]))]
+        n_below = int((used["status"].astype("object") == "below").fillna(False).sum())
+        said += [f"{n_below} of {len(used)} draws below the limit stand at it (sensitivity)"] if n_below else []
+    return LandmarkQuestion(sets, marker, chosen, found.classes, found.contrast, drug, clock, cut, tuple(said))
 
 
 def naive_question(
@@ -197,7 +204,35 @@ def fit_question(
     if question.drug:
         flag = f"flag: {marker.label} is moved by the drug itself in {' and '.join(question.drug)}"
         entering = replace(entering, notes=(*entering.notes, flag))
-    return associate_entering(rows, entering, marker, model, rule=limit_rule, **given)
+    fitted, faced = associate_entering(rows, entering, marker, model, rule=limit_rule, **given)
+    days = _days_beside(rows, entering, fitted, by, {"marker": marker.name, "conf_level": model.level, **(constant or {})})
+    return replace(fitted, rows=[*fitted.rows, *days]), faced
+
+
+def _days_beside(
+    rows: pd.DataFrame, entering: Entering, fitted: Fitted, by: str | None, shared: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Beside the hazard ratio of a number: days of restricted mean survival, upper against lower half of those analysed.
+
+    A hazard ratio per doubling says nothing of days. The halves are cut at the median for that purpose alone: no test is made.
+    """
+    out = []
+    for cohort in fitted.fits:
+        inside = np.ones(len(rows), bool) if cohort == "all" or by is None else (rows[by].astype(str) == cohort).to_numpy(bool)
+        x = entering.x[inside]
+        high = x >= np.median(x)
+        if high.all() or not high.any():
+            continue
+        words = ("below the median", "at or above the median")
+        halves = Exposure(
+            high.astype(float), entering.term, "upper against lower half", np.where(high, words[1], words[0]), words
+        )
+        within = (by,) if by and cohort == "all" else ()
+        here = {**shared, "cohort": cohort, "term": entering.term, "contrast": halves.contrast}
+        row = rmst_row(rows[inside], halves, within, float(shared["conf_level"]), here)
+        if row is not None:
+            out.append(row | {"note": f"{row['note']}; halves cut at the median for display"})
+    return out
 
 
 def _classes(

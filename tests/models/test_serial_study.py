@@ -183,6 +183,39 @@ def test_a_marker_that_the_drug_moves_is_detected_yes_or_no_and_flagged(br):
     assert "moved by the drug itself" in first["note"]
 
 
+def test_days_stand_beside_the_hazard_ratio_of_a_number(br):
+    found = bm.associate(br, "ctdna_mtm", at="week6", feature="change", permutations=0).table
+    days = found[found["estimand"] == "restricted mean survival difference"]
+    assert days["cohort"].tolist() == ["ER+", "all"]  # ER- is descriptive: no hazard ratio, nothing beside it
+    assert days["p_value"].isna().all()
+    assert days["note"].str.contains("not a test").all()
+
+
+def test_values_below_the_limit_are_imputed_and_the_share_is_printed(br):
+    found = bm.associate(br, "ctdna_mtm", at="week6", by="arm", permutations=0).table
+    ratios = found[found["estimand"] == "hazard ratio"]
+    assert (ratios["method"] == "multiple imputation (m = 20), Rubin's t").all()
+    assert ratios["note"].str.contains(r"4 of 68 values below the limit \(6%\)").all()
+    again = bm.associate(br, "ctdna_mtm", at="week6", by="arm", permutations=0).table
+    pd.testing.assert_frame_equal(found, again)
+    other = bm.associate(br, "ctdna_mtm", at="week6", by="arm", permutations=0, seed=1).table
+    assert other["estimate"].iloc[2] != found["estimate"].iloc[2]  # T-DM1 alone has no value below the limit
+    assert other["estimate"].iloc[0] == found["estimate"].iloc[0]
+
+
+def test_two_terms_are_tested_together(br):
+    found = bm.associate(br, "tk1_dul", at="week6", feature="change", permutations=0).table
+    pooled = found[found["cohort"] == "all"]
+    joint = pooled[pooled["estimand"] == "joint test"].iloc[0]
+    assert 0 < joint["p_value"] < 1
+    assert pooled.loc[pooled["term"].str.endswith(("[detected]", "[level]")), "p_value"].isna().all()
+
+
+def test_a_genotype_has_no_landmark(br):
+    with pytest.raises(UseError, match="the same on every day"):
+        bm.associate(br, "fcgr3a_158", at="week6")
+
+
 def test_both_doors_give_the_same_rows(br, tmp_path):
     text = (
         'title = "t"\npermutations = 0\n[[analysis]]\nid = "a"\nmarker = "ctdna_mtm"\nfeature = "change"\n'
