@@ -236,7 +236,8 @@ class _Reading:
         frames = {name: self._whole(name) for name in TABLES}
         _join_days(frames)
         for name in ("tissue_reads", "blood"):
-            frames[name] = offsets(frames[name], self.design)
+            frames[name], notes = offsets(frames[name], self.design)
+            self._add(name, notes)
         return {name: Table(name, frame, tuple(sort(self._named(name, frame))), ()) for name, frame in frames.items()}
 
     def _named(self, name: str, frame: pd.DataFrame) -> list[Problem]:

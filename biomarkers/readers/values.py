@@ -13,6 +13,7 @@ from biomarkers.domain import vocabulary as words
 from biomarkers.domain.design import Design
 from biomarkers.domain.flow import MISSING_REASONS
 from biomarkers.domain.marker import Marker
+from biomarkers.domain.problems import Problem
 from biomarkers.domain.schema import TABLES, TEXT, VALUE
 from biomarkers.readers.cells import Cell, parse_cell
 from biomarkers.readers.columns import Sheet, typed
@@ -208,16 +209,31 @@ def _densities(frame: pd.DataFrame, sheet: Sheet, design: Design) -> None:
         frame.loc[counted, "reason"] = ""
 
 
-def offsets(frame: pd.DataFrame, design: Design) -> pd.DataFrame:
-    """The constant `c` where no area gives it: half the smallest value above zero of that marker."""
+def offsets(frame: pd.DataFrame, design: Design) -> tuple[pd.DataFrame, list[Problem]]:
+    """The constant `c` where no area gives it: half the smallest value above zero of that marker; and a note that says so."""
+    notes = []
     for name in frame["marker"].dropna().unique():
         if design.markers[name].scale != _DENSITY:
             continue
         rows = frame["marker"] == name
+        without = rows & frame["c"].isna() & frame["value"].notna()
         positive = frame.loc[rows & (frame["value"] > 0), "value"]
-        if len(positive):
-            frame.loc[rows & frame["c"].isna(), "c"] = float(positive.min()) / 2
-    return frame
+        if not without.any() or positive.empty:
+            continue
+        half = float(positive.min()) / 2
+        frame.loc[rows & frame["c"].isna(), "c"] = half
+        notes.append(
+            Problem(
+                file=str(frame.loc[without, "source_file"].iloc[0]),
+                column=str(name),
+                severity="note",
+                problem=f"{name}: {int(without.sum())} densities without a counted area: {half:g}, half the smallest value "
+                "above zero, is added before the logarithm",
+                remedy="give the area of the reads, or once for all: area_mm2 = ...",
+                code="no_area",
+            )
+        )
+    return frame, notes
 
 
 def _with_levels(frame: pd.DataFrame, sheet: Sheet, design: Design, found: Findings) -> pd.DataFrame:

@@ -539,3 +539,12 @@ def test_a_crowd_of_strangers_in_one_file_is_one_finding(examine: Examine) -> No
     found = serious(examine(specimens=SPECIMENS + rows))
     assert [(p.code, p.line) for p in found] == [("unknown_subject", 26)]
     assert "40 identifiers" in found[0].problem
+
+
+def test_half_a_per_cent_is_what_readers_write(examine: Examine) -> None:
+    changed = (
+        TISSUE.replace("R1,1,5,%", "R1,1,0.5,%")
+        .replace("R2,1,15,%", "R2,1,0.5,%")
+        .replace("R1,1,20,%,yes,,,,", "R1,1,0.5,%,yes,,,,")
+    )
+    assert serious(examine(tissue_reads=changed)) == []

@@ -313,7 +313,8 @@ def fractions(facts: Facts) -> None:
             large = positive[positive["value"] > 1]
             if len(small) < 3 or large.empty:
                 continue
-            rounded = (large["value"] % 1 == 0).mean() > 0.9
+            # readers do write 0.5; two other fractions in a column of whole numbers are another unit
+            rounded = (large["value"] % 1 == 0).mean() > 0.9 and small.loc[small["value"] != 0.5, "value"].nunique() >= 2
             half = len(small) >= 0.3 * len(positive) and 1 / 3 < 100 * small["value"].median() / large["value"].median() < 3
             if rounded or half:
                 row = small.iloc[0]
