@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from biomarkers.domain.errors import Refused, UseError
+from biomarkers.domain.flow import FLOW
 from biomarkers.domain.marker import Marker
 from biomarkers.models.immortal_time import refuse_columns
 from biomarkers.models.landmark_association import refuse_pooled_arms
@@ -180,10 +181,12 @@ def duplicates_rule(study: Study, marker: Marker) -> str:
 
 
 def flow_of(first: AnalysisSet, then: AnalysisSet) -> AnalysisSet:
-    """The exits of two steps on one ledger: out of the cohort first, then out of the serial set."""
-    out = first
-    for gone in then.exits:
-        leaving = out.rows["subject"].isin(set(gone.subjects))
-        details = out.rows["subject"].map(dict(gone.details)).fillna("").astype(str)
-        out = out.keep((~leaving).to_numpy(bool), gone.reason, details)
+    """The exits of two steps on one ledger, each subject for its first reason, asked in the order of the vocabulary."""
+    lost = {s: (gone.reason, detail) for step in (then, first) for gone in step.exits for s, detail in gone.details}
+    out = AnalysisSet.of(first.members)
+    for reason in FLOW:
+        own = out.rows["subject"].map(lambda s: lost.get(s, ("", ""))[0])
+        if (own == reason).any():
+            details = out.rows["subject"].map(lambda s: lost.get(s, ("", ""))[1]).astype(str)
+            out = out.keep((own != reason).to_numpy(bool), reason, details)
     return out

@@ -321,6 +321,18 @@ def test_events_are_counted_once_however_many_landmarks_see_them(br):
     assert total["n_events"] <= total["n"] <= 114
 
 
+def test_a_missing_stratum_and_a_missing_draw_stand_on_one_ledger(br):
+    people = br.subjects.assign(liver_mets=br.subjects["liver_mets"].where(br.subjects["subject"] != "BR-002"))
+    study = replace(br, tables={**br.tables, "subjects": people})
+    for found in (
+        bm.supermodel(study, "ctc", landmarks=[42, 56], window=84, max_age=56),
+        bm.time_dependent(study, "ctc", max_age=84, lags=()),
+    ):
+        ledger = found.sets.ledger.set_index("subject")["reason"]
+        assert ledger["BR-002"] == "missing_covariate"
+        assert found.flow["n_excluded"].sum() + len(found.sets) == 114
+
+
 def test_the_lags_stand_beside_the_current_value(br):
     found = bm.time_dependent(br, "ctdna_mtm", max_age=84)
     assert found.table["note"].str.contains("sensitivity: lag").sum() == 3
