@@ -4,7 +4,7 @@ The seeds are the exports of the synthetic BR-1801 study: its ADTTE as a transpo
 line, compressed) and CSV; a REDCap export and a cBioPortal file of a few rows. Edits change, delete, insert and cut bytes, half
 of them in the first kilobytes, where the headers are.
 
-Run: python benchmarks/fuzz_formats.py --edits 20000 --seed 2
+Run: python benchmarks/fuzz_formats.py --edits 5000 --seed 2
 """
 
 from __future__ import annotations

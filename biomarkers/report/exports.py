@@ -87,6 +87,7 @@ def export(answers: Sequence[Association], study: Study, results: pd.DataFrame, 
     folder.mkdir(parents=True, exist_ok=True)
     named = columns_of(answers, study)
     analysed, imputed = admk(answers, named), admi(answers)
+    long = Dataset("ARD", "Analysis Results Data", ard(results), STATISTIC_LABELS)
     texts = {
         "adsl.csv": csv_text(adsl(study).rows),
         "adsl.json": dataset_json(adsl(study), study.design),
@@ -95,7 +96,8 @@ def export(answers: Sequence[Association], study: Study, results: pd.DataFrame, 
         "admk.csv": csv_text(analysed.rows),
         "admk.json": dataset_json(analysed, study.design),
         "admi.csv": csv_text(imputed.rows),
-        "ard.csv": csv_text(ard(results)),
+        "ard.csv": csv_text(long.rows),
+        "ard.json": dataset_json(long, study.design),
         "results.csv": csv_text(results),
         "reproduce.R": r_script(results, analysed.rows, named, study.design.arms),
     }
@@ -224,7 +226,7 @@ def admk(answers: Iterable[Association], named: Mapping[str, str]) -> Dataset:
             "ANALYSIS": answer.table["analysis"].iloc[0], "USUBJID": _text(rows, "subject"), "COHORT": _text(rows, "cohort"),
             "ARM": _text(rows, "arm"), "PARAMCD": answer.question.endpoint.upper()[:8], "MARKER": answer.marker.name,
             "ENTRY": start.to_numpy() + 1, "AVAL": rows["time"].astype(int).to_numpy() + 1,
-            "EVENT": rows["event"].astype(int).to_numpy(), "VALUE": rows["value"].astype(float).to_numpy(),
+            "EVENT": rows["event"].astype(int).to_numpy(), "VALUE": _number(rows, "value"), "FEATURE": _number(rows, "x"),
             "X": np.asarray(seen.x, float), "CLASS": np.full(len(rows), "") if seen.groups is None else seen.groups,
             "CLASSN": classes,
         }  # fmt: skip
@@ -236,7 +238,8 @@ def admk(answers: Iterable[Association], named: Mapping[str, str]) -> Dataset:
         "ANALYSIS": "Analysis", "USUBJID": "Unique Subject Identifier", "COHORT": "Cohort of the Design", "ARM": "Arm",
         "PARAMCD": "Parameter Code", "MARKER": "Marker", "ENTRY": "Day at Risk From, Start Is Day 1",
         "AVAL": "Analysis Value in Days", "EVENT": "1 Event, 0 Censored", "VALUE": "Marker in Its Unit",
-        "X": "Covariate on the Model Scale", "CLASS": "Class", "CLASSN": "Class of Two (N)",
+        "X": "Covariate on the Model Scale",
+        "FEATURE": "Serial Marker on the Model Scale", "CLASS": "Class", "CLASSN": "Class of Two (N)",
         **{column: name for name, column in named.items()},
     }  # fmt: skip
     frame = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["ANALYSIS", "USUBJID"])
@@ -302,6 +305,15 @@ STATISTICS = {
     "n_excluded": "Subjects excluded",
     "detectable": "Detectable hazard ratio",
 }
+
+
+STATISTIC_LABELS = {
+    "AnalysisId": "Analysis", "AnalysisPurpose": "Prespecified or Exploratory", "Family": "Family of Tests",
+    "PARAMCD": "Parameter Code", "MethodId": "Model and Test", "Group1_groupingId": "Grouping",
+    "Group1_groupValue": "Group", "Variable": "Marker", "Term": "Term of the Model", "Contrast": "Contrast",
+    "Timing": "When the Marker Is Known", "Estimand": "Estimand", "OperationId": "Statistic",
+    "stat_label": "Statistic in Words", "rawValue": "Value, Unrounded", "note": "What a Reader Must Know",
+}  # fmt: skip
 
 
 def ard(results: pd.DataFrame) -> pd.DataFrame:
@@ -399,3 +411,8 @@ def _text(frame: pd.DataFrame, column: str, default: str = "") -> np.ndarray:
 
 def _is_number(series: pd.Series) -> bool:
     return bool(pd.api.types.is_numeric_dtype(series))
+
+
+def _number(frame: pd.DataFrame, column: str) -> np.ndarray:
+    """A column as numbers, missing where absent."""
+    return frame[column].astype(float).to_numpy() if column in frame else np.full(len(frame), np.nan)

@@ -22,7 +22,8 @@ _WITHIN = re.compile(r"Kaplan-Meier(?:; within (?P<strata>[^;]+))?")
 _HEAD = r"""# Computes the rows of results.csv again from admk.csv with R's survival package, and compares.
 #   Rscript reproduce.R [FOLDER]        exit status 0: every number within the tolerance
 # AVAL counts the start as day 1; ENTRY is the day from which a subject is at risk (blank: from the start).
-# X is the marker as the model saw it, CLASSN its class where it has two. EVENT is 1 for the event.
+# X is the marker as the model saw it, CLASSN its class where it has two, FEATURE the number of a serial marker from which
+# X or the class was made. EVENT is 1 for the event.
 suppressPackageStartupMessages(library(survival))
 args <- commandArgs(trailingOnly = TRUE)
 folder <- if (length(args)) args[1] else "."
@@ -165,7 +166,7 @@ def r_script(results: pd.DataFrame, analysed: pd.DataFrame, named: Mapping[str, 
     kinds = ", ".join(f'{column} = "{"numeric" if column in numbers else "character"}"' for column in analysed.columns)
     blocks, left = [], []
     for place, line in enumerate(results.to_dict("records"), start=1):
-        made = _Row(place, line, named, numbers, arms).block()
+        made = _Row(place, line, named, analysed, arms).block()
         if isinstance(made, str):
             left.append(f"row {place} {line['analysis']} {line['cohort']} {line['term']}: {made}")
         else:
@@ -179,9 +180,9 @@ class _Row:
     """One row of the table on its way to a few lines of R."""
 
     def __init__(
-        self, place: int, line: Mapping[str, Any], named: Mapping[str, str], numbers: set[str], arms: Sequence[str]
+        self, place: int, line: Mapping[str, Any], named: Mapping[str, str], analysed: pd.DataFrame, arms: Sequence[str]
     ) -> None:
-        self.place, self.line, self.named, self.numbers, self.arms = place, line, named, numbers, arms
+        self.place, self.line, self.named, self.analysed, self.arms = place, line, named, analysed, arms
         self.method, self.contrast = str(line["method"]), str(line["contrast"])
         self.level = repr(float(line["conf_level"]))
 
@@ -205,8 +206,15 @@ class _Row:
             return f"{unknown[0]} is not among the exported columns"
         others = [f"strata({', '.join(self.named[s] for s in strata)})"] if strata else []
         for column in (self.named[name] for name in adjust):
-            others.append(column if column in self.numbers else f"factor({column})")
+            number = pd.api.types.is_numeric_dtype(self.analysed[column])
+            others.append(column if number else f"factor({column})")
         return others, len(adjust)
+
+    def with_values(self, column: str) -> set[str]:
+        """Analyses that have a value in an exported column."""
+        if column not in self.analysed:
+            return set()
+        return set(self.analysed.loc[self.analysed[column].notna(), "ANALYSIS"])
 
     def subset(self) -> list[str]:
         """The rows of the analysis, the cohort and the arm."""
@@ -272,9 +280,15 @@ def _days(row: _Row) -> list[str] | str:
     if within is None:
         return f"{row.line['model']}, {row.method}"
     columns = [row.named.get(name, "") for name in names(within["strata"])]
-    if "" in columns or "CLASSN" not in row.numbers:
-        return "a class or stratum is not among the exported columns"
-    return [*row.subset(), *row.compared(f"days_gained(d, {vector(columns)}, {row.level})")]
+    analysis = str(row.line["analysis"])
+    lines = row.subset()
+    if row.contrast == "upper against lower half" and analysis in row.with_values("FEATURE"):
+        lines.append("d$CLASSN <- as.numeric(d$FEATURE >= median(d$FEATURE))")
+    elif analysis not in row.with_values("CLASSN"):
+        return f"{row.contrast}: the classes are not among the exported columns"
+    if "" in columns:
+        return "a stratum is not among the exported columns"
+    return [*lines, *row.compared(f"days_gained(d, {vector(columns)}, {row.level})")]
 
 
 BLOCKS: dict[str, Block] = {
