@@ -137,7 +137,13 @@ def read_draws(
         raise UseError(f"duplicates {duplicates!r} is not one of {', '.join(DUPLICATES)}")
     if not isinstance(draws, pd.DataFrame):
         raise UseError(f"draws must be a pandas DataFrame with subject, day and value, not {type(draws).__name__}")
-    code = pd.Index(people.frame["subject"]).get_indexer(pd.Index(column(draws, "subject")))
+    mine, theirs = people.frame["subject"], column(draws, "subject")
+    if len(mine) and len(theirs) and pd.api.types.is_numeric_dtype(mine) != pd.api.types.is_numeric_dtype(theirs):
+        raise UseError(
+            f"subject is {mine.dtype} in subjects and {theirs.dtype} in draws: {mine.iloc[0]!r} would never match "
+            f"{theirs.iloc[0]!r}, and everybody would have no measurement. Read both as text"
+        )
+    code = pd.Index(mine).get_indexer(pd.Index(theirs))
     day = numbers(column(draws, "day"), "day")
     value = numbers(column(draws, "value"), "value")
     if np.isinf(value).any():

@@ -111,8 +111,8 @@ def start_stop(
     for name in ("start", "stop", "draw_day"):
         if name in people.frame:
             raise UseError(f"subjects has a column {name!r}, which the result uses; rename it")
-    # A draw after the end of follow-up is never used, so it is not looked at either: its duplicates do not matter.
-    known = read_draws(draws, people, until=people.time, duplicates=duplicates, floor=0.0, more=also)
+    # A draw on or after the last day is never used, so it is not looked at either: its duplicates do not matter.
+    known = read_draws(draws, people, until=people.time, inclusive=False, duplicates=duplicates, floor=0.0, more=also)
     pieces = _pieces(people, known, lag - 1, max_age)
     rows = people.frame.take(pieces.who).reset_index(drop=True)
     carried = {
@@ -132,7 +132,10 @@ def start_stop(
         "" if duplicates == "error" else f"; duplicates: {duplicates}"
     )
     chosen = replace(_members(people), audit=audit, stamp=said)
-    return replace(_without_rows(chosen, people, known, pieces), rows=rows)
+    drawn = np.zeros(people.n, dtype=bool)
+    code = pd.Index(people.frame["subject"]).get_indexer(pd.Index(draws["subject"]))
+    drawn[code[(code >= 0) & draws["day"].notna().to_numpy(bool)]] = True
+    return replace(_without_rows(chosen, people, known, pieces, drawn), rows=rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,22 +166,17 @@ def _members(people: Followed) -> StartStop:
     return StartStop.of(people.frame)  # type: ignore[return-value]
 
 
-def _without_rows(chosen: Chosen, people: Followed, known: Draws, pieces: _Pieces) -> Chosen:
-    """Subjects without a single piece, by reason."""
+def _without_rows(chosen: Chosen, people: Followed, known: Draws, pieces: _Pieces, drawn: NDArray[np.bool_]) -> Chosen:
+    """Subjects without a single piece, by reason; `drawn` says who has any draw, however late."""
     n = people.n
-    covered = np.zeros(n, dtype=bool)
+    covered, before, valid = (np.zeros(n, dtype=bool) for _ in range(3))
     covered[pieces.who] = True
-    lost = np.isnan(people.time)
-    drawn = np.zeros(n, dtype=bool)
-    drawn[known.all.subject] = True
-    early = np.zeros(n, dtype=bool)
-    early[known.all.subject[known.all.day < people.time[known.all.subject]]] = True
-    valid = np.zeros(n, dtype=bool)
-    valid[known.valid.subject[known.valid.day < people.time[known.valid.subject]]] = True
+    before[known.all.subject] = True
+    valid[known.valid.subject] = True
     asked = [
-        ("not_in_cohort", lost, "no outcome"),
+        ("not_in_cohort", np.isnan(people.time), "no outcome"),
         ("no_measurement", ~drawn, ""),
-        ("draw_on_or_after_event", ~early, "only draws on or after the end of follow-up"),
+        ("draw_on_or_after_event", ~before, "only draws on or after the end of follow-up"),
         ("failed_qc", ~valid, ""),
         ("not_evaluable", ~covered, "its value acts only after the end of follow-up"),
     ]

@@ -127,6 +127,19 @@ def test_start_stop_refuses(changes, said):
         start_stop(PEOPLE, DRAWS, **changes)
 
 
+def test_ids_of_two_types_are_refused_before_everybody_is_without_a_measurement():
+    with pytest.raises(UseError, match="Read both as text"):
+        landmark_set(PEOPLE.assign(subject=range(7)), DRAWS, day=42, max_age=7)
+
+
+def test_a_subject_with_late_draws_only_leaves_for_that_reason_and_their_duplicates_do_not_matter():
+    draws = pd.DataFrame({"subject": ["a", "a", "b", "c"], "day": [42, 42, 60, 10], "value": [1.0, 2.0, 3.0, 4.0]})
+    found = start_stop(PEOPLE, draws)
+    reasons = found.ledger.set_index("subject")["reason"]
+    assert reasons[["a", "b"]].tolist() == ["draw_on_or_after_event"] * 2
+    assert reasons["d"] == "no_measurement"
+
+
 def test_a_subject_without_an_outcome_is_not_in_the_cohort_of_this_analysis():
     found = landmark_set(
         PEOPLE.assign(time=PEOPLE["time"].astype(float).where(PEOPLE["subject"] != "c")), DRAWS, day=42, max_age=7
