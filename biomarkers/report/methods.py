@@ -37,7 +37,8 @@ def _listed(words: list[str]) -> str:
 
 def _safe(words: str) -> str:
     """A label as plain Markdown text: nothing in it may become markup."""
-    return "".join(f"\\{c}" if c in "\\`*_{}[]<>#|!" else c for c in numbers.label(words))
+    plain = "".join(f"\\{c}" if c in "\\`*_{}[]#|!" else c for c in numbers.label(words))
+    return plain.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _who(view: View) -> str:
