@@ -28,7 +28,6 @@ from biomarkers.kernels import cox as kernel
 from biomarkers.kernels.window import linear_predictor, window_risk
 from biomarkers.models.columns import names
 from biomarkers.models.cox import CoxFit, cox
-from biomarkers.models.dynamic_accuracy import dynamic_accuracy
 from biomarkers.models.gates import EVENTS_PER_PARAMETER
 from biomarkers.models.landmark import LandmarkStack, landmark_stack
 from biomarkers.models.results_table import result_table
@@ -240,8 +239,9 @@ class Supermodel:
         lines = []
         for k, s in enumerate(arrays.landmarks):
             here = arrays.places[k]
-            frame = pd.DataFrame({"t": arrays.time[here] - s, "d": arrays.event[here], "m": apparent.score[here]})
-            own = dynamic_accuracy(frame, "t", "d", "m", horizons=self.stack.window * (1 - 1e-9)).iloc[0]
+            t, horizon = arrays.since(s, here)
+            null = accuracy.kaplan_meier_at(t, arrays.event[here], horizon)
+            by_chance = accuracy.brier(t, arrays.event[here], np.full(here.size, null), horizon)
             lines.append(
                 [
                     s,
@@ -250,7 +250,7 @@ class Supermodel:
                     np.nan,
                     apparent.brier[k],
                     np.nan,
-                    own["brier_null"],
+                    by_chance,
                     int(here.size),
                     int(arrays.event[here].sum()),
                     0,
@@ -394,12 +394,20 @@ class _Arrays:
         auc, brier = np.full(len(self.places), np.nan), np.full(len(self.places), np.nan)
         for k, (s, here) in enumerate(zip(self.landmarks, self.places, strict=True)):
             who = np.repeat(here, count[here])
-            # Everybody event-free at the end of the window stands at it, censored there by the cut: horizon just before it.
-            horizon = self.window * (1 - 1e-9)
-            t = np.where(self.event[who], np.minimum(self.time[who] - s, horizon), self.time[who] - s)
+            t, horizon = self.since(s, who)
             auc[k] = accuracy.auc(t, self.event[who], eta[who], horizon).estimate
             brier[k] = accuracy.brier(t, self.event[who], survival[who], horizon)
         return _Performance(eta, auc, brier)
+
+    def since(self, landmark: float, rows: NDArray[np.int64]) -> tuple[Floats, float]:
+        """Time from the landmark, and the horizon: the end of the window.
+
+        Everybody event-free there is censored there by the cut, so the horizon lies just before it; an event at the very
+        end is inside.
+        """
+        horizon = self.window * (1 - 1e-9)
+        t = self.time[rows] - landmark
+        return np.where(self.event[rows], np.minimum(t, horizon), t), horizon
 
     def _survival(self, fit: kernel.CoxSolution, eta: Floats) -> Floats:
         """S(s + w | s) of every row: the jumps of its stratum inside its window."""

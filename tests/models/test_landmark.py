@@ -10,6 +10,7 @@ from biomarkers.domain.errors import UseError
 from biomarkers.domain.times import Visit
 from biomarkers.kernels import cox as kernel
 from biomarkers.kernels.window import window_risk
+from biomarkers.models.dynamic_accuracy import dynamic_accuracy
 from biomarkers.models.landmark import landmark_set, landmark_stack
 from biomarkers.models.supermodel import fit_supermodel
 from biomarkers.models.time_dependent import start_stop
@@ -213,6 +214,19 @@ def test_one_landmark_without_a_window_is_the_plain_landmark_model(stack):
     assert len(inside.effect()) == len(stack.landmarks)
     one = cox(rows, "time", "event", "value", entry="entry", cluster="subject")
     assert one.table["coef"].item() == pytest.approx(alone.table["coef"].item(), rel=1e-10)
+
+
+def test_accuracy_at_a_landmark_is_that_of_its_own_predictions(stack):
+    model = fit_supermodel(stack, kind="ipl*", covariates="arm")
+    found = model.accuracy().set_index("landmark").loc[84]
+    rows = stack.rows[stack.rows["landmark"] == 84]
+    predicted = model.predict(rows, 84)
+    horizon = 84 * (1 - 1e-9)
+    t = rows["time"] - 84
+    frame = pd.DataFrame({"t": np.where(rows["event"] == 1, np.minimum(t, horizon), t), "d": rows["event"].to_numpy(),
+                          "lp": predicted["linear_predictor"].to_numpy()})  # fmt: skip
+    alone = dynamic_accuracy(frame, "t", "d", "lp", horizons=horizon, survival=1 - predicted["probability"].to_numpy()).iloc[0]
+    assert found[["auc", "brier", "brier_null"]].tolist() == pytest.approx(alone[["auc", "brier", "brier_null"]].tolist())
 
 
 def test_optimism_is_positive_for_noise_and_the_seed_fixes_it():
