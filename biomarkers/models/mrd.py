@@ -483,7 +483,7 @@ def mrd(
         constant = {"analysis": f"{marker}_day{landmark.day:g}_{endpoint.lower()}", "family": own.family,
                     "endpoint": endpoint.lower(), "timing": label}  # fmt: skip
         fitted, exposure = fit_question(question, model, by=by, order=order, constant=constant)
-        rows += fitted.rows
+        rows += [row | {"n_excluded": _excluded(question.sets, by, row["cohort"])} for row in fitted.rows]
         frame = question.rows.assign(status=exposure.groups)
         status.append(_event_free(frame, label, by, order, exposure.order, landmark.day, horizon, clock, level))
         competing.append(_competing(study, frame, endpoint, label, by, order, exposure.order, level))
@@ -492,8 +492,6 @@ def mrd(
         given: dict[str, Any] = {"endpoint": endpoint, "by": by, "strata": strata, "adjust": adjust, "level": level}
         current = time_dependent(study, marker, max_age=max_age, **given)
     table = result_table(rows)
-    table["n_excluded"] = [len(found.rows["subject"].unique()) - int(n) if c == "all" else pd.NA
-                           for n, c in zip(table["n"], table["cohort"], strict=True)]  # fmt: skip
     if current is not None:
         table = pd.concat([table, current.table], ignore_index=True)
     return MRD(
@@ -511,6 +509,15 @@ def mrd(
         level,
         max_age,
     )
+
+
+def _excluded(sets: AnalysisSet, by: str | None, cohort: str) -> int:
+    """How many of a row's group are not in it."""
+    everybody = len(sets.members) - len(sets)
+    if cohort == "all" or by != "cohort":
+        return everybody
+    flow = sets.flow
+    return int(flow.loc[flow["cohort"].astype(str) == cohort, "n_excluded"].sum())
 
 
 def _landmarks(study: Study, at: str | Landmark | Sequence[str | Landmark] | None) -> tuple[Landmark, ...]:
