@@ -50,6 +50,8 @@ class Model:
         Which p is the confirmatory one; "auto" by the rules for small samples.
     override : tuple of str
         Gates that were switched off in writing.
+    interval : {"auto", "wald"}
+        Of the fits; a fit that is only pooled with others needs no profile.
     checks : bool
         Whether tests of assumptions and other companions stand beside each row; a specification curve does without.
     """
@@ -62,6 +64,7 @@ class Model:
     method: str = "auto"
     override: tuple[str, ...] = ()
     checks: bool = True
+    interval: str = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,10 +151,10 @@ def _one(frame: pd.DataFrame, exposure: Exposure, model: Model,
     notes += verdict.notes
     if verdict.descriptive:
         return row | {"note": _note([f"descriptive only: {verdict.descriptive}", *notes]), "method": "none"}, None
-    fit = cox(frame, "time", "event", [COVARIATE, *adjust], strata=strata, level=model.level)
+    fit = cox(frame, "time", "event", [COVARIATE, *adjust], strata=strata, level=model.level, interval=model.interval)
     line = fit.table[fit.table["term"] == COVARIATE].iloc[0]
     row |= estimates(line) | {"method": "likelihood ratio, t² cut-off"}
-    row["detectable"] = _detectable(frame, exposure.x, strata, adjust, n_events)
+    row["detectable"] = detectable_of(fit, COVARIATE)
     if model.permutations:
         permuted = permutation_p(frame, COVARIATE, adjust=adjust, strata=strata, permutations=model.permutations,
                                  seed=model.seed)
@@ -207,10 +210,10 @@ def _difference(frame: pd.DataFrame, exposure: Exposure, model: Model, column: s
     if any(cells) and "events_per_group" not in model.override:
         return row | {"note": _note([f"descriptive only: {next(filter(None, cells))}", *notes]), "method": "none"}
     wide = frame.assign(**products)
-    fit = cox(wide, "time", "event", terms, strata=strata, level=model.level)
+    fit = cox(wide, "time", "event", terms, strata=strata, level=model.level, interval=model.interval)
     if len(present) == 2:
         row |= estimates(fit.table[fit.table["term"] == f"{COVARIATE}:1"].iloc[0]) | {"method": "likelihood ratio, t² cut-off"}
-        row["detectable"] = _detectable(wide, products[f"{COVARIATE}:1"], strata, [COVARIATE, *adjust, *main], fit.n_events)
+        row["detectable"] = detectable_of(fit, f"{COVARIATE}:1")
         return row | {"note": _note([*notes, *_fit_notes(fit)])}
     null = cox(wide, "time", "event", [t for t in terms if t not in products], strata=strata, interval="wald")
     statistic = 2 * (fit.loglik[1] - null.loglik[1])
@@ -249,14 +252,15 @@ def _columns(frame: pd.DataFrame, adjust: Sequence[str]) -> int:
     return sum(1 if is_number else frame[a].nunique() - 1 for a, is_number in zip(adjust, numeric, strict=True))
 
 
-def _detectable(frame: pd.DataFrame, x: np.ndarray, strata: Sequence[str], adjust: Sequence[str], n_events: int) -> float:
-    # Strata are crossed, as the model crosses them.
-    cells = [frame[list(strata)].astype(str).agg("\x1f".join, axis=1)] if len(strata) else []
-    others = [pd.get_dummies(c, drop_first=True, dtype=float) for c in cells]
-    others += [frame[[a]].astype(float) if pd.api.types.is_numeric_dtype(frame[a]) else
-               pd.get_dummies(frame[a].astype(str), drop_first=True, dtype=float) for a in adjust]
-    matrix = pd.concat(others, axis=1).to_numpy(float) if others else np.empty((len(frame), 0))
-    return detectable_hazard_ratio(n_events, conditional_variance(x, matrix))
+def detectable_of(fit: CoxFit, tested: str) -> float:
+    """The hazard ratio of one term that these events detect, given the other terms and the strata of its fit."""
+    columns = {term.name: term.X for term in fit.rows.terms}
+    x = columns.pop(tested)[:, 0]
+    others = [*columns.values()]
+    if fit.rows.stratum is not None:
+        others.append((fit.rows.stratum[:, None] == np.arange(1, fit.rows.stratum.max() + 1)).astype(float))
+    left = conditional_variance(x, np.column_stack(others) if others else np.empty((0, 0)))
+    return detectable_hazard_ratio(fit.n_events, left)
 
 
 def _levels(column: pd.Series) -> list[str]:

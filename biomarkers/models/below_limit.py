@@ -228,7 +228,7 @@ def _imputed(
     except ValueError as problem:
         note = f"sensitivity: {said}, entered at the limit; {problem}"
         return Fitted([row | {"note": _add(row["note"], note)} for row in first.rows], first.fits), at_limit
-    quick = replace(model, permutations=0, method="profile")
+    quick = replace(model, permutations=0, method="profile", interval="wald")
     runs = [_hazard_rows(rows, replace(at_limit, x=x), marker, quick, **given) for x in filled]
     n_groups = rows[given["groups"]].nunique() if given["groups"] else 1
     pooled = [_pool([run[_key(row)] for run in runs if _key(row) in run], row, model, said, n_groups) for row in first.rows]
