@@ -68,7 +68,7 @@ def small(axis: Axis, height: float, line: Line, *, side: float = 9.0) -> Markup
 def axis_words(axis: Axis, height: float, words: tuple[str, str] = ("", "")) -> Markup:
     """The axis under a forest table: ticks at round ratios, direction words at its ends."""
     ticks = [t for t in (1 / 16, 1 / 8, 0.25, 0.5, 1, 2, 4, 8, 16) if axis.low <= t <= axis.high]
-    while len(ticks) > 6:
+    while len(ticks) > axis.width / 34:
         ticks = [t for t in ticks if round(math.log2(t)) % 2 == 0]
     parts = [f'<path class="q" d="M{axis.margin:g} .5H{axis.width - axis.margin:g}"/>']
     for t in ticks:

@@ -35,7 +35,7 @@ def summary(view: View) -> Summary:
     lines = [x for x in view.main if view.cohort is not None or is_pooled(x) or not view.cohorts]
     ranked = _ranked(lines)
     shown = ranked[:MOST_FINDINGS]
-    axis = axis_of([x for x in shown if x.modelled], 172)
+    axis = axis_of([x for x in shown if x.modelled], 172, most=5.0)  # one wide interval must not crush the others
     rest = len(ranked) - len(shown)
     more = f"{numbers.plural(rest, 'further question')} in the table below." if rest else ""
     used = [s for s in STATES if s in {x.state for x in view.main} or (s == "flagged" and any(x.flags for x in view.main))]
