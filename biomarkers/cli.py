@@ -224,7 +224,7 @@ def design(file: Annotated[Path, typer.Argument(metavar="FILE.toml")], as_json: 
     """Print a design registry: each stated number with what reproduces it, or why it is ambiguous or inconsistent."""
     from biomarkers.trial.command import run_design
 
-    text, code = run_design(file, as_json=as_json, n_trials=trials)
+    text, code = run_design(file, as_json=as_json, n_trials=trials, encoding=sys.stdout.encoding or "ascii")
     if code:
         _say(text)
     else:

@@ -276,6 +276,7 @@ TABLES: dict[str, Schema] = {
                     "stop": "last day day",
                     "restart": "day of starting again day",
                     "reason": "why it stopped text",
+                    "clinical_benefit": "benefit after starting again, as judged by the investigator flag",
                 }
             ),
             key=("subject", "episode"),
