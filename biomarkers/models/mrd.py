@@ -24,9 +24,10 @@ from biomarkers.domain.errors import UseError
 from biomarkers.domain.flow import MISSING_REASONS
 from biomarkers.domain.marker import Marker
 from biomarkers.domain.times import Landmark, Visit
+from biomarkers.kernels.adjust import adjust
 from biomarkers.kernels.binomial import clopper_pearson
 from biomarkers.kernels.multistate import occupation
-from biomarkers.models.association import Model
+from biomarkers.models.association import HAZARD_RATIO, Model
 from biomarkers.models.cumulative_incidence import cumulative_incidence
 from biomarkers.models.km import kaplan_meier
 from biomarkers.models.landmark_association import fit_question, landmark_question
@@ -491,7 +492,7 @@ def mrd(
     if max_age is not None:
         given: dict[str, Any] = {"endpoint": endpoint, "by": by, "strata": strata, "adjust": adjust, "level": level}
         current = time_dependent(study, marker, max_age=max_age, **given)
-    table = result_table(rows)
+    table = _adjusted(result_table(rows))
     if current is not None:
         table = pd.concat([table, current.table], ignore_index=True)
     return MRD(
@@ -509,6 +510,16 @@ def mrd(
         level,
         max_age,
     )
+
+
+def _adjusted(table: pd.DataFrame) -> pd.DataFrame:
+    """Several landmarks are several looks: Holm over them, within each cohort, for the hazard ratios that were tested."""
+    tested = (table["estimand"] == HAZARD_RATIO) & table["p_value"].notna()
+    for _, place in table[tested].groupby("cohort", sort=False).groups.items():
+        table.loc[place, "p_adjusted"] = adjust(table.loc[place, "p_value"].to_numpy(float), "holm")
+        if len(place) > 1:
+            table.loc[place, "note"] = table.loc[place, "note"] + f"; P adjusted over {len(place)} landmarks (Holm)"
+    return table
 
 
 def _excluded(sets: AnalysisSet, by: str | None, cohort: str) -> int:

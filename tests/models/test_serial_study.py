@@ -397,6 +397,15 @@ def test_states_sum_to_one_and_restart_is_a_state_of_its_own(stop):
     assert set(found.competing["event_type"]) == {"progression or death", "restart"}
 
 
+def test_several_landmarks_are_several_looks(stop):
+    found = bm.mrd(stop, at=["week18", "week30"], permutations=0).table
+    tested = found[(found["cohort"] == "all") & (found["estimand"] == "hazard ratio") & found["p_value"].notna()]
+    assert len(tested) == 2
+    assert (tested["p_adjusted"] >= tested["p_value"]).all()
+    assert tested["p_adjusted"].min() == pytest.approx(2 * tested["p_value"].min())
+    assert tested["note"].str.contains("over 2 landmarks").all()
+
+
 def test_cohorts_of_stop_her2_are_analysed_separately(stop):
     found = bm.mrd(stop, at=["week6", "week18"], permutations=0)
     assert found.summary["cohort"].tolist() == ["continue", "stop"]
