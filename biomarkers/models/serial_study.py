@@ -180,6 +180,13 @@ def duplicates_rule(study: Study, marker: Marker) -> str:
     return rule if rule in ("error", "mean", "last", "max") else "error"
 
 
+def with_excluded(table: pd.DataFrame, sets: AnalysisSet, by: str | None) -> pd.DataFrame:
+    """The result table with `n_excluded`: everybody of the row's group who is not among its n."""
+    size = sets.members[by].astype(str).value_counts() if by in sets.members else {}
+    whole = [int(size.get(c, len(sets.members))) if c != "all" else len(sets.members) for c in table["cohort"]]
+    return table.assign(n_excluded=pd.array([w - int(n) for w, n in zip(whole, table["n"], strict=True)], dtype="Int64"))
+
+
 def flow_of(first: AnalysisSet, then: AnalysisSet) -> AnalysisSet:
     """The exits of two steps on one ledger, each subject for its first reason, asked in the order of the vocabulary."""
     lost = {s: (gone.reason, detail) for step in (then, first) for gone in step.exits for s, detail in gone.details}

@@ -31,7 +31,7 @@ from biomarkers.models.cox import CoxFit, cox
 from biomarkers.models.gates import EVENTS_PER_PARAMETER
 from biomarkers.models.landmark import LandmarkStack, landmark_stack
 from biomarkers.models.results_table import result_table
-from biomarkers.models.serial_study import Serial, duplicates_rule, flow_of, serial, shown_html, shown_text
+from biomarkers.models.serial_study import Serial, duplicates_rule, flow_of, serial, shown_html, shown_text, with_excluded
 from biomarkers.study.analysis_set import AnalysisSet
 
 if TYPE_CHECKING:
@@ -550,7 +550,8 @@ def supermodel(
         fit = fit_supermodel(stack, kind=kind, effect=effect, covariates=adjusted, strata=own_strata, level=level)
         models[cohort] = fit
         rows += _effect_rows(fit, shared, marker, question.notes)
-    return SupermodelAnalysis(result_table(rows), models, flow_of(question.sets, whole), whole, question)
+    sets = flow_of(question.sets, whole)
+    return SupermodelAnalysis(with_excluded(result_table(rows), sets, by), models, sets, whole, question)
 
 
 def _deaths(stack: LandmarkStack) -> int:

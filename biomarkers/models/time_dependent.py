@@ -28,7 +28,7 @@ from biomarkers.models.landmark import Chosen
 from biomarkers.models.logrank import LogRank, mantel_byar
 from biomarkers.models.results_table import result_table
 from biomarkers.models.serial import Draws, Followed, followed, read_draws
-from biomarkers.models.serial_study import Serial, duplicates_rule, flow_of, serial, shown_html, shown_text
+from biomarkers.models.serial_study import Serial, duplicates_rule, flow_of, serial, shown_html, shown_text, with_excluded
 from biomarkers.models.simon_makuch import simon_makuch
 from biomarkers.study.analysis_set import AnalysisSet
 
@@ -347,7 +347,8 @@ def time_dependent(
         held = _start_stop_days(question, other, max_age, rule)
         row, _ = _current(question, held.rows, "all", everybody[2], held.stamp)
         rows.append(row | {"note": f"sensitivity: lag {other} days; {row['note']}".rstrip("; ")})
-    return TimeDependentAnalysis(result_table(rows), flow_of(question.sets, whole), whole, fits, question)
+    sets = flow_of(question.sets, whole)
+    return TimeDependentAnalysis(with_excluded(result_table(rows), sets, by), sets, whole, fits, question)
 
 
 def _start_stop_days(question: Serial, lag: int, max_age: float, rule: str) -> StartStop:
