@@ -280,3 +280,30 @@ def test_the_index_names_the_contigs_and_the_end(tmp_path: Path) -> None:
         assert index.is_vcf
         assert index.end is not None
         assert index.chunks("chr1", 1, LENGTH["GRCh38"])
+
+
+@pytest.mark.parametrize("width", [3, 7, 8, 9, 15, 16, 17, 24])
+def test_a_name_that_occurs_twice_among_thousands_is_found(width: int) -> None:
+    """Names of one width are compared as numbers, rising or not; others as a set."""
+    import re
+
+    from biomarkers.genotype.header import HeaderProblem, parse_header
+
+    rng = random.Random(width)
+    names = [np.base_repr(i, 36).rjust(width, "x") for i in range(3000)]
+    head = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\t"
+    for order in (names, sorted(names), rng.sample(names, 3000), [*names, "longer than the others"]):
+        header = parse_header((head + "\t".join(order) + "\n").encode())
+        assert list(header.samples) == list(order)
+        for twice in ([*order, order[17]], [order[-2], *order], [*order[:9], order[8], *order[9:]]):
+            with pytest.raises(HeaderProblem, match="named twice"):
+                parse_header((head + "\t".join(twice) + "\n").encode())
+    with pytest.raises(HeaderProblem, match=re.escape("has no name")):
+        parse_header((head + "\t".join([*names[:1500], "", *names[1500:]]) + "\n").encode())
+
+
+def test_latin1_names_are_read_as_such(tmp_path: Path) -> None:
+    text = text_of(Case("", [row("0/1", "1/1")], ["", ""], samples=["S\u00e9", "\u00c5"]), "GRCh38")
+    for encoding in ("latin-1", "utf-8"):
+        found = calls(write(tmp_path / f"{encoding}.vcf", text.encode(encoding), "text"))
+        assert [(r["sample"], r["call"]) for r in found] == [("S\u00e9", "V/F"), ("\u00c5", "V/V")]
