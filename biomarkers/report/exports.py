@@ -62,6 +62,9 @@ class Dataset:
 def export_run(plan: Plan, study: Study, results: pd.DataFrame, out: str | os.PathLike[str]) -> list[Path]:
     """Everything of one run, into a folder.
 
+    Questions that are no association (a supermodel, a response) have no single row per subject: their results are exported, and
+    the script names them as left out.
+
     Parameters
     ----------
     plan : Plan
@@ -77,8 +80,10 @@ def export_run(plan: Plan, study: Study, results: pd.DataFrame, out: str | os.Pa
     list of Path
         The files written, in the order of their writing.
     """
-    answers = [replace(analysis, permutations=0).run(study) for analysis in plan.against(study).analyses]
-    return export(answers, study, results, out)
+    from biomarkers.plan.analysis import Analysis
+
+    asked = [analysis for analysis in plan.against(study).analyses if isinstance(analysis, Analysis)]
+    return export([replace(analysis, permutations=0).run(study) for analysis in asked], study, results, out)
 
 
 def export(answers: Sequence[Association], study: Study, results: pd.DataFrame, out: str | os.PathLike[str]) -> list[Path]:
@@ -339,7 +344,7 @@ def ard(results: pd.DataFrame) -> pd.DataFrame:
         }
         for name, label in STATISTICS.items():
             value = line[name]
-            if value is pd.NA or (isinstance(value, float) and math.isnan(value)):
+            if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
                 continue
             rows.append({**shared, "OperationId": name, "stat_label": label, "rawValue": float(value), "note": line["note"]})
     return pd.DataFrame(rows)

@@ -111,9 +111,13 @@ days_gained <- function(d, within, level) {
   d$DAY <- d$AVAL - 1
   groups <- if (length(within)) interaction(d[within], drop = TRUE) else factor(rep("all", nrow(d)))
   tau <- min(tapply(d$DAY, list(groups, d$CLASSN), max))
-  area <- function(part) {
-    s <- summary(survfit(Surv(DAY, EVENT) ~ 1, data = part), rmean = tau)$table
-    s[grep("rmean", names(s))]
+  area <- function(part) {       # area to tau, and its Greenwood standard error
+    f <- survfit(Surv(DAY, EVENT) ~ 1, data = part)
+    at <- f$time < tau; t <- f$time[at]; s <- f$surv[at]; d <- f$n.event[at]; n <- f$n.risk[at]
+    pieces <- diff(c(0, t, tau)) * c(1, s)
+    after <- rev(cumsum(rev(pieces)))[-1]
+    terms <- ifelse(d > 0 & n > d, after^2 * d / (n * (n - d)), 0)
+    c(sum(pieces), sqrt(sum(terms)))
   }
   by_group <- sapply(split(d, groups), function(part) {
     one <- area(part[part$CLASSN == 1, ]); zero <- area(part[part$CLASSN == 0, ])
@@ -192,6 +196,8 @@ class _Row:
             return f"not fitted: {self.line['note']}"
         if not self.line["finite"]:
             return f"no finite estimate: {self.line['note']}"
+        if str(self.line["analysis"]) not in self.with_values("ANALYSIS"):
+            return f"{self.line['model']}, {self.method}: no row per subject is exported"
         make = BLOCKS.get(str(self.line["estimand"]))
         return make(self) if make is not None else f"{self.line['estimand']}, {self.method}"
 

@@ -215,6 +215,23 @@ def test_a_plan_is_exported_from_its_own_answers(root, tmp_path):
     assert {f.name for f in files} >= {"adtte.csv", "adtte.json", "ard.csv", "reproduce.R"}
 
 
+def test_a_question_of_another_kind_keeps_its_results_and_is_named_as_left_out(root, tmp_path):
+    plan = tmp_path / "plan.toml"
+    path = json.dumps(str(root / "sample_data" / "br1801" / "study.toml"))
+    plan.write_text(
+        f'title = "Two kinds"\nstudy = {path}\npermutations = 0\n[[analysis]]\nid = "a"\nmarker = "stil"\nby = false\n'
+        '[[analysis]]\nid = "b"\nmarker = "ctc"\nkind = "time_dependent"\nlag = 1\nmax_age = 60\n'
+    )
+    read = bm.Plan.read(plan)
+    study = read.read_study()
+    export_run(read, study, read.run(study).table, tmp_path / "out")
+    assert set(pd.read_csv(tmp_path / "out" / "admk.csv")["ANALYSIS"]) == {"a"}
+    assert set(pd.read_csv(tmp_path / "out" / "ard.csv")["AnalysisId"]) == {"a", "b"}
+    script = (tmp_path / "out" / "reproduce.R").read_text(encoding="utf-8")
+    assert "b ER+ ctc: time-dependent Cox" in script
+    assert "no row per subject is exported" in script
+
+
 def test_a_cell_that_a_spreadsheet_would_run_is_harmless_text(study, tmp_path):
     people = study.subjects.copy()
     people["site"] = '=HYPERLINK("http://x","y")'
