@@ -22,6 +22,7 @@ _WHERE: dict[str, str] = {
     "Plan": "plan.plan", "Results": "plan.results",
     "cox": "models.cox", "kaplan_meier": "models.km", "logrank": "models.logrank", "mantel_byar": "models.logrank",
     "scan": "models.scan", "max_selected": "models.max_selected", "rmst_difference": "models.rmst",
+    "survival_difference": "models.rmst",
     "cumulative_incidence": "models.cumulative_incidence", "simon_makuch": "models.simon_makuch",
     "landmark_set": "models.landmark", "landmark_stack": "models.landmark", "start_stop": "models.time_dependent",
     "supermodel": "models.supermodel", "time_dependent": "models.time_dependent", "mrd": "models.mrd",

@@ -2,8 +2,8 @@
 
 * fewer than five events in a marker group: the row is descriptive, without a P value;
 * more parameters than events / 10: refused unless overridden in writing, and the override is stamped;
-* a rare group (under 15 % or under 10 subjects), a heavily skewed covariate, or fewer than 10 events per parameter: the
-  permutation P is the confirmatory one.
+* a rare group, a skewed covariate, or few events per parameter: the permutation P is the confirmatory one, by the rule of
+  `kernels.calibrated`.
 """
 
 from __future__ import annotations
@@ -13,12 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from biomarkers.kernels.calibrated import DESCRIPTIVE_EVENTS, EVENTS_PER_PARAMETER, confirmatory
 from biomarkers.models.exposure import Exposure
 
-MIN_EVENTS_PER_GROUP = 5
-EVENTS_PER_PARAMETER = 10
-RARE_SHARE, RARE_COUNT = 0.15, 10
-HEAVY_SKEW = 2.0
+MIN_EVENTS_PER_GROUP = DESCRIPTIVE_EVENTS
 OVERRIDES = ("events_per_parameter", "events_per_group", "immortal_time", "chosen_cohorts")
 
 
@@ -104,19 +102,6 @@ def _thin_levels(event: np.ndarray, exposure: Exposure) -> list[str]:
 
 
 def _permute(event: np.ndarray, exposure: Exposure, n_parameters: int) -> str:
-    """Why the permutation P leads, or ""."""
-    if exposure.groups is not None:
-        sizes = {name: int((exposure.groups == name).sum()) for name in exposure.order}
-        smallest = min((k for k in sizes.values() if k), default=0)
-        if exposure.binary and (smallest < RARE_COUNT or smallest < RARE_SHARE * len(event)):
-            return f"rare group ({smallest} of {len(event)}): permutation P leads"
-    elif abs(_skewness(exposure.x)) > HEAVY_SKEW:
-        return "heavily skewed covariate: permutation P leads"
-    if event.sum() < EVENTS_PER_PARAMETER * n_parameters:
-        return "few events per parameter: permutation P leads"
-    return ""
-
-
-def _skewness(x: np.ndarray) -> float:
-    deviation = x - x.mean()
-    return float((deviation**3).mean() / (deviation**2).mean() ** 1.5)
+    """Why the permutation P leads, or "": the calibrated rule of the inference core."""
+    choice = confirmatory(exposure.x, event, n_parameters=n_parameters)
+    return "" if choice.p_value == "likelihood ratio" else f"{choice.reason}: permutation P leads"

@@ -110,7 +110,7 @@ def test_a_rare_group_makes_the_permutation_p_lead(n_high, leads):
 
 def test_a_heavily_skewed_covariate_makes_the_permutation_p_lead():
     x = np.exp(np.random.default_rng(1).normal(0, 2, 60))
-    assert "skewed" in gate(np.ones(60, int), exposure(rows(x), MARKERS["vimentin_pct"]), n_parameters=1).permute
+    assert "skewness" in gate(np.ones(60, int), exposure(rows(x), MARKERS["vimentin_pct"]), n_parameters=1).permute
     assert not gate(np.ones(60, int), exposure(rows(x), MARKERS["tk1_dul"]), n_parameters=1).permute
 
 
