@@ -227,6 +227,33 @@ def _drop50(known: KnownAt, marker: Marker, cut: float | None) -> Featured:  # n
     return Featured(found.x, found.censor, found.reason, ("fall of less than half", "fall of half or more"))
 
 
+def _cdr(known: KnownAt, marker: Marker, cut: float | None) -> Featured:
+    if cut is None:
+        raise UseError(
+            "feature 'cdr' is a ratio at a prespecified cut; name it (cut=0.5). A cut found in the same data flatters"
+        )
+    return _ratio(known, marker, cut)
+
+
+def _drop50_confirmed(known: KnownAt, marker: Marker, cut: float | None) -> Featured:  # noqa: ARG001
+    """At most half of the baseline in the last two valid draws on treatment up to the landmark."""
+    _, then, _, reason = _ratio_parts(known, marker)
+    subjects = known.values["subject"]
+    late = known.history[known.history["day"].astype(float) > 0].sort_values(["subject", "day"], kind="stable")
+    raw, _, censor = _number(late)
+    base = late["subject"].map(pd.Series(then, index=subjects)).to_numpy(float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = raw / base
+    low = np.where(np.isnan(share) | ((censor == LEFT) & ~(share <= _DROP)), np.nan, (share <= _DROP).astype(float))
+    last_two = pd.DataFrame({"subject": late["subject"].to_numpy(), "low": low}).groupby("subject")["low"]
+    number = subjects.map(last_two.size()).fillna(0).to_numpy(float)
+    both = subjects.map(last_two.apply(lambda v: v.iloc[-2:].min(skipna=False))).to_numpy(float)
+    reason = np.where((reason == "") & _present(known) & (number < 2), "no second draw to confirm it", reason)
+    reason = np.where((reason == "") & _present(known) & np.isnan(both), "the limit of detection lies above the cut", reason)
+    x = np.where(reason == "", both, np.nan)
+    return Featured(x, np.zeros(x.size, np.int64), reason, ("no confirmed fall of half", "confirmed fall of half or more"))
+
+
 def _percent_change(known: KnownAt, marker: Marker, cut: float | None) -> Featured:  # noqa: ARG001
     now, then, censor, reason = _ratio_parts(known, marker)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -326,6 +353,13 @@ FEATURES: Mapping[str, Feature] = {
             "log2(on treatment / baseline); below the limit now: left-censored at the limit; not "
             "evaluable from an undetected baseline; with a declared cut, at or below that share of the baseline",
             _ratio,
+        ),
+        Feature("cdr", "ratio_cut_v1", "on treatment / baseline at or below a declared cut; refused without one", _cdr),
+        Feature(
+            "drop50_confirmed",
+            "drop50_confirmed_v1",
+            "at most half of the baseline in the last two draws on treatment; one draw alone is not evaluable",
+            _drop50_confirmed,
         ),
         Feature(
             "percent_change",

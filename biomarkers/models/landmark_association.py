@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from biomarkers.study.study import Study
 
 BASELINE = "baseline"
+RATIOS = ("ratio", "cdr")
+"""Features whose cut is a share of the baseline."""
 
 
 @dataclass(frozen=True)
@@ -108,12 +110,12 @@ def landmark_question(
     chosen = feature(feature_name)
     if marker.kind == "genotype":
         raise UseError(f'{marker.label} is germline and the same on every day: ask it at="baseline"')
-    if cut is not None and feature_name not in ("value", "ratio"):
+    if cut is not None and feature_name not in ("value", *RATIOS):
         raise UseError(
             f"feature {feature_name!r} takes no cut: its classes are its definition ({chosen.definition}: {chosen.rule})"
         )
     known = known_at(study, marker, landmark, draw_at_landmark=draw_at_landmark)
-    values, found = with_feature(known, marker, chosen, cut=cut if feature_name == "ratio" else None)
+    values, found = with_feature(known, marker, chosen, cut=cut if feature_name in RATIOS else None)
     if clock == "draw":
         values = at_risk_from_draw(study, values, endpoint)
     else:

@@ -92,6 +92,21 @@ def test_a_drop_of_half_needs_a_limit_below_half():
     assert values["detail"].iloc[3] == "the limit of detection lies above the cut"
 
 
+def test_a_confirmed_drop_needs_a_second_draw():
+    known = pairs((100, 40), (100, 40), (100, 80), (100, 40))
+    first = known.history[known.history["day"] == 28]
+    second = first[first["subject"].isin(["s1", "s2", "s3"])].assign(day=42.0, value=[30.0, 30.0, 70.0])
+    values, found = asked("drop50_confirmed", replace(known, history=pd.concat([known.history, second])))
+    assert values["detail"].iloc[0] == "no second draw to confirm it"
+    assert found.x.tolist()[1:] == [1.0, 0.0, 0.0]
+
+
+def test_a_ctdna_ratio_needs_its_prespecified_cut():
+    with pytest.raises(UseError, match="prespecified cut"):
+        asked("cdr", pairs((100, 30)))
+    assert asked("cdr", pairs((100, 30), (100, 60)), cut=0.5)[1].x.tolist() == [1.0, 0.0]
+
+
 def test_clearance_and_status_never_share_a_name():
     cleared = asked("cleared", pairs((100, -20), (100, 50), (-20, -20)))
     status = asked("detected", pairs((100, -20), (100, 50), (-20, -20), (None, 30)))
@@ -123,7 +138,7 @@ def test_every_feature_has_a_version_and_gives_each_subject_a_value_or_a_reason(
     cases = pairs(*[(a, b) for a in (100, -20, None) for b in (50, -20, None)])
     for chosen in FEATURES.values():
         assert chosen.definition.split("_v")[-1].isdigit()
-        values, found = with_feature(cases, MARKERS["tk1_dul"], chosen)
+        values, found = with_feature(cases, MARKERS["tk1_dul"], chosen, cut=0.5 if chosen.name == "cdr" else None)
         assert np.isfinite(found.x[(values["lost"] == "").to_numpy()]).all()
         assert set(values["lost"]) <= {*FLOW, ""}
 
