@@ -75,6 +75,24 @@ class LandmarkQuestion:
         return rows
 
 
+def check_cut(feature_name: str, cut: Any) -> None:
+    """Refuse a cut where a feature has none, and a feature that is nothing without one.
+
+    Raises
+    ------
+    UseError
+    """
+    chosen = feature(feature_name)
+    if cut is not None and feature_name not in ("value", *RATIOS):
+        raise UseError(
+            f"feature {feature_name!r} takes no cut: its classes are its definition ({chosen.definition}: {chosen.rule})"
+        )
+    if cut is None and feature_name == "cdr":
+        raise UseError(
+            "feature 'cdr' is a ratio at a prespecified cut; name it (cut=0.5). A cut found in the same data flatters"
+        )
+
+
 def landmark_question(
     study: Study,
     marker: Marker,
@@ -110,10 +128,7 @@ def landmark_question(
     chosen = feature(feature_name)
     if marker.kind == "genotype":
         raise UseError(f'{marker.label} is germline and the same on every day: ask it at="baseline"')
-    if cut is not None and feature_name not in ("value", *RATIOS):
-        raise UseError(
-            f"feature {feature_name!r} takes no cut: its classes are its definition ({chosen.definition}: {chosen.rule})"
-        )
+    check_cut(feature_name, cut)
     known = known_at(study, marker, landmark, draw_at_landmark=draw_at_landmark)
     values, found = with_feature(known, marker, chosen, cut=cut if feature_name in RATIOS else None)
     if clock == "draw":

@@ -22,7 +22,6 @@ from biomarkers.models.below_limit import RULES, associate_at_baseline
 from biomarkers.models.cox import CoxFit
 from biomarkers.models.curves import class_curves
 from biomarkers.models.exposure import Exposure, departs, entering, exposure
-from biomarkers.models.features import feature
 from biomarkers.models.gates import OVERRIDES
 from biomarkers.models.immortal_time import (
     FUTURE,
@@ -36,6 +35,7 @@ from biomarkers.models.immortal_time import (
 )
 from biomarkers.models.landmark_association import (
     LandmarkQuestion,
+    check_cut,
     fit_question,
     landmark_question,
     naive_question,
@@ -132,7 +132,7 @@ class Analysis:
 
     def __post_init__(self) -> None:
         if self.feature not in FUTURE:
-            feature(self.feature)
+            check_cut(self.feature, self.cut)
         elif self.at == "baseline":
             refuse_future(self.feature, self.marker, visit=None, override=self.override)
         else:
