@@ -57,7 +57,8 @@ NOT_AS_BCF = {"GT not first", "letters as genotype", "too many fields", "numbers
               "accession of no known version", "no such contig", "letters in lower case", "no filter applied", "sample filter",
               "filter", "filter on request", "a count that is not per allele", "quality",
               "sentinels whose cells are invalid", "a second record with an index beyond its ALT", "END before POS is no END",
-              "copy number near two", "a copy-number record at the site itself"}
+              "copy number near two", "a copy-number record at the site itself",
+              "AF of nought and one"}
 
 
 BCF = [c for c in CALLS if c.id not in NOT_AS_BCF and not c.id.startswith(("FILTER ", "INFO ", "ID "))]
