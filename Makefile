@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 JOBS   ?= 2
 
-.PHONY: demo test lint calibrate samples clean
+.PHONY: demo test lint test-browser calibrate clean
 
 $(VENV)/installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("biomarkers needs Python 3.11 or newer; this is %d.%d. Try: make PYTHON=python3.12 ..." % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
@@ -22,6 +22,10 @@ lint: $(VENV)/installed          ## style and types
 
 test: lint                       ## the whole test suite
 	$(BIN)/python -m pytest -q -n $(JOBS) -m "not slow"
+
+test-browser: $(VENV)/installed  ## every page in a real browser; needs node and Chromium
+	cd tests/browser && npm install --no-audit --no-fund --silent
+	$(BIN)/python -m pytest -q tests/browser
 
 calibrate: $(VENV)/installed     ## the full calibrations (long); their printed results are kept in docs/
 	$(BIN)/python -m pytest -q -m slow

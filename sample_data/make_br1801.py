@@ -731,11 +731,8 @@ PLAN = (
 )
 """Baseline questions: id, marker, family."""
 
-BY_ARM = (
-    ("stil_by_arm", "stil", "tissue by arm"),
-    ("vimentin_by_arm", "vimentin_pct", "tissue by arm"),
-)
-"""Does the marker predict the benefit of abemaciclib: the interaction with the arm."""
+BY_ARM = ("stil", "vimentin_pct")
+"""Does the marker predict the benefit of abemaciclib: these are asked with their interaction with the arm."""
 
 WEEK6 = (
     ("ctc_week6", "ctc", "change", "blood on treatment"),
@@ -757,8 +754,8 @@ def plan_toml() -> str:
         '\n[[analysis]]\nid = "{}"\nmarker = "{}"\nendpoint = "pfs"\nat = {}\nby = "cohort"\n'
         'strata = ["liver_mets"]\nadjust = ["arm"]\n{}family = "{}"\n'
     )
-    asked = [(name, marker, '"baseline"', "", family) for name, marker, family in PLAN]
-    asked += [(name, marker, '"baseline"', 'interaction = "arm"\n', family) for name, marker, family in BY_ARM]
+    by_arm = {marker: 'interaction = "arm"\n' for marker in BY_ARM}
+    asked = [(name, marker, '"baseline"', by_arm.get(marker, ""), family) for name, marker, family in PLAN]
     at = '{ day = 49, visit = "week6" }'
     asked += [(name, marker, at, f'feature = "{feature}"\n', family) for name, marker, feature, family in WEEK6]
     return head + "".join(block.format(*entry) for entry in asked)

@@ -24,7 +24,7 @@ def tables(samples: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
         plan = out / name / "plan.toml"
         head, *analyses = plan.read_text(encoding="utf-8").split("[[analysis]]")
         few = [block for block in analyses if any(f'marker = "{marker}"' in block for marker in asked)
-               and 'at = "baseline"' in block and "interaction" not in block]
+               and 'at = "baseline"' in block]
         assert len(few) == len(asked)
         plan.write_text("[[analysis]]".join([head + "permutations = 199\n", *few]), encoding="utf-8")
         results[name] = Plan.read(plan).run(read_study(out / name / "study.toml")).table.drop(columns="note")
