@@ -754,7 +754,7 @@ def plan_toml() -> str:
         '\n[[analysis]]\nid = "{}"\nmarker = "{}"\nendpoint = "pfs"\nat = {}\nby = "cohort"\n'
         'strata = ["liver_mets"]\nadjust = ["arm"]\n{}family = "{}"\n'
     )
-    by_arm = {marker: 'interaction = "arm"\n' for marker in BY_ARM}
+    by_arm = dict.fromkeys(BY_ARM, 'interaction = "arm"\n')
     asked = [(name, marker, '"baseline"', by_arm.get(marker, ""), family) for name, marker, family in PLAN]
     at = '{ day = 49, visit = "week6" }'
     asked += [(name, marker, at, f'feature = "{feature}"\n', family) for name, marker, feature, family in WEEK6]
