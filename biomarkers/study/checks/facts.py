@@ -95,7 +95,8 @@ class Facts:
     ) -> None:
         """A problem at one row of a table; with `rows`, at the first of several, which are all named."""
         if rows is not None and len(rows) > 1:
-            problem = f"{problem} ({len(rows)} rows of {row['source_file']}: {lines(_ints(rows['source_row']))})"
+            numbers = lines(_ints(rows["source_row"]))
+            problem = f"{problem} ({len(rows)} rows of {row['source_file']}{': ' if numbers else ''}{numbers})"
         subject = row.get("subject", "")
         if rows is not None and "subject" in rows and rows["subject"].nunique() > 1:
             subject = ""

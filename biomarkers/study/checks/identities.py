@@ -127,6 +127,8 @@ def subjects_twice(facts: Facts) -> None:
 def unknown_subjects(facts: Facts) -> None:
     """Rows of a subject that `subjects` does not hold; where an identifier nearly matches, both spellings are named."""
     known = set(facts.known_subjects)
+    if not known:
+        return  # the table could not be read, and that was said
     claims = _claims(facts)
     seen = claims.groupby("subject")["file"].nunique()
     silent = [subject for subject in known if subject not in seen.index]
@@ -220,7 +222,7 @@ def _orphan(facts: Facts, subject: str, rows: pd.DataFrame, near: str | None) ->
                 value=subject,
                 rows=there,
             )
-        elif not facts["subjects"].empty:
+        else:
             facts.report(
                 str(table),
                 there.iloc[0],
