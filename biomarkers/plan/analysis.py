@@ -186,9 +186,16 @@ class Analysis:
             rows, marker, model, cut=self.cut, notes=notes, rule=self.limit_rule, groups=self.by, order=order,
             interaction=self.interaction, constant=self._constant(marker, self.timing),
         )
-        table = result_table(fitted.rows)
+        table = result_table([self._between_chosen(study, row) for row in fitted.rows])
         table["n_excluded"] = _n_excluded(chosen, table, self.by)
         return Association(self, marker, table, chosen, faced, fitted.fits, order)
+
+    def _between_chosen(self, study: Study, row: dict[str, Any]) -> dict[str, Any]:
+        """A difference between cohorts that patients chose says so."""
+        if study.design.cohort_assignment != "chosen" or row["term"] != "marker:cohort":
+            return row
+        said = "patients chose their cohort: a difference between them, not an effect of the choice"
+        return row | {"note": "; ".join(filter(None, [row["note"], said]))}
 
     def _searched(self, marker: Marker, chosen: AnalysisSet, model: Model, order: tuple[str, ...]) -> Association:
         """A cut searched in the data: exploratory rows, never prespecified."""

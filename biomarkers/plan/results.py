@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from biomarkers.domain.design import Design
+from biomarkers.domain.errors import UseError
+from biomarkers.models.results_table import result_table
+from biomarkers.plan.multiplicity import adjusted
+
+if TYPE_CHECKING:
+    from biomarkers.plan.analysis import Association
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +72,29 @@ class Results:
     sensitivity: pd.DataFrame = field(default_factory=pd.DataFrame)
     amendments: pd.DataFrame = field(default_factory=pd.DataFrame)
     more: dict[str, pd.DataFrame] = field(default_factory=dict)
+
+    def including(self, *answers: Association) -> Results:
+        """These results with questions asked outside the plan: their rows, flows and every one of their tests, as exploratory.
+
+        Parameters
+        ----------
+        answers : Association
+            From a notebook. Their rows keep their raw P, are counted, and change nothing in the plan's families.
+
+        Raises
+        ------
+        UseError
+            An answer of a plan: it is among the results already.
+        """
+        table = pd.concat([answer.table for answer in answers], ignore_index=True) if answers else self.table[:0]
+        if table["prespecified"].any():
+            raise UseError("an answer of a plan is among the results already; include what was asked outside it")
+        table, ledger = adjusted(table, "none", self.plan.get("sha256", ""))
+        whole = result_table([*self.table.to_dict("records"), *table.to_dict("records")])
+        whole.attrs |= self.table.attrs
+        counted = pd.concat([part for part in (self.ledger, ledger) if len(part)], ignore_index=True)
+        flows = pd.concat([self.flow, *(answer.flow for answer in answers)], ignore_index=True)
+        return replace(self, table=whole, ledger=counted, flow=flows, plan=self.plan | {"n_tests": len(counted)})
 
     def __repr__(self) -> str:
         return f"<Results {self.title!r}: {self.table['analysis'].nunique()} analyses, {len(self.ledger)} tests>"

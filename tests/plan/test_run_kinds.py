@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 import biomarkers as bm
-from biomarkers.domain.errors import PlanError
+from biomarkers.domain.errors import PlanError, UseError
 from biomarkers.plan.amendments import differences
 from biomarkers.plan.plan import plan_schema
 
@@ -147,3 +147,22 @@ def test_detectable_hazard_ratios_stand_beside_their_rows(parallel):
     interaction = d[d["estimand"] == "ratio of hazard ratios"]
     assert (interaction["formula"] > d[d["estimand"] == "hazard ratio"]["formula"].max() * 0.9).any()
     assert d["power_at_formula"].between(0.3, 1).all()
+
+
+def test_what_a_notebook_asked_is_counted_beside_the_plan(parallel, study):
+    results = parallel[0]
+    asked = bm.associate(study, "vimentin_pct", permutations=0)
+    both = results.including(asked)
+    assert len(both.table) == len(results.table) + len(asked.table)
+    mine = both.ledger[both.ledger["analysis"] == "vimentin_pct_baseline_pfs"]
+    assert len(mine) == asked.table["p_value"].notna().sum()
+    assert not mine["prespecified"].any()
+    pd.testing.assert_frame_equal(both.ledger.iloc[: len(results.ledger)], results.ledger)
+    with pytest.raises(UseError, match="among the results already"):
+        results.including(bm.Analysis(marker="stil", prespecified=True, permutations=0).run(study))
+
+
+def test_chosen_cohorts_are_compared_in_words_that_say_so():
+    table = bm.associate(bm.load_example("stop_her2"), "mrd", permutations=0).table
+    row = table[table["term"] == "marker:cohort"].iloc[0]
+    assert "patients chose their cohort" in row["note"]
