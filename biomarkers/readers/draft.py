@@ -135,7 +135,7 @@ def draft_study(paths: Iterable[str | os.PathLike[str]], *, root: str | os.PathL
     Raises
     ------
     UseError
-        No file of a known kind is among them.
+        A path does not exist, or no file of a known kind is among them.
     """
     files = _files(paths)
     if not files:
@@ -151,6 +151,8 @@ def _files(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
     found: list[Path] = []
     for given in paths:
         path = Path(given)
+        if not path.exists():
+            raise UseError(f"{path.name}: no such file or folder")
         found += sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
     known = (*ENDINGS, *VCF_ENDINGS)
     return [p for p in dict.fromkeys(found) if p.name.lower().endswith(known) and not p.name.startswith(".")]

@@ -159,6 +159,11 @@ def test_a_folder_without_data_is_a_wrong_use(tmp_path):
         draft_study([tmp_path])
 
 
+def test_a_path_that_does_not_exist_is_named(tmp_path):
+    with pytest.raises(UseError, match=r"patient\.csv: no such file or folder"):
+        draft_study([tmp_path / "patient.csv"])
+
+
 def test_a_quote_in_a_level_is_still_toml(tmp_path):
     (tmp_path / "s.csv").write_text('subject,cohort,arm\na,"A ""x""",T\\DM1\nb,B,é\n', encoding="utf-8")
     made = tomllib.loads(drafted(tmp_path))
