@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import fdtrc
 
 from biomarkers.domain.errors import UseError
 from biomarkers.domain.marker import Marker
@@ -35,12 +34,10 @@ from biomarkers.models.association import (
     _difference,
     _one,
     associate_rows,
-    describe,
 )
-from biomarkers.models.cox import CoxFit, cox
 from biomarkers.models.exposure import Exposure, exposure
-from biomarkers.models.gates import EVENTS_PER_PARAMETER, MIN_EVENTS_PER_GROUP
-from biomarkers.models.results_table import result_row
+from biomarkers.models.several_terms import JOINT as JOINT
+from biomarkers.models.several_terms import associate_terms, joined
 
 Floats = NDArray[np.float64]
 
@@ -50,7 +47,6 @@ SUBSTITUTES = {"at the limit": 0.0, "limit / sqrt 2": -0.5, "half the limit": -1
 """Sensitivities: what is put in place of a value below the limit, in doublings of the limit."""
 IMPUTATIONS = 20
 _RIDGE = 0.04
-JOINT = "joint test"
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +223,7 @@ def _imputed(
         filled = impute(rows, entering, model, groups=given["groups"], m=m)
     except ValueError as problem:
         note = f"sensitivity: {said}, entered at the limit; {problem}"
-        return Fitted([row | {"note": _add(row["note"], note)} for row in first.rows], first.fits), at_limit
+        return Fitted([row | {"note": joined(row["note"], note)} for row in first.rows], first.fits), at_limit
     quick = replace(model, permutations=0, method="profile", interval="wald")
     runs = [_hazard_rows(rows, replace(at_limit, x=x), marker, quick, **given) for x in filled]
     n_groups = rows[given["groups"]].nunique() if given["groups"] else 1
@@ -312,9 +308,9 @@ def _pool(rows: list[dict[str, Any]], first: dict[str, Any], model: Model, said:
     """One row from m, by Rubin's rules; counts, gates and the permutation p are those of the first."""
     m = len(rows)
     if first["method"] == "none":
-        return first | {"note": _add(first["note"], said)}
+        return first | {"note": joined(first["note"], said)}
     if m < 2 or first["estimand"] not in (HAZARD_RATIO, RATIO_OF_RATIOS):
-        return first | {"note": _add(first["note"], f"{said}, at the limit here (sensitivity)")}
+        return first | {"note": joined(first["note"], f"{said}, at the limit here (sensitivity)")}
     if first["estimand"] == RATIO_OF_RATIOS and not np.isfinite(first["estimate"]):
         value, p = rubin.pool_chi_square([row["statistic"] for row in rows], max(n_groups - 1, 1))
         return first | {"statistic": value, "p_value": p, "method": f"multiple imputation (m = {m}), D2"}
@@ -322,7 +318,7 @@ def _pool(rows: list[dict[str, Any]], first: dict[str, Any], model: Model, said:
     lost = m - int(np.isfinite(estimates).sum())
     if lost:
         note = f"flag: not estimable in {lost} of {m} imputations; limits with values at the limit of detection"
-        return first | {"estimate": np.nan, "std_error": np.nan, "finite": False, "note": _add(first["note"], said, note)}
+        return first | {"estimate": np.nan, "std_error": np.nan, "finite": False, "note": joined(first["note"], said, note)}
     errors = np.array([row["std_error"] for row in rows], float)
     found = rubin.pool(np.log(estimates), errors, df_complete=t_df(int(first["n_events"]), 1 + len(model.adjust)))
     low, high = np.exp(found.interval(model.level))
@@ -333,190 +329,4 @@ def _pool(rows: list[dict[str, Any]], first: dict[str, Any], model: Model, said:
     if not str(first["method"]).startswith("permutation"):
         row |= {"p_value": found.p_value, "method": f"multiple imputation (m = {m}), Rubin's t"}
     note = f"{said}: imputed given the outcome, {found.fraction_missing:.0%} of the information missing"
-    return row | {"note": _add(first["note"], note)}
-
-
-def _add(*notes: str) -> str:
-    return "; ".join(dict.fromkeys(part for note in notes for part in note.split("; ") if part))
-
-
-# -- several terms -----------------------------------------------------------------------------------------------------------
-def associate_terms(
-    rows: pd.DataFrame,
-    terms: Mapping[str, tuple[Floats, str]],
-    name: str,
-    marker: Marker,
-    model: Model,
-    *,
-    notes: Sequence[str] = (),
-    groups: str | None,
-    order: Sequence[str] = (),
-    interaction: str | None = None,
-    constant: Mapping[str, Any] | None = None,
-    classes: NDArray[np.str_] | None = None,
-) -> Fitted:
-    """A marker of several terms: one row each with its hazard ratio, then the test of all of them together.
-
-    Parameters
-    ----------
-    terms : mapping of str to ((n,) array, words)
-    name : str
-        The marker's term in the result table; a row is named ``name[key]``.
-    classes : (n,) str, optional
-        Class of each row, for the gate of five events in each.
-    """
-    if interaction:
-        raise UseError(
-            f"{marker.label} enters as {len(terms)} terms; its interaction with {interaction} needs one term. Use "
-            "feature='detected'"
-        )
-    columns = {f"{COVARIATE}{k}": x for k, (x, _) in enumerate(terms.values())}
-    frame = rows.reset_index(drop=True).assign(**columns)
-    shared = {"marker": marker.name, "conf_level": model.level, **(constant or {})}
-    out: list[dict[str, Any]] = []
-    fits: dict[str, CoxFit] = {}
-    parts = [(str(g), (frame[groups] == g).to_numpy(), model) for g in order] if groups else []
-    pooled = replace(model, strata=((groups,) if groups else ()) + model.strata)
-    for cohort, part, own in [*parts, ("all", np.ones(len(frame), bool), pooled)]:
-        found, fit = _joint(
-            frame[part],
-            terms,
-            columns,
-            name,
-            own,
-            shared | {"cohort": cohort},
-            notes,
-            None if classes is None else classes[part],
-        )
-        out += found
-        fits |= {cohort: fit} if fit is not None else {}
-    present = [g for g in order if (frame[groups] == g).any()] if groups else []
-    if groups and len(present) > 1 and "all" in fits:
-        out.append(_joint_difference(frame, columns, name, pooled, groups, present, shared | {"cohort": "all"}))
-    return Fitted(out, fits)
-
-
-def _joint(
-    frame: pd.DataFrame,
-    terms: Mapping[str, tuple[Floats, str]],
-    columns: Mapping[str, Floats],
-    name: str,
-    model: Model,
-    shared: Mapping[str, Any],
-    notes: Sequence[str],
-    classes: NDArray[np.str_] | None,
-) -> tuple[list[dict[str, Any]], CoxFit | None]:
-    adjust = [a for a in model.adjust if frame[a].nunique(dropna=True) > 1]
-    n, n_events = len(frame), int(frame["event"].sum())
-    base = result_row(**shared, n=n, n_events=n_events, model=describe(model.strata, adjust), method="")
-    used = [c for c in columns if n and frame[c].nunique() > 1]
-    labels = dict(zip(columns, terms.items(), strict=True))
-    why = _descriptive(frame, used, adjust, model, classes)
-    if why:
-        row = base | {"term": name, "contrast": " and ".join(terms), "estimand": HAZARD_RATIO, "method": "none"}
-        return [row | {"note": _add(f"descriptive only: {why}", *notes)}], None
-    fit = cox(frame, "time", "event", [*used, *adjust], strata=model.strata, level=model.level)
-    if adjust:
-        bare = cox(frame, "time", "event", adjust, strata=model.strata, interval="wald").loglik[1]
-    else:
-        bare = fit.loglik[0]
-    statistic = 2 * (fit.loglik[1] - bare)
-    df = t_df(n_events, len(used) + len(adjust))
-    table = fit.table.set_index("term")
-    out = []
-    for c in used:
-        key, (_, words) = labels[c]
-        line = table.loc[c]
-        finite = bool(line["finite"])
-        out.append(
-            base
-            | {
-                "term": f"{name}[{key}]",
-                "contrast": words,
-                "estimand": HAZARD_RATIO,
-                "method": "tested together with the others",
-                "estimate": float(line["hazard_ratio"]) if finite else np.nan,
-                "std_error": float(line["std_error"]) if finite else np.nan,
-                "conf_low": float(line["conf_low"]),
-                "conf_high": float(line["conf_high"]),
-                "statistic": float(line["statistic"]),
-                "finite": finite,
-                "note": _add(*notes),
-            }
-        )
-    out.append(
-        base
-        | {
-            "term": name,
-            "contrast": f"{' and '.join(labels[c][0] for c in used)} together",
-            "estimand": JOINT,
-            "method": f"likelihood ratio on {len(used)} terms, F cut-off",
-            "statistic": statistic,
-            "p_value": float(fdtrc(len(used), df, max(statistic, 0.0) / len(used))),
-            "note": _add(*notes),
-        }
-    )
-    return out, fit
-
-
-def _descriptive(
-    frame: pd.DataFrame, used: Sequence[str], adjust: Sequence[str], model: Model, classes: NDArray[np.str_] | None
-) -> str:
-    """Why no hazard ratio may be given, or ""."""
-    event = frame["event"].to_numpy(int) if len(frame) else np.zeros(0, int)
-    if not event.sum():
-        return f"0 events among {len(frame)}"
-    if not used:
-        return f"the marker is constant in {len(frame)} subjects"
-    binary = [c for c in used if set(frame[c].unique()) <= {0.0, 1.0}]
-    found = classes if classes is not None else (frame[binary[0]].to_numpy() if binary else None)
-    if found is not None and "events_per_group" not in model.override:
-        for level in pd.unique(pd.Series(found)):
-            inside = found == level
-            k = int(event[inside].sum())
-            if k < MIN_EVENTS_PER_GROUP:
-                words = level if classes is not None else ("detected" if level else "not detected")
-                return f"{k} events in {int(inside.sum())} {words}"
-    need = EVENTS_PER_PARAMETER * (len(used) + len(adjust))
-    if event.sum() < need and "events_per_parameter" not in model.override:
-        return f"{int(event.sum())} events for {len(used) + len(adjust)} parameters"
-    return ""
-
-
-def _joint_difference(
-    frame: pd.DataFrame,
-    columns: Mapping[str, Floats],
-    name: str,
-    model: Model,
-    groups: str,
-    present: Sequence[str],
-    shared: Mapping[str, Any],
-) -> dict[str, Any]:
-    """Whether the terms differ between groups: one likelihood-ratio test."""
-    used = [c for c in columns if frame[c].nunique() > 1]
-    adjust = [a for a in model.adjust if frame[a].nunique(dropna=True) > 1]
-    products = {f"{c}:{i}": columns[c] * (frame[groups] == g).to_numpy(float) for c in used for i, g in enumerate(present) if i}
-    events = [int(frame.loc[(frame[groups] == g).to_numpy(), "event"].sum()) for g in present]
-    row = result_row(**shared, n=len(frame), n_events=int(frame["event"].sum()), model=describe(model.strata, adjust))
-    row |= {
-        "term": f"marker:{groups}",
-        "estimand": "ratio of hazard ratios",
-        "method": "none",
-        "contrast": f"{name}, between {len(present)} groups",
-    }
-    need = EVENTS_PER_PARAMETER * (len(used) + len(products) + len(adjust))
-    if min(events) < MIN_EVENTS_PER_GROUP or sum(events) < need:
-        return row | {
-            "note": f"descriptive only: {sum(events)} events for {len(used) + len(products) + len(adjust)} parameters"
-        }
-    wide = frame.assign(**products)
-    full = cox(wide, "time", "event", [*used, *products, *adjust], strata=model.strata, interval="wald")
-    null = cox(wide, "time", "event", [*used, *adjust], strata=model.strata, interval="wald")
-    statistic = max(2 * (full.loglik[1] - null.loglik[1]), 0.0)
-    df = t_df(full.n_events, full.solution.df)
-    return row | {
-        "statistic": statistic,
-        "p_value": float(fdtrc(len(products), df, statistic / len(products))),
-        "method": f"likelihood ratio on {len(products)} products, F cut-off",
-        "note": f"{len(products)} degrees of freedom",
-    }
+    return row | {"note": joined(first["note"], note)}

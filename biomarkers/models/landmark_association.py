@@ -18,11 +18,12 @@ from biomarkers.domain.errors import Refused, UseError
 from biomarkers.domain.marker import Marker
 from biomarkers.domain.times import Landmark
 from biomarkers.models.association import Fitted, Model, associate_rows
-from biomarkers.models.below_limit import Entering, associate_entering, associate_terms, detected
+from biomarkers.models.below_limit import Entering, associate_entering, detected
 from biomarkers.models.companions import rmst_row
 from biomarkers.models.exposure import Exposure, exposure
 from biomarkers.models.features import FEATURES, Feature, Featured, feature, with_feature
 from biomarkers.models.immortal_time import FUTURE, naive, stamp
+from biomarkers.models.several_terms import associate_terms
 from biomarkers.study.analysis_set import AnalysisSet
 from biomarkers.study.landmark_draws import CLOCKS, KnownAt, at_risk, at_risk_from_draw, known_at
 

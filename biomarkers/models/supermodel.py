@@ -24,12 +24,12 @@ from scipy.special import chdtrc, ndtr, ndtri
 
 from biomarkers.domain.errors import UseError
 from biomarkers.kernels import accuracy
-from biomarkers.kernels import cox as kernel
-from biomarkers.kernels.window import linear_predictor, window_risk
+from biomarkers.kernels.window import window_risk
 from biomarkers.models.columns import names
 from biomarkers.models.cox import CoxFit, cox
 from biomarkers.models.gates import EVENTS_PER_PARAMETER
 from biomarkers.models.landmark import LandmarkStack, landmark_stack
+from biomarkers.models.optimism import StackArrays
 from biomarkers.models.results_table import result_table
 from biomarkers.models.serial_study import Serial, duplicates_rule, flow_of, serial, shown_html, shown_text, with_excluded
 from biomarkers.study.analysis_set import AnalysisSet
@@ -234,7 +234,8 @@ class Supermodel:
         DataFrame
             landmark, horizon, auc, auc_corrected, brier, brier_corrected, brier_null, n, n_events, bootstraps.
         """
-        arrays = _Arrays.of(self)
+        landmark = self.rows["landmark"].to_numpy(float)[self.fit.rows.kept]
+        arrays = StackArrays.of(self.fit.rows, landmark, self.stack.window)
         apparent = arrays.performance(self.fit.solution, np.arange(arrays.n))
         lines = []
         for k, s in enumerate(arrays.landmarks):
@@ -338,117 +339,6 @@ def _with_bases(frame: pd.DataFrame, unit: Any, degree: int) -> pd.DataFrame:
 
 def _strata(kind: str, strata: tuple[str, ...]) -> tuple[str, ...]:
     return (*(("landmark",) if kind == "ipl" else ()), *strata)
-
-
-@dataclass(frozen=True)
-class _Performance:
-    score: Floats
-    auc: Floats
-    brier: Floats
-
-
-@dataclass(frozen=True)
-class _Arrays:
-    """The stack as arrays, so that a bootstrap refit costs a fit and nothing else."""
-
-    time: Floats
-    event: NDArray[np.bool_]
-    entry: Floats
-    X: Floats
-    stratum: NDArray[np.int64]
-    subject: NDArray[np.int64]
-    landmarks: Floats
-    places: list[NDArray[np.int64]]
-    window: float
-
-    @classmethod
-    def of(cls, model: Supermodel) -> _Arrays:
-        rows = model.fit.rows
-        assert rows.entry is not None
-        assert rows.cluster is not None
-        landmark = model.rows["landmark"].to_numpy(float)[rows.kept]
-        grid = np.unique(landmark)
-        stratum = np.zeros(rows.n, dtype=np.int64) if rows.stratum is None else rows.stratum
-        X = np.column_stack([t.X for t in rows.terms])
-        return cls(
-            rows.time,
-            rows.event,
-            rows.entry,
-            X,
-            stratum,
-            rows.cluster,
-            grid,
-            [np.flatnonzero(landmark == s) for s in grid],
-            model.stack.window,
-        )
-
-    @property
-    def n(self) -> int:
-        return int(self.time.size)
-
-    def performance(self, fit: kernel.CoxSolution, rows: NDArray[np.int64]) -> _Performance:
-        """Performance of a fit in some rows (with repeats), per landmark."""
-        eta = linear_predictor(fit, self.X)
-        survival = self._survival(fit, eta)
-        count = np.bincount(rows, minlength=self.n)
-        auc, brier = np.full(len(self.places), np.nan), np.full(len(self.places), np.nan)
-        for k, (s, here) in enumerate(zip(self.landmarks, self.places, strict=True)):
-            who = np.repeat(here, count[here])
-            t, horizon = self.since(s, who)
-            auc[k] = accuracy.auc(t, self.event[who], eta[who], horizon).estimate
-            brier[k] = accuracy.brier(t, self.event[who], survival[who], horizon)
-        return _Performance(eta, auc, brier)
-
-    def since(self, landmark: float, rows: NDArray[np.int64]) -> tuple[Floats, float]:
-        """Time from the landmark, and the horizon: the end of the window.
-
-        Everybody event-free there is censored there by the cut, so the horizon lies just before it; an event at the very
-        end is inside.
-        """
-        horizon = self.window * (1 - 1e-9)
-        t = self.time[rows] - landmark
-        return np.where(self.event[rows], np.minimum(t, horizon), t), horizon
-
-    def _survival(self, fit: kernel.CoxSolution, eta: Floats) -> Floats:
-        """S(s + w | s) of every row: the jumps of its stratum inside its window."""
-        rs, steps = fit.rs, fit.steps
-        time, group = rs.time[rs.step_time], rs.time_stratum[rs.step_time]
-        jump = rs.step_weight / steps.den[:, 0] * np.exp(-steps.shift[group, 0])
-        out = np.ones(self.n)
-        for s, here in zip(self.landmarks, self.places, strict=True):
-            inside = (time > s) & (time <= s + self.window * (1 + 1e-12))
-            hazard = np.bincount(group[inside], weights=jump[inside], minlength=int(self.stratum.max()) + 1)
-            out[here] = np.exp(-np.exp(eta[here]) * hazard[self.stratum[here]])
-        return out
-
-    def optimism(self, bootstraps: int, seed: int) -> tuple[Floats, Floats, int]:
-        """Mean of (in the resample) - (in the original), per landmark, over resamples that could be fitted."""
-        rng = np.random.Generator(np.random.Philox(key=seed))
-        order = np.argsort(self.subject, kind="stable")
-        bounds = np.r_[np.flatnonzero(np.r_[True, np.diff(self.subject[order]) > 0]), self.n]
-        n_subjects = bounds.size - 1
-        differences = []
-        everybody = np.arange(self.n)
-        for _ in range(bootstraps):
-            drawn = np.bincount(rng.integers(n_subjects, size=n_subjects), minlength=n_subjects)
-            rows = np.repeat(order, np.repeat(drawn, np.diff(bounds)))
-            if np.unique(self.stratum[rows]).size <= self.stratum.max():
-                continue  # a stratum without a single row has no baseline hazard to predict from
-            try:
-                fit = kernel.cox(
-                    self.time[rows], self.event[rows], self.X[rows], entry=self.entry[rows], stratum=self.stratum[rows]
-                )
-            except ValueError:
-                continue
-            if not (fit.converged and fit.finite.all() and fit.used.all()):
-                continue
-            inside, outside = self.performance(fit, rows), self.performance(fit, everybody)
-            differences.append((inside.auc - outside.auc, inside.brier - outside.brier))
-        if not differences:
-            nothing = np.full(len(self.places), np.nan)
-            return nothing, nothing, 0
-        auc, brier = (np.array(part) for part in zip(*differences, strict=True))
-        return np.nanmean(auc, axis=0), np.nanmean(brier, axis=0), len(differences)
 
 
 # -- on a study --------------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from biomarkers.domain.flow import FLOW
 from biomarkers.domain.markers import MARKERS
 from biomarkers.models.features import FEATURES, feature, with_feature
 from biomarkers.models.immortal_time import FUTURE, refuse_known_later
-from biomarkers.models.mrd import lead_summary, moves, rates, sustained_clearance
+from biomarkers.models.mrd_definitions import lead_summary, moves, rates, sustained_clearance
 from biomarkers.plan.plan import Plan
 from biomarkers.study.landmark_draws import BASELINE, KnownAt, at_risk, known_at, visit_landmark
 
