@@ -17,7 +17,7 @@ from scipy.special import gammaincinv
 from biomarkers.domain.errors import UseError
 from biomarkers.domain.marker import Marker
 from biomarkers.kernels.binomial import clopper_pearson
-from biomarkers.study.measurements import VALID, measurements
+from biomarkers.study.measurements import VALID
 
 if TYPE_CHECKING:
     from biomarkers.study.study import Study
@@ -60,7 +60,7 @@ def calls(study: Study, marker: Marker, endpoint: str) -> Calls:
     """
     if len(marker.levels) != 2:
         raise UseError(f"{marker.label} is not a call of two levels; MRD dynamics need detected and not_detected")
-    found = measurements(study, marker)
+    found = study.measured(marker)
     valid = found["status"].isin(VALID) & (found["excluded"].fillna("").astype(str) == "")
     reason = found["excluded"].fillna("").astype(str)
     reason = reason.where(reason != "", found["reason"].fillna("").astype(str))

@@ -18,7 +18,7 @@ from biomarkers.domain.errors import UseError
 from biomarkers.domain.marker import Marker
 from biomarkers.domain.times import Landmark, Visit
 from biomarkers.study.draws import SELECTED, _why, baseline_values
-from biomarkers.study.measurements import VALID, measurements
+from biomarkers.study.measurements import VALID
 
 if TYPE_CHECKING:
     from biomarkers.study.study import Study
@@ -72,7 +72,7 @@ def known_at(
     """
     if draw_at_landmark not in ("include", "exclude"):
         raise UseError(f"draw_at_landmark {draw_at_landmark!r} is not 'include' or 'exclude'")
-    rows = measurements(study, marker)
+    rows = study.measured(marker)
     rows = rows.assign(day=pd.to_numeric(rows["day"], errors="coerce").astype(float))
     because = rows["reason_for_draw"].fillna("").astype(str) == "progression"
     rows = rows[np.isfinite(rows["day"]) & (progression | ~because)]
@@ -188,7 +188,7 @@ def serial_draws(study: Study, marker: Marker) -> pd.DataFrame:
     Values below a limit stand at the limit: the current value of a time-dependent model has no later outcome to be imputed
     from.
     """
-    rows = measurements(study, marker)
+    rows = study.measured(marker)
     valid = rows["status"].isin(VALID) & (rows["excluded"].fillna("").astype(str) == "")
     raw = pd.to_numeric(rows["value"], errors="coerce").astype(float)
     if marker.quantitative:
