@@ -45,7 +45,8 @@ def specifications(question: Analysis, study: Study) -> Iterator[tuple[str, str,
     marker = study.design.marker(question.marker)
     if marker.quantitative and question.cut is None and question.feature == "value":
         for scale in SCALES_TRIED:
-            if scale != (question.scale or marker.scale):
+            # A logarithm would drop every real zero, and so ask other patients.
+            if scale != (question.scale or marker.scale) and not (scale == "log2" and _zeros(study, marker.name)):
                 yield "scale", scale, replace(question, scale=scale)
         if marker.cut is not None:
             yield "cut", f"registry cut {marker.cut.value:g}", replace(question, cut="registry")
@@ -58,6 +59,10 @@ def specifications(question: Analysis, study: Study) -> Iterator[tuple[str, str,
     if isinstance(question.at, Landmark):
         yield from _landmarks(question, question.at)
     yield from _sites(study)
+
+
+def _zeros(study: Study, marker: str) -> bool:
+    return bool((pd.to_numeric(study.measured(study.design.marker(marker))["value"], errors="coerce") <= 0).any())
 
 
 def _below(study: Study, marker: str) -> bool:

@@ -1,0 +1,119 @@
+"""Specification curve: one prespecified analysis under every alternative, as hazard ratios of one standard deviation.
+
+One choice is varied at a time, so each alternative is a row under its dimension. The prespecified analysis is the filled
+square on top, its interval drawn down the figure as a band: what a reader judges is how often an open circle leaves it. An
+alternative that could not be asked keeps its place with its reason.
+"""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from biomarkers.domain import numbers
+from biomarkers.figures.style import NOTE, POINTS_PER_MM, TEXT, TICK, axes_of, data_y, fit, house, new_figure, place, write
+from biomarkers.figures.tokens import light
+
+COLUMNS = ("dimension", "specification", "primary", "cohort", "per_sd", "per_sd_low", "per_sd_high", "n", "n_events", "note")
+ROW, GAP, FOOT, TOP, LEFT, RIGHT = 10.5, 5.0, 26.0, 14.0, 190.0, 62.0
+"""Points: a row, the space between dimensions, the axis with its words, the head, the labels, the counts."""
+_TICKS = (0.125, 0.25, 0.5, 1, 2, 4, 8)
+
+
+def specification_curve(table: pd.DataFrame, *, ax: Axes | None = None, cohort: str = "all") -> Axes:
+    """One cohort of a specification curve.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        `plan.sensitivity` of one analysis.
+    ax : Axes, optional
+    cohort : str
+        Rows of other cohorts are left out.
+
+    Raises
+    ------
+    ValueError
+        A column is missing, or the cohort has no prespecified row.
+    """
+    missing = [c for c in COLUMNS if c not in table]
+    if missing:
+        raise ValueError(f"a specification curve needs the column {missing[0]!r}")
+    rows = table[(table["cohort"] == cohort) | table["note"].str.startswith("not asked")]
+    if not rows["primary"].any():
+        raise ValueError(f"no prespecified row for {cohort!r}: give the table of one analysis, with that cohort")
+    with house():
+        ax = axes_of(ax, 150.0, height(rows) / POINTS_PER_MM)
+        _draw(ax, rows)
+    return ax
+
+
+def specification_figure(table: pd.DataFrame, *, cohort: str = "all", width_mm: float = 150.0) -> Figure:
+    """The whole figure at its final size."""
+    rows = table[(table["cohort"] == cohort) | table["note"].str.startswith("not asked")]
+    with house():
+        figure = new_figure(width_mm, height(rows) / POINTS_PER_MM)
+        inner = width_mm * POINTS_PER_MM - LEFT - RIGHT
+        ax = place(figure, LEFT, FOOT, inner, height(rows) - FOOT - TOP)
+        specification_curve(table, ax=ax, cohort=cohort)
+    return figure
+
+
+def height(rows: pd.DataFrame) -> float:
+    """Points that these rows need."""
+    return FOOT + TOP + ROW * len(rows) + GAP * rows["dimension"].nunique()
+
+
+def _draw(ax: Axes, rows: pd.DataFrame) -> None:
+    ends = [v for c in ("per_sd_low", "per_sd_high") for v in rows[c] if math.isfinite(v) and v > 0]
+    low, high = max(min([0.5, *ends]) * 0.94, 0.11), min(max([2.0, *ends]) * 1.06, 9.0)
+    ax.set_xscale("log")
+    ax.set_xlim(low, high)
+    ticks = [t for t in _TICKS if low <= t <= high]
+    ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
+    ax.minorticks_off()
+    ax.set_yticks([])
+    ax.spines["left"].set_visible(False)
+    ax.set_xlabel("hazard ratio per standard deviation")
+    planned = rows[rows["primary"]].iloc[0]
+    if math.isfinite(planned["per_sd_low"]) and math.isfinite(planned["per_sd_high"]):
+        ax.axvspan(planned["per_sd_low"], planned["per_sd_high"], color=light("ink"), alpha=0.06, lw=0)
+    ax.axvline(1.0, color=light("ink"), lw=0.6)
+    y = 0.0
+    last = ""
+    span = ax.get_window_extent().width * 72 / ax.get_figure(root=True).dpi
+    write(ax, span + RIGHT - 30, 0.2, "events", transform=data_y(ax), size=NOTE, ha="right", va="bottom", color=light("ink2"))
+    write(ax, span + RIGHT - 2, 0.2, "n", transform=data_y(ax), size=NOTE, ha="right", va="bottom", color=light("ink2"))
+    for row in rows.to_dict("records"):
+        if row["dimension"] != last:
+            y -= GAP / ROW
+            write(ax, -LEFT + 4, y - 0.5, fit(row["dimension"], 88, TEXT, bold=True), transform=data_y(ax), fontweight="bold",
+                  va="center")
+            last = row["dimension"]
+        _row(ax, row, y - 0.5, span, (low, high))
+        y -= 1.0
+    ax.set_ylim(y - 0.2, 0.9)
+
+
+def _row(ax: Axes, row: dict[str, object], y: float, span: float, limits: tuple[float, float]) -> None:
+    name = "prespecified" if row["primary"] else str(row["specification"])
+    write(ax, -6, y, fit(name, 92, TICK), transform=data_y(ax), size=TICK, ha="right", va="center",
+          fontweight="bold" if row["primary"] else "normal")
+    value, low, high = (float(row[c]) for c in ("per_sd", "per_sd_low", "per_sd_high"))  # type: ignore[arg-type]
+    if not math.isfinite(value):
+        words = str(row["note"]).split(";")[0]
+        write(ax, 2, y, fit(words, span - 4, NOTE), transform=data_y(ax), size=NOTE, va="center", style="italic",
+              color=light("ink2"))
+        return
+    strong = bool(row["primary"])
+    if math.isfinite(low) and math.isfinite(high):
+        ax.plot([max(low, limits[0]), min(high, limits[1])], [y, y], color=light("ink" if strong else "ink2"),
+                lw=1.4 if strong else 0.8, solid_capstyle="butt")
+    ax.plot([min(max(value, limits[0]), limits[1])], [y], marker="s" if strong else "o", ms=5.0 if strong else 3.4,
+            mfc=light("ink") if strong else "white", mec=light("ink"), mew=0.8, ls="none")
+    for place_, column in ((span + RIGHT - 30, "n_events"), (span + RIGHT - 2, "n")):
+        shown = numbers.label(row[column]) if not pd.isna(row[column]) else ""
+        write(ax, place_, y, shown, transform=data_y(ax), size=NOTE, ha="right", va="center")
