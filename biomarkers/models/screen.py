@@ -23,9 +23,6 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted, validate_data
-from sksurv.ensemble import RandomSurvivalForest
-from sksurv.linear_model import CoxnetSurvivalAnalysis, CoxPHSurvivalAnalysis
-from sksurv.util import Surv
 
 from biomarkers.domain.errors import UseError
 from biomarkers.kernels.accuracy import auc, uno_c
@@ -173,7 +170,7 @@ def screen_frame(frame: pd.DataFrame, time: str, event: str, markers: Sequence[s
     X["forest"] = X["elastic net"]
     if "standard" in models and not standard:
         models = [m for m in models if m != "standard"]
-    y = Surv.from_arrays(data[event].to_numpy(bool), data[time].to_numpy(float))
+    y = _survival().util.Surv.from_arrays(data[event].to_numpy(bool), data[time].to_numpy(float))
     kept = data[[*strata, event]].astype(str).agg("\x1f".join, axis=1)
     cell = np.unique(kept, return_inverse=True)[1].reshape(-1)
     out_of_fold = {m: np.zeros(len(data)) for m in models}
@@ -206,10 +203,31 @@ def pipeline(name: str, *, seed: int = 0) -> Pipeline:
     """The estimator of a model, before it is fitted: imputation, limits and scale are part of it."""
     first: list[tuple[str, Any]] = [("impute", SimpleImputer(strategy="median", keep_empty_features=True)),
                                     ("limit", AtLimit()), ("scale", StandardScaler())]
-    models = {"standard": CoxPHSurvivalAnalysis(alpha=1e-4, ties="efron"),
-              "elastic net": CoxnetSurvivalAnalysis(l1_ratio=0.5, alphas=[0.1], fit_baseline_model=False),
-              "forest": RandomSurvivalForest(n_estimators=100, min_samples_leaf=10, max_features="sqrt", random_state=seed)}
+    sksurv = _survival()
+    models = {
+        "standard": sksurv.linear_model.CoxPHSurvivalAnalysis(alpha=1e-4, ties="efron"),
+        "elastic net": sksurv.linear_model.CoxnetSurvivalAnalysis(l1_ratio=0.5, alphas=[0.1], fit_baseline_model=False),
+        "forest": sksurv.ensemble.RandomSurvivalForest(n_estimators=100, min_samples_leaf=10, max_features="sqrt",
+                                                       random_state=seed),
+    }
     return Pipeline([*first, ("model", models[name])])
+
+
+def _survival() -> Any:
+    """scikit-survival, which on Python 3.13 and later is an extra of its own.
+
+    Raises
+    ------
+    UseError
+        It is not installed.
+    """
+    try:
+        import sksurv.ensemble
+        import sksurv.linear_model
+        import sksurv.util
+    except ImportError:
+        raise UseError("a screen needs scikit-survival: install biomarkers[screen]") from None
+    return sksurv
 
 
 def _fitted(name: str, X: np.ndarray, y: np.ndarray, cell: np.ndarray, seed: int) -> Any:

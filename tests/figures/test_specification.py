@@ -8,7 +8,8 @@ from biomarkers.figures.specification import COLUMNS, specification_curve, speci
 
 
 def curve():
-    rows = [("as planned", "as planned", True, 1.5, 1.1, 2.0, ""), ("scale", "identity", False, 1.3, 0.9, 1.9, "sensitivity"),
+    rows = [("as planned", "as planned", True, 1.5, 1.1, 2.0, ""),
+            ("scale", "identity", False, 1.3, 0.9, 1.9, "sensitivity"),
             ("cut", "registry cut 5", False, np.nan, np.nan, np.nan, "descriptive only: 3 events in ≥ 5"),
             ("adjustment", "with $age_{x}$", False, 1.4, 1.0, 2.1, "sensitivity")]
     return pd.DataFrame([(d, s, p, "all", e, lo, hi, 100, 80, note) for d, s, p, e, lo, hi, note in rows], columns=list(COLUMNS))

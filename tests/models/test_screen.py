@@ -63,3 +63,11 @@ def test_few_events_no_markers_and_unknown_models_are_refused():
         screen_frame(trial(), "t", "d", ["m0"], models=["deep"])
     with pytest.raises(UseError, match="markers is empty"):
         screen_frame(trial(), "t", "d", [])
+
+
+def test_without_scikit_survival_the_message_says_what_to_install(monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "sksurv.ensemble", None)
+    with pytest.raises(UseError, match=r"install biomarkers\[screen\]"):
+        screen_frame(trial(), "t", "d", ["m0"])
