@@ -43,8 +43,8 @@ class Findings:
         made = Problem(
             file=self.file if file is None else file,
             line=line,
-            column=column,
-            subject=subject,
+            column=visible(column, LONGEST),
+            subject=visible(subject),
             value=visible(value),
             severity=severity,
             problem=visible(problem, LONGEST),
