@@ -167,21 +167,21 @@ def fit(question: Question, event: Bools, arm: Floats) -> Fits:
     # Counts of x by arm among those at risk at each subject's own time, (B, n, 4); rows that do not die carry no weight.
     order = np.argsort(t, axis=1, kind="stable")
     T = np.take_along_axis(t, order, 1)
-    x_at, group = np.zeros((*t.shape, 4)), np.zeros((*t.shape, 4))
     cell_before = (2 * question.x + arm).astype(int)
     cell_after = (2 * question.after + arm).astype(int)
+    moves = inside & (question.change < t)
+    there = (t[:, None, :] >= T[:, :, None]).astype(np.float32)
+    x_at = there @ _cells(cell_before, inside)
+    if moves.any():
+        # Who changed strictly before T is counted in its new cell and no longer in the old one.
+        there *= question.change[:, None, :] < T[:, :, None]
+        x_at += there @ (_cells(cell_after, moves) - _cells(cell_before, moves))
     own_cell = np.where(question.change < t, cell_after, cell_before)
-    for c in range(4):
-        alive_before = inside & (cell_before == c)
-        alive_after = inside & (cell_after == c) & (question.change < t)
-        leaves = alive_before & (question.change < t)
-        x_at[..., c] = (_at_or_after(alive_before, t, T) - _changed(leaves, question.change, t, T)
-                        + _changed(alive_after, question.change, t, T))  # fmt: skip
-        group[..., c] = np.take_along_axis((dies & (own_cell == c)).astype(float), order, 1)
+    group = np.take_along_axis(_cells(own_cell, dies).astype(float), order[..., None], 1)
     died = np.take_along_axis(dies, order, 1)
     tied, rank, many = _ties(T, group, died)
     share = np.where(many > 0, rank / np.maximum(many, 1), 0.0)
-    counts = x_at - share[..., None] * tied  # Efron: the j-th of d tied deaths counts them with 1 - j/d
+    counts = x_at.astype(float) - share[..., None] * tied  # Efron: the j-th of d tied deaths counts them with 1 - j/d
     own = np.where(died[..., None], group, 0.0).sum(axis=1)  # (B, 4) deaths by cell
     full = _newton(counts, died, own, both=True)
     null = _newton(counts, died, own, both=False)
@@ -195,18 +195,9 @@ def fit(question: Question, event: Bools, arm: Floats) -> Fits:
     return Fits(*(np.where(ok, v, np.nan) for v in (full["beta"][:, 0], wald, p, n, d)))
 
 
-def _at_or_after(member: Bools, t: Floats, T: Floats) -> Floats:
-    """How many members have t >= T, (B, n)."""
-    return (member[:, None, :] & (t[:, None, :] >= T[:, :, None])).sum(axis=2).astype(float)
-
-
-def _changed(member: Bools, change: Floats, t: Floats, T: Floats) -> Floats:
-    """How many members changed strictly before T and are still there, (B, n)."""
-    if not member.any():
-        return np.zeros(T.shape)
-    return (
-        (member[:, None, :] & (change[:, None, :] < T[:, :, None]) & (t[:, None, :] >= T[:, :, None])).sum(axis=2).astype(float)
-    )
+def _cells(cell: NDArray[np.int64], member: Bools) -> NDArray[np.float32]:
+    """Members as one of four cells, (B, n, 4); counts of them are exact in single precision."""
+    return ((cell[..., None] == np.arange(4)) & member[..., None]).astype(np.float32)
 
 
 def _ties(T: Floats, group: Floats, died: Bools) -> tuple[Floats, Floats, Floats]:
