@@ -20,10 +20,10 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from biomarkers.domain.loci import find_loci
 from biomarkers.genotype.calls import call_file
 from biomarkers.genotype.decide import REASONS
 from biomarkers.genotype.index import bgzip, inflate_blocks
-from biomarkers.genotype.loci import find_loci
 from biomarkers.genotype.options import Options
 
 LOCI = find_loci(["FCGR3A-158", "FCGR2A-131"])

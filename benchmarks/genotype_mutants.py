@@ -95,8 +95,8 @@ def survives(name: str, tree: ast.Module, folder: Path) -> bool:
 
 
 def all_right(folder: Path) -> bool:
+    from biomarkers.domain.loci import find_loci
     from biomarkers.genotype.calls import COLUMNS, call_file
-    from biomarkers.genotype.loci import find_loci
     from biomarkers.genotype.options import Options
 
     for build in ("GRCh38", "GRCh37"):

@@ -15,7 +15,7 @@ _WHERE: dict[str, str] = {
     "AnalysisSet": "study.analysis_set",
     "Table": "readers.table", "read_table": "readers.table",
     "Landmark": "domain.times", "Visit": "domain.times", "Endpoint": "domain.times",
-    "Marker": "domain.marker", "MARKERS": "domain.markers",
+    "Marker": "domain.marker", "MARKERS": "domain.markers", "Locus": "domain.loci", "LOCI": "domain.loci",
     "DataProblem": "domain.errors", "UseError": "domain.errors", "Refused": "domain.errors", "PlanError": "domain.errors",
     "associate": "plan.analysis", "Analysis": "plan.analysis", "Association": "plan.analysis",
     "marker_values": "models.describe",

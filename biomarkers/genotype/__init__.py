@@ -7,18 +7,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from biomarkers.genotype.batch import call_genotypes
     from biomarkers.genotype.equilibrium import HardyWeinberg, hardy_weinberg
-    from biomarkers.genotype.loci import LOCI, Locus
     from biomarkers.genotype.merge import merge_calls
     from biomarkers.genotype.quality import cohort_quality
     from biomarkers.genotype.table import read_calls
 
-__all__ = ["LOCI", "HardyWeinberg", "Locus", "call_genotypes", "cohort_quality", "hardy_weinberg", "merge_calls",
-           "read_calls"]
+__all__ = ["HardyWeinberg", "call_genotypes", "cohort_quality", "hardy_weinberg", "merge_calls", "read_calls"]
 
-# Loci are words, and importing them loads neither pysam nor pandas.
-_HOMES = {"call_genotypes": "batch", "read_calls": "table", "LOCI": "loci", "Locus": "loci", "cohort_quality": "quality",
-          "merge_calls": "merge",
-          "HardyWeinberg": "equilibrium", "hardy_weinberg": "equilibrium"}
+_HOMES = {"call_genotypes": "batch", "read_calls": "table", "cohort_quality": "quality",
+          "merge_calls": "merge", "HardyWeinberg": "equilibrium", "hardy_weinberg": "equilibrium"}
 
 
 def __getattr__(name: str) -> Any:

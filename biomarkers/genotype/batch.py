@@ -21,14 +21,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from biomarkers.domain.errors import UseError
+from biomarkers.domain.loci import DEFINITION_VERSION, Locus, find_loci
 from biomarkers.genotype.calls import COLUMNS, LocusCalls, call_file, refuse_file
 from biomarkers.genotype.decide import Verdict
 from biomarkers.genotype.inputs import find_files
 from biomarkers.genotype.journal import Entry, Journal, size_of, state_of
-from biomarkers.genotype.loci import DEFINITION_VERSION, Locus, find_loci
 from biomarkers.genotype.options import Options
-from biomarkers.genotype.parallel import Died, share_out
 from biomarkers.genotype.tsv import tsv_lines
+from biomarkers.parallel import Died, share_out
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from biomarkers.domain.loci import Locus
 from biomarkers.genotype.cells import NO_NUMBERS, CellReader, Numbers, combine, read_column
 from biomarkers.genotype.decide import Decision, Verdict
 from biomarkers.genotype.header import (
@@ -19,7 +20,6 @@ from biomarkers.genotype.header import (
     has_contig_lines,
     parse_header,
 )
-from biomarkers.genotype.loci import Locus
 from biomarkers.genotype.options import Options
 from biomarkers.genotype.reader import FileProblem, Lines, Region, read_lines
 from biomarkers.genotype.record import Record, View, parse_record, view_record

@@ -17,10 +17,10 @@ from typing import Any, TextIO
 
 from biomarkers.domain.atomic import write_text
 from biomarkers.domain.errors import UseError
+from biomarkers.domain.loci import find_loci
 from biomarkers.genotype.batch import Batch, call_to_text
 from biomarkers.genotype.decide import FILE_REASONS, REASONS
 from biomarkers.genotype.inputs import find_files
-from biomarkers.genotype.loci import find_loci
 from biomarkers.genotype.merge import is_calls_table, merge_calls
 from biomarkers.genotype.options import Options
 from biomarkers.genotype.outputs import check_target, format_of, make_folder, write_calls

@@ -10,9 +10,9 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
+from biomarkers.domain.loci import Locus
 from biomarkers.genotype import cells
 from biomarkers.genotype.cells import Facts
-from biomarkers.genotype.loci import Locus
 from biomarkers.genotype.options import Options
 from biomarkers.genotype.record import View
 

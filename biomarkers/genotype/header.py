@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from biomarkers.genotype.loci import Chromosome
+from biomarkers.domain.loci import Chromosome
 
 _COLUMNS = [b"#CHROM", b"POS", b"ID", b"REF", b"ALT", b"QUAL", b"FILTER", b"INFO"]
 _TAGS = (

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from biomarkers.domain.errors import UseError
-from biomarkers.genotype.loci import BUILDS
+from biomarkers.domain.loci import BUILDS
 
 _CHOICES = {
     "absent": ("no_call", "hom_ref"),

@@ -15,11 +15,11 @@ from typing import Any
 
 from biomarkers.domain.atomic import write_bytes
 from biomarkers.domain.errors import UseError
+from biomarkers.domain.loci import Locus
 from biomarkers.genotype.batch import Batch, tool_versions
 from biomarkers.genotype.calls import COLUMNS
 from biomarkers.genotype.decide import REASONS
 from biomarkers.genotype.index import bgzip
-from biomarkers.genotype.loci import Locus
 from biomarkers.genotype.options import Options
 from biomarkers.genotype.tsv import HEADER_LINE, rows_of_tsv
 

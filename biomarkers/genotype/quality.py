@@ -18,10 +18,10 @@ import pandas as pd
 from scipy.stats import binomtest, chi2_contingency
 
 from biomarkers.domain.errors import UseError
+from biomarkers.domain.loci import Locus, find_loci
 from biomarkers.domain.numbers import plural
 from biomarkers.genotype.decide import REASONS
 from biomarkers.genotype.equilibrium import expected_f, hardy_weinberg
-from biomarkers.genotype.loci import Locus, find_loci
 from biomarkers.kernels.binomial import wilson
 from biomarkers.kernels.cox import cox
 from biomarkers.kernels.rubin import pool

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from biomarkers.genotype.loci import COMPLEMENT, Locus
+from biomarkers.domain.loci import COMPLEMENT, Locus
 from biomarkers.genotype.options import Options
 
 LARGEST_POSITION = 2**31 - 1

@@ -134,7 +134,7 @@ def read_gf(path: Path, *, name: str, source: Source, wanted: Wanted | None) -> 
 
 def _loci() -> dict[str, str]:
     """rs number, and a gene with one known locus, to the name of the locus."""
-    from biomarkers.genotype.loci import LOCI
+    from biomarkers.domain.loci import LOCI
 
     names = {locus.rsid.casefold(): locus.id for locus in LOCI.values() if locus.rsid}
     genes = Counter(locus.gene.casefold() for locus in LOCI.values())

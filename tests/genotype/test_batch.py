@@ -23,15 +23,15 @@ sys.path.insert(0, str(Path(__file__).parent))
 from make_cases import CALLS, Case, row, text_of, write
 
 from biomarkers.domain.errors import UseError
+from biomarkers.domain.loci import find_loci
 from biomarkers.genotype import call_genotypes, read_calls
 from biomarkers.genotype.batch import call_to_text, mark_discordant, mark_discordant_text
 from biomarkers.genotype.calls import call_file
 from biomarkers.genotype.command import run_genotype
 from biomarkers.genotype.journal import Journal
-from biomarkers.genotype.loci import find_loci
 from biomarkers.genotype.options import Options
-from biomarkers.genotype.parallel import Died, share_out
 from biomarkers.genotype.tsv import rows_of_tsv, tsv_lines
+from biomarkers.parallel import Died, share_out
 
 LOCI = ["FCGR3A-158", "FCGR2A-131"]
 

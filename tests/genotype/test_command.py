@@ -252,8 +252,8 @@ verified = true
 
 
 def test_cells_survive_the_table_whatever_they_hold() -> None:
+    from biomarkers.domain.loci import find_loci
     from biomarkers.genotype.calls import refuse_file
-    from biomarkers.genotype.loci import find_loci
 
     for name in ("tab\there", "line\nend", "cr\rhere", "back\\slash", "'", "''", "=", "-", "-x", "+x", "@x", "nul\0", "é", "😀",
                  "\x85", "<script>", "\\x3c", "\\\\x3c", " lead", "trail ", '"q"'):
@@ -269,7 +269,7 @@ def test_a_block_file_and_its_blocks_keep_their_position(tmp_path: Path) -> None
 
 
 def test_loci_are_importable_without_pysam_and_pandas() -> None:
-    code = ("import sys; from biomarkers.genotype import LOCI; from biomarkers.genotype.loci import find_loci; "
+    code = ("import sys; from biomarkers.domain.loci import LOCI, find_loci; "
             "assert 'FCGR3A-158' in LOCI; assert not {'pysam', 'pandas', 'joblib'} & set(sys.modules), sys.modules")
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 

@@ -11,9 +11,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from make_cases import CALLS, Case, check, text_of, write
 
+from biomarkers.domain.loci import find_loci
 from biomarkers.genotype.calls import COLUMNS, call_file
 from biomarkers.genotype.decide import NOTES, REASONS
-from biomarkers.genotype.loci import find_loci
 from biomarkers.genotype.options import Options
 
 CONTAINERS = [("tbi", "index"), ("csi", "index"), ("tbi", "scan"), ("tbi", "auto"), ("bare", "auto"), ("gzip", "auto"),

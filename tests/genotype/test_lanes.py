@@ -19,11 +19,11 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from make_cases import CALLS, LENGTH, SITE, Case, row, text_of, write
 
+from biomarkers.domain.loci import LOCI, find_loci
 from biomarkers.genotype import cells
 from biomarkers.genotype.calls import COLUMNS, call_file
 from biomarkers.genotype.cells import CellReader, read_column
 from biomarkers.genotype.index import EOF_BLOCK, bgzip, inflate_blocks, read_index
-from biomarkers.genotype.loci import LOCI, find_loci
 from biomarkers.genotype.options import Options
 from biomarkers.genotype.reader import FileProblem, Region, read_lines
 from biomarkers.genotype.record import parse_record, view_record

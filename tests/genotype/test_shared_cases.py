@@ -10,11 +10,11 @@ from types import ModuleType
 
 import pytest
 
+from biomarkers.domain.loci import find_loci
 from biomarkers.genotype import call_genotypes
 from biomarkers.genotype.batch import mark_discordant
 from biomarkers.genotype.calls import COLUMNS, call_file
 from biomarkers.genotype.command import run_genotype
-from biomarkers.genotype.loci import find_loci
 from biomarkers.genotype.options import Options
 
 
