@@ -52,6 +52,8 @@ class Model:
         Gates that were switched off in writing.
     interval : {"auto", "wald"}
         Of the fits; a fit that is only pooled with others needs no profile.
+    imputations : int
+        Of values below the limit, where the rule imputes them.
     checks : bool
         Whether tests of assumptions and other companions stand beside each row; a specification curve does without.
     """
@@ -65,6 +67,7 @@ class Model:
     override: tuple[str, ...] = ()
     checks: bool = True
     interval: str = "auto"
+    imputations: int = 20
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,7 +145,7 @@ def associate_entering(
         notes = (*entering.notes, f"{said}: detected, and the level where detected; one test on both")
         found = associate_terms(rows, terms, entering.term, marker, model, notes=notes, **given)
         return found, detected(entering, marker, said)
-    return _imputed(rows, entering, marker, model, said, imputations, given)
+    return _imputed(rows, entering, marker, model, said, min(imputations, model.imputations), given)
 
 
 def associate_at_baseline(

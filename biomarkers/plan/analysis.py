@@ -101,6 +101,8 @@ class Analysis:
         What the analysis is meant to support. "predictive" is refused without an interaction with the arm.
     sensitivity : bool
         Whether a plan also asks the specification curve of this analysis (`plan.sensitivity`).
+    imputations : int
+        Of values below the limit; the alternatives of a specification curve take five.
     checks : bool
         Whether tests of assumptions stand beside each row.
     """
@@ -128,6 +130,7 @@ class Analysis:
     override: tuple[str, ...] = ()
     claim: str | None = None
     sensitivity: bool = False
+    imputations: int = 20
     checks: bool = True
 
     def __post_init__(self) -> None:
@@ -150,6 +153,8 @@ class Analysis:
             raise UseError('cut = "search" is for a baseline marker without an interaction: declare a cut with its source')
         if not 0 < self.level < 1:
             raise UseError(f"level must lie between 0 and 1, not {self.level!r}")
+        if self.imputations < 2:
+            raise UseError(f"imputations must be two or more, not {self.imputations!r}")
         if self.permutations < 0:
             raise UseError(f"permutations must be zero or more, not {self.permutations!r}")
         unknown = [o for o in self.override if o not in OVERRIDES]
@@ -249,7 +254,7 @@ class Analysis:
         if adjust and self.adjust is None and rows["arm"].nunique() < 2:
             adjust = ()
         return Model(strata, adjust, self.level, self.permutations, self.seed, self.method, self.override,
-                     self.checks)
+                     checks=self.checks, imputations=self.imputations)
 
     def _constant(self, marker: Marker, timing: str) -> dict[str, Any]:
         return {"analysis": self.id or self._default_id(), "prespecified": self.prespecified,

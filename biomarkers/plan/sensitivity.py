@@ -29,6 +29,8 @@ from biomarkers.study.study import Study
 
 COLUMNS = ("analysis", "dimension", "specification", "primary", "cohort", "marker", "contrast", "estimate", "conf_low",
            "conf_high", "conf_level", "per_sd", "per_sd_low", "per_sd_high", "p_value", "n", "n_events", "method", "note")
+IMPUTATIONS = 5
+"""Of values below the limit in an alternative: its place on the curve is judged, not its third digit."""
 LABEL = "sensitivity, not adjusted for multiplicity"
 SCALES_TRIED = ("identity", "log2", "log2(x+1)")
 RULES_TRIED = ("detected", "at the limit", "limit / sqrt 2", "half the limit")
@@ -137,10 +139,11 @@ def _calls(question: Analysis, study: Study) -> list[tuple[Analysis, Study, str,
     plain = replace(question, permutations=0, interaction=None, claim=None, checks=False)
     if not isinstance(plain.at, Landmark) and plain.at != "baseline":
         plain = replace(plain, at=plain.landmark(study))
-    asked: list[tuple[str, str, Any]] = [("as planned", "as planned", plain), *specifications(plain, study)]
-    calls = [(plain, study, dimension, words, other) for dimension, words, other in asked]
+    fewer = replace(plain, imputations=IMPUTATIONS)
+    asked: list[tuple[str, str, Any]] = [("as planned", "as planned", plain), *specifications(fewer, study)]
+    calls = [(plain if other is plain else fewer, study, dimension, words, other) for dimension, words, other in asked]
     if plain.at == "baseline" and plain.feature == "value":
-        calls += [(plain, study, "without a specimen", way, None) for way in ("weighted", "imputed")]
+        calls += [(fewer, study, "without a specimen", way, None) for way in ("weighted", "imputed")]
     return calls
 
 

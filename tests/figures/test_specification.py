@@ -12,7 +12,8 @@ def curve():
             ("scale", "identity", False, 1.3, 0.9, 1.9, "sensitivity"),
             ("cut", "registry cut 5", False, np.nan, np.nan, np.nan, "descriptive only: 3 events in ≥ 5"),
             ("adjustment", "with $age_{x}$", False, 1.4, 1.0, 2.1, "sensitivity")]
-    return pd.DataFrame([(d, s, p, "all", e, lo, hi, 100, 80, note) for d, s, p, e, lo, hi, note in rows], columns=list(COLUMNS))
+    whole = [(d, s, p, "all", e, lo, hi, 100, 80, note) for d, s, p, e, lo, hi, note in rows]
+    return pd.DataFrame(whole, columns=list(COLUMNS))
 
 
 def test_every_alternative_has_its_place_and_its_value():
