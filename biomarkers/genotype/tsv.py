@@ -42,7 +42,8 @@ def _text(value: str) -> str:
     return "'" + value if marked else value
 
 
-def _untext(value: str) -> str:
+def untext(value: str) -> str:
+    """The text that stood behind a cell of the table."""
     if value.startswith("'"):
         value = value[1:]
     return value.encode("latin-1", "backslashreplace").decode("unicode_escape") if "\\" in value else value
@@ -65,4 +66,4 @@ def _parse(name: str, value: str) -> Any:
         return float(value) if value else None
     if name == "phased":
         return value == "True"
-    return _untext(value)
+    return untext(value)
