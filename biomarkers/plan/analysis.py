@@ -50,6 +50,11 @@ from biomarkers.study.landmark_draws import CLOCKS, visit_landmark
 from biomarkers.study.study import Study
 
 
+BOOKKEEPING = ("subject", "study", "day0_rule", "eligible", "evaluable_for", "source_file", "source_row", "excluded",
+               "excluded_why")
+"""Columns of `subjects` that say where a row came from and what became of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class VisitDay:
     """A landmark on a visit that only the study knows: the day, by default the end of the visit's window."""
@@ -289,6 +294,9 @@ class Analysis:
             refuse_post_dose_baseline(marker)
         else:
             refuse_feature_at_landmark(self.feature, marker, later)
+        kept = [c for c in (*(self.strata or ()), *(self.adjust or ()), self.by, self.interaction) if c in BOOKKEEPING]
+        if kept:
+            raise UseError(f"column {kept[0]!r} keeps the books of the study: it is no covariate, stratum or group of a model")
         refuse_columns([*(self.strata or ()), *(self.adjust or ())], override=self.override)
         if self.by == "cohort" and self.interaction == "cohort":
             raise UseError('interaction="cohort" is already tested when by="cohort": read the row marker:cohort')

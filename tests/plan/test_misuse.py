@@ -54,6 +54,8 @@ MISUSES = {
                                     {"marker": "tk1_dul", "at": "week6", "cut": "search"}, "declare a cut with its source"),
     "a cut where none is published": ('marker = "vimentin_pct"\ncut = "registry"',
                                       {"marker": "vimentin_pct", "cut": "registry"}, "has no registry cut"),
+    "a column of the books as covariate": ('marker = "stil"\nadjust = ["evaluable_for"]',
+                                           {"marker": "stil", "adjust": ("evaluable_for",)}, "keeps the books"),
     "a later column as covariate": ('marker = "stil"\nadjust = ["pfs"]', {"marker": "stil", "adjust": ("pfs",)}, "'pfs'"),
 }
 

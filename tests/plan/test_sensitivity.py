@@ -1,4 +1,4 @@
-"""A specification curve varies one choice at a time, keeps the planned answer as it stands, and never drops patients by a scale."""
+"""A specification curve varies one choice at a time, keeps the planned answer, and never drops patients by a scale."""
 
 import numpy as np
 import pytest
