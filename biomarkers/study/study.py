@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+import tomllib
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import resources
@@ -262,14 +263,24 @@ def example_folder(name: str) -> Path:
 def _hashes(file: StudyFile) -> dict[str, dict[str, Any]]:
     """sha256 and size of study.toml and of every file it names; paths relative to study.toml."""
     root = Path(file.path).parent
-    paths = [Path(file.path), *(Path(p) for source in file.sources for p in source.paths)]
+    tables = [Path(p) for source in file.sources for p in source.paths]
+    beside = {folder / text for text in _texts(tomllib.loads(file.text)) for folder in {root, *(p.parent for p in tables)}}
     found = {}
-    for path in paths:
+    for path in (Path(file.path), *tables, *beside):
         if path.is_file():
             data = path.read_bytes()
             name = os.path.relpath(path, root).replace(os.sep, "/")
             found[name] = {"path": name, "sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
     return dict(sorted(found.items()))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in study.toml: some name further files, such as a sample map, a dictionary, or the dates of day 0."""
+    if isinstance(value, str):
+        yield from [value] if "\0" not in value and len(value) < 256 else []
+    elif isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _texts(part)
 
 
 def _changed(before: dict[str, dict[str, Any]], after: dict[str, dict[str, Any]]) -> list[Problem]:
