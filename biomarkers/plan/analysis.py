@@ -49,7 +49,6 @@ from biomarkers.study.draws import baseline_values
 from biomarkers.study.landmark_draws import CLOCKS, visit_landmark
 from biomarkers.study.study import Study
 
-
 BOOKKEEPING = ("subject", "study", "day0_rule", "eligible", "evaluable_for", "source_file", "source_row", "excluded",
                "excluded_why")
 """Columns of `subjects` that say where a row came from and what became of it."""
