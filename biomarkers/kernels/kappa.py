@@ -61,8 +61,8 @@ def weighted_kappa(
     Examples
     --------
     >>> k = weighted_kappa([0, 0, 1, 1, 2, 2], [0, 1, 1, 1, 2, 1], n_classes=3, weights="linear")
-    >>> round(k.kappa, 4)
-    0.625
+    >>> round(k.kappa, 4)                     # (5/6 - 11/18) / (7/18)
+    0.5714
     """
     if weights not in WEIGHTS:
         raise ValueError(f"weights {weights!r} are not one of {', '.join(WEIGHTS)}")

@@ -45,7 +45,7 @@ def standardised_difference(known: pd.Series, unknown: pd.Series) -> float:
         return float("nan")
     spread = np.sqrt((a.var(ddof=0) + b.var(ddof=0)) / 2)
     difference = float(a.mean() - b.mean())
-    return difference / spread if spread > 0 else (0.0 if difference == 0 else float(np.copysign(np.inf, difference)))
+    return float(difference / spread) if spread > 0 else (0.0 if difference == 0 else float(np.copysign(np.inf, difference)))
 
 
 def known_against_unknown(people: pd.DataFrame, known: Sequence[bool] | np.ndarray, variables: Sequence[str], *, marker: str,
