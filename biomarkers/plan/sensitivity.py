@@ -128,11 +128,20 @@ def sensitivity(question: Analysis, study: Study, *, jobs: int = 1,
 def specification_curves(questions: Sequence[Analysis], study: Study, *, jobs: int = 1,
                          progress: Callable[[str], None] | None = None) -> pd.DataFrame:
     """`sensitivity` of several analyses, in one queue so that the workers stay busy."""
-    calls = [call for question in questions for call in _calls(question, study)]
-    done = (lambda i: progress(f"{calls[i][0].id}: {calls[i][3]}")) if progress else None
-    parts = in_order(_rows, calls, jobs=jobs, done=done)
+    if jobs > 1 and len(questions) >= 2 * jobs:
+        # Enough questions to share out whole: the study travels once per question, not once per alternative.
+        done = (lambda i: progress(questions[i].id)) if progress else None
+        parts = in_order(_curve, [(question, study) for question in questions], jobs=jobs, done=done)
+    else:
+        calls = [call for question in questions for call in _calls(question, study)]
+        done = (lambda i: progress(f"{calls[i][0].id}: {calls[i][3]}")) if progress else None
+        parts = in_order(_rows, calls, jobs=jobs, done=done)
     table = pd.DataFrame([row for part in parts for row in part], columns=list(COLUMNS))
     return table.astype({"n": "Int64", "n_events": "Int64"})
+
+
+def _curve(question: Analysis, study: Study) -> list[dict[str, Any]]:
+    return [row for call in _calls(question, study) for row in _rows(*call)]
 
 
 def _calls(question: Analysis, study: Study) -> list[tuple[Analysis, Study, str, str, Any]]:
