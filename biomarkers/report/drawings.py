@@ -84,8 +84,11 @@ def axis_words(axis: Axis, height: float, words: tuple[str, str] = ("", "")) -> 
 
 
 def axis_of(lines: Sequence[Line], width: float, most: float = 18.0) -> Axis:
-    """One scale for all rows of a table."""
-    return fragments.axis_for([x for line in lines if line.state != "refused" for x in (line.low, line.high)], width, most=most)
+    """One scale for all rows of a table; wider than `most` only where an estimate itself would fall outside."""
+    shown = [line for line in lines if line.state != "refused"]
+    estimates = [x for line in shown if math.isfinite(x := line.estimate) and x > 0]
+    widest = max([most, *(1.5 * max(x, 1 / x) for x in estimates)])
+    return fragments.axis_for([x for line in shown for x in (line.low, line.high)], width, most=widest)
 
 
 @dataclass(frozen=True, slots=True)
