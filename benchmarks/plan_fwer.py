@@ -65,6 +65,8 @@ def main() -> None:
     ])
     print(f"{given.plans} null plans of {MARKERS} markers x 2 cohorts, rho {given.rho}, B = {given.permutations}, "
           f"{time.process_time() - began:.0f} CPU s")
+    if (given.permutations + 1) * 0.05 < 2 * MARKERS:
+        print(f"  Holm cannot reject anything with B = {given.permutations}: its smallest P is {2 * MARKERS}/(B + 1)")
     for name, p in zip(("max-T", "Holm", "unadjusted"), found.T, strict=True):
         rate = float((p <= 0.05).mean())
         error = 100 * np.sqrt(rate * (1 - rate) / given.plans)
