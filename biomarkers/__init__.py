@@ -26,6 +26,8 @@ _WHERE: dict[str, str] = {
     "cumulative_incidence": "models.cumulative_incidence", "simon_makuch": "models.simon_makuch",
     "landmark_set": "models.landmark", "landmark_stack": "models.landmark", "start_stop": "models.time_dependent",
     "supermodel": "models.supermodel", "time_dependent": "models.time_dependent", "mrd": "models.mrd",
+    "screen": "models.screen", "added_value": "models.multivariable", "stepp": "models.predictive",
+    "spline_by_arm": "models.predictive", "spline_curve": "models.functional_form", "sensitivity": "plan.sensitivity",
     "compare": "models.compare", "dynamic_accuracy": "models.dynamic_accuracy",
     "call_genotypes": "genotype", "hardy_weinberg": "genotype",
 }

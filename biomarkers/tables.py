@@ -605,7 +605,8 @@ def stations(
     """
     rows = records(flow)
     names = order((row.get("arm") for row in rows), arms)
-    totals = {arm: int(next(row["total"] for row in rows if text(row.get("arm")) == arm)) for arm in names}
+    last = [row for row in rows if row["reason"] == "included"]           # one for each cohort and arm that came in
+    totals = {arm: sum(int(row["total"]) for row in last if text(row.get("arm")) == arm) for arm in names}
     gone: dict[tuple[str, str], dict[str, int]] = {}
     for row in rows:
         if row["reason"] != "included" and number(row["n_excluded"]) > 0:
@@ -621,10 +622,7 @@ def stations(
             left = {arm: left[arm] - exits.get(arm, 0) for arm in names}
         if leaving:
             found.append(Station(words, sum(left.values()), tuple(left[a] for a in names), tuple(leaving)))
-    analysed = {
-        arm: sum(int(row["n_left"]) for row in rows if row["reason"] == "included" and text(row.get("arm")) == arm)
-        for arm in names
-    }
+    analysed = {arm: sum(int(row["n_left"]) for row in last if text(row.get("arm")) == arm) for arm in names}
     if analysed != left:
         raise ValueError(f"the flow does not add up: {left} left by the exits, {analysed} analysed")
     if len(found) == 1:

@@ -23,11 +23,12 @@ from biomarkers.figures.forest import COLUMNS as FOREST_COLUMNS
 from biomarkers.figures.forest import forest, forest_figure
 from biomarkers.figures.km import COLUMNS as KM_COLUMNS
 from biomarkers.figures.km import kaplan_meier, km
+from biomarkers.figures.specification import specification_curve, specification_figure
 from biomarkers.figures.svg import journal, themed
 
 __all__ = [
     "FIGURES", "Drawing", "distribution_figure", "distributions", "flow", "flow_figure", "forest", "forest_figure", "journal",
-    "kaplan_meier", "km", "themed",
+    "kaplan_meier", "km", "specification_curve", "specification_figure", "themed",
 ]
 
 

@@ -31,7 +31,13 @@ TABLES = {
     "curves.csv": "curves",
     "availability.csv": "availability",
     "problems.csv": "problems",
+    "detectable.csv": "detectable",
+    "specimens.csv": "specimens",
+    "sensitivity.csv": "sensitivity",
+    "amendments.csv": "amendments",
 }
+OPTIONAL = ("detectable", "specimens", "sensitivity", "amendments")
+"""Tables that a plan may not have asked for; an empty one is not written."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -102,7 +108,10 @@ def may_write(target: Path, *, force: bool) -> None:
 def _fill(folder: Path, results: Results, log: Sequence[str]) -> None:
     written = [Path(p) for p in write_report(results, folder)]
     for name, attribute in TABLES.items():
-        write_text(folder / name, csv_text(getattr(results, attribute)))
+        table = getattr(results, attribute)
+        if attribute in OPTIONAL and table.empty:
+            continue
+        write_text(folder / name, csv_text(table))
         written.append(folder / name)
     outputs = [_entry(path, folder) for path in sorted(written)]
     if log:
