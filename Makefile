@@ -14,7 +14,7 @@ $(VENV)/installed: pyproject.toml
 	@touch $@
 
 demo: $(VENV)/installed          ## install, write the sample study, run its plan, say where the report is
-	$(BIN)/biomarkers demo out/demo
+	$(BIN)/biomarkers demo out/demo --jobs $(JOBS)
 
 lint: $(VENV)/installed          ## style and types
 	$(BIN)/ruff check .
