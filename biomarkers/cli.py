@@ -27,6 +27,7 @@ OK, FLAGGED, BAD_INPUT, BAD_PLAN = 0, 1, 2, 3
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON on stdout.")]
 Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Worker processes; results do not depend on it.")]
+Dask = Annotated[str | None, typer.Option("--dask", metavar="ADDRESS", help="A Dask scheduler instead of --jobs.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit 1 when anything was flagged.")]
 
 
@@ -149,14 +150,16 @@ def _show(found: Study) -> None:
 @app.command()
 def run(plan: Annotated[Path, typer.Argument(metavar="PLAN.toml")],
         out: Annotated[Path, typer.Option("--out", help="Folder for the run.")],
-        jobs: Jobs = 1, strict: Strict = False, as_json: Json = False,
+        jobs: Jobs = 1,
+        dask: Dask = None,
+        strict: Strict = False, as_json: Json = False,
         force: Annotated[bool, typer.Option("--force", help="Replace an earlier run, once the new one is complete.")] = False,
         debug: Debug = False) -> None:
     """Run a prespecified plan and write its report, tables and provenance."""
-    _run(plan, out, jobs=jobs, strict=strict, as_json=as_json, force=force)
+    _run(plan, out, jobs=jobs, strict=strict, as_json=as_json, force=force, dask=dask)
 
 
-def _run(plan: Path, out: Path, *, jobs: int, strict: bool, as_json: bool, force: bool) -> None:
+def _run(plan: Path, out: Path, *, jobs: int, strict: bool, as_json: bool, force: bool, dask: str | None = None) -> None:
     from biomarkers.plan.plan import Plan
     from biomarkers.report.folder import may_write, report
 
@@ -165,7 +168,7 @@ def _run(plan: Path, out: Path, *, jobs: int, strict: bool, as_json: bool, force
     may_write(out, force=force)
     study = read.read_study()
     with _progress(len(read.analyses)) as step:
-        results = read.run(study, jobs=jobs, progress=step)
+        results = read.run(study, jobs=jobs, dask=dask, progress=step)
     page = report(results, out, force=force, log=[f"{time.perf_counter() - begun:.2f} s for {len(read.analyses)} analyses"])
     flagged = int(results.table["note"].str.contains("flag:").sum()) + int((results.problems["severity"] == "warning").sum())
     if as_json:

@@ -43,7 +43,7 @@ def share_out(work: Callable[[T], R], units: Sequence[T], *, jobs: int = 1,
         for i, unit in enumerate(units):
             yield i, work(unit)
         return
-    with _cluster(dask):
+    with on_cluster(dask):
         left = list(range(len(units)))
         while left:
             begun: list[int] = []
@@ -127,8 +127,14 @@ def _is_death(error: Exception) -> bool:
 
 
 @contextmanager
-def _cluster(address: str | None) -> Iterator[None]:
-    """A joblib backend on a Dask scheduler, for the time of the work."""
+def on_cluster(address: str | None) -> Iterator[None]:
+    """A joblib backend on a Dask scheduler, for the time of the block; None changes nothing.
+
+    Raises
+    ------
+    UseError
+        The package `distributed` is missing, or no scheduler answers.
+    """
     if address is None:
         with nullcontext():
             yield

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from biomarkers.domain.errors import PlanError, UseError
 from biomarkers.domain.times import Landmark
 from biomarkers.models.gates import OVERRIDES
+from biomarkers.parallel import on_cluster
 from biomarkers.plan.amendments import COLUMNS, differences
 from biomarkers.plan.analysis import Analysis, VisitDay
 from biomarkers.plan.multiplicity import METHODS
@@ -198,7 +199,8 @@ class Plan:
             raise PlanError(faults)
         return replace(self, analyses=tuple(analyses))
 
-    def run(self, study: Study | None = None, *, jobs: int = 1, progress: Callable[[str], None] | None = None) -> Results:
+    def run(self, study: Study | None = None, *, jobs: int = 1, dask: str | None = None,
+            progress: Callable[[str], None] | None = None) -> Results:
         """Ask every question.
 
         Parameters
@@ -207,9 +209,12 @@ class Plan:
             Else the study that the plan names.
         jobs : int
             Worker processes; results are the same for any number.
+        dask : str, optional
+            Address of a Dask scheduler whose workers do the work instead.
         """
         study = study or self.read_study()
-        return run_plan(self.against(study), study, jobs=jobs, progress=progress)
+        with on_cluster(dask):
+            return run_plan(self.against(study), study, jobs=-1 if dask else jobs, progress=progress)
 
 
 def plan_schema() -> dict[str, Any]:

@@ -166,3 +166,19 @@ def test_chosen_cohorts_are_compared_in_words_that_say_so():
     table = bm.associate(bm.load_example("stop_her2"), "mrd", permutations=0).table
     row = table[table["term"] == "marker:cohort"].iloc[0]
     assert "patients chose their cohort" in row["note"]
+
+
+def test_a_dask_cluster_gives_the_same_numbers(tmp_path, study):
+    import distributed
+
+    text = STUDY + "".join(f'[[analysis]]\nid = "{m}"\nmarker = "{m}"\n' for m in ("ctc", "stil", "fcgr3a_158"))
+    plan = read(tmp_path, text)
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+        there = plan.run(study, dask=cluster.scheduler_address)
+    pd.testing.assert_frame_equal(there.table, plan.run(study).table, check_exact=True)
+
+
+def test_no_dask_scheduler_is_an_error_of_use(tmp_path, study):
+    plan = read(tmp_path, STUDY + '[[analysis]]\nid = "a"\nmarker = "ctc"\n')
+    with pytest.raises(UseError, match="no Dask scheduler answers"):
+        plan.run(study, dask="tcp://127.0.0.1:9")
