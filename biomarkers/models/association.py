@@ -154,7 +154,14 @@ def _one(frame: pd.DataFrame, exposure: Exposure, model: Model,
     notes += verdict.notes
     if verdict.descriptive:
         return row | {"note": _note([f"descriptive only: {verdict.descriptive}", *notes]), "method": "none"}, None
-    fit = cox(frame, "time", "event", [COVARIATE, *adjust], strata=strata, level=model.level, interval=model.interval)
+    try:
+        fit = cox(frame, "time", "event", [COVARIATE, *adjust], strata=strata, level=model.level, interval=model.interval)
+    except UseError as refusal:      # no information left: a row with its reason, never a dead batch
+        return row | {"note": _note([f"descriptive only: {_readable(refusal)}", *notes]), "method": "none"}, None
+    if fit.table["coef"].isna().any():
+        same = ", ".join(fit.table.loc[fit.table["coef"].isna(), "term"]).replace(COVARIATE, "the marker")
+        reason = f"descriptive only: the marker and {same} cannot be told apart"
+        return row | {"note": _note([reason, *notes]), "method": "none"}, None
     line = fit.table[fit.table["term"] == COVARIATE].iloc[0]
     row |= estimates(line) | {"method": "likelihood ratio, t² cut-off"}
     row["detectable"] = detectable_of(fit, COVARIATE)
@@ -213,7 +220,10 @@ def _difference(frame: pd.DataFrame, exposure: Exposure, model: Model, column: s
     if any(cells) and "events_per_group" not in model.override:
         return row | {"note": _note([f"descriptive only: {next(filter(None, cells))}", *notes]), "method": "none"}
     wide = frame.assign(**products)
-    fit = cox(wide, "time", "event", terms, strata=strata, level=model.level, interval=model.interval)
+    try:
+        fit = cox(wide, "time", "event", terms, strata=strata, level=model.level, interval=model.interval)
+    except UseError as refusal:
+        return row | {"note": _note([f"descriptive only: {_readable(refusal)}", *notes]), "method": "none"}
     if len(present) == 2:
         row |= estimates(fit.table[fit.table["term"] == f"{COVARIATE}:1"].iloc[0]) | {"method": "likelihood ratio, t² cut-off"}
         row["detectable"] = detectable_of(fit, f"{COVARIATE}:1")
@@ -224,12 +234,19 @@ def _difference(frame: pd.DataFrame, exposure: Exposure, model: Model, column: s
     return row | {"note": _note([*notes, f"{len(products)} degrees of freedom"])}
 
 
+def _readable(refusal: UseError) -> str:
+    """What the model said, in the words of the row."""
+    return str(refusal).replace(f"{COVARIATE}:1", "marker by group").replace(COVARIATE, "marker").rstrip(".")
+
+
 def _cell_shortage(frame: pd.DataFrame, exposure: Exposure, column: str, group: str) -> str:
-    """Fewer than five events in a group, or in one of its marker classes."""
+    """Fewer than five events in a group, or in one of its marker classes, or a marker that is constant there."""
     part = (frame[column] == group).to_numpy()
     events = frame["event"].to_numpy(int)
     if events[part].sum() < 5:
         return f"{events_word(int(events[part].sum()))} in {group}"
+    if np.ptp(exposure.x[part]) == 0:
+        return f"the marker is constant in {group}"
     if exposure.binary and exposure.groups is not None:
         for name in exposure.order:
             inside = part & (exposure.groups == name)

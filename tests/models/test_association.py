@@ -167,3 +167,21 @@ def test_detectable_hazard_ratios_use_the_events_and_the_variance_that_is_left(f
     row = table(frame, strata=(), adjust=(), groups=None).iloc[0]
     sd = np.log2(frame["value"]).std(ddof=0)
     assert row["detectable"] == pytest.approx(math.exp((1.959964 + 0.841621) / math.sqrt(row["n_events"]) / sd), rel=1e-6)
+
+
+def test_a_marker_constant_in_one_arm_is_a_row_with_its_reason_and_never_stops_the_plan(frame):
+    """Vimentin is zero in most patients: in some trials it is zero in a whole arm."""
+    flat = frame.assign(value=np.where(frame["arm"] == "T-DM1", frame["value"], 1.0))
+    rows = table(flat, interaction="arm")
+    asked = rows[rows["term"] == "marker:arm"]
+    assert len(asked) == 3
+    assert asked["note"].str.contains("the marker is constant in T-DM1 \\+ abemaciclib").all()
+    assert asked["p_value"].isna().all()
+
+
+def test_a_marker_that_repeats_an_adjuster_is_a_row_with_its_reason(frame):
+    same = frame.assign(value=np.where(frame["arm"] == "T-DM1", 50.0, 500.0))
+    row = table(same, 200, groups=None).iloc[0]
+    assert np.isnan(row["estimate"])
+    assert row["note"].startswith("descriptive only: ")
+    assert "_marker" not in row["note"]
