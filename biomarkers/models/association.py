@@ -158,8 +158,8 @@ def _one(frame: pd.DataFrame, exposure: Exposure, model: Model,
         fit = cox(frame, "time", "event", [COVARIATE, *adjust], strata=strata, level=model.level, interval=model.interval)
     except UseError as refusal:      # no information left: a row with its reason, never a dead batch
         return row | {"note": _note([f"descriptive only: {_readable(refusal)}", *notes]), "method": "none"}, None
-    if fit.table["coef"].isna().any():
-        same = ", ".join(fit.table.loc[fit.table["coef"].isna(), "term"]).replace(COVARIATE, "the marker")
+    same = _repeated(fit, frame, adjust, strata)
+    if same:
         reason = f"descriptive only: the marker and {same} cannot be told apart"
         return row | {"note": _note([reason, *notes]), "method": "none"}, None
     line = fit.table[fit.table["term"] == COVARIATE].iloc[0]
@@ -232,6 +232,17 @@ def _difference(frame: pd.DataFrame, exposure: Exposure, model: Model, column: s
     statistic = 2 * (fit.loglik[1] - null.loglik[1])
     row |= {"statistic": statistic, "p_value": float(chdtrc(len(products), statistic))}
     return row | {"note": _note([*notes, f"{len(products)} degrees of freedom"])}
+
+
+def _repeated(fit: CoxFit, frame: pd.DataFrame, adjust: Sequence[str], strata: Sequence[str]) -> str:
+    """Adjusters that the marker repeats: aliased beside it, but not without it (as one that the strata hold already)."""
+    beside = set(fit.table.loc[fit.table["coef"].isna(), "term"])
+    if not beside:
+        return ""
+    if COVARIATE in beside or not adjust:
+        return "the strata"
+    alone = cox(frame, "time", "event", list(adjust), strata=strata, interval="wald").table
+    return ", ".join(sorted(beside - set(alone.loc[alone["coef"].isna(), "term"])))
 
 
 def _readable(refusal: UseError) -> str:

@@ -185,3 +185,10 @@ def test_a_marker_that_repeats_an_adjuster_is_a_row_with_its_reason(frame):
     assert np.isnan(row["estimate"])
     assert row["note"].startswith("descriptive only: ")
     assert "_marker" not in row["note"]
+
+
+def test_a_marker_that_its_strata_hold_already_is_a_row_with_its_reason(frame):
+    same = frame.assign(value=np.where(frame["liver"] == 1, 500.0, 50.0))
+    row = table(same, adjust=(), groups=None).iloc[0]
+    assert np.isnan(row["estimate"])
+    assert row["note"].startswith("descriptive only: ")
