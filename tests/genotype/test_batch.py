@@ -97,7 +97,7 @@ def test_a_joblib_backend_chosen_from_outside_is_used(many: list[str]) -> None:
 
 
 def test_a_dask_cluster_gives_the_same_bytes(many: list[str], plain: tuple, tmp_path: Path) -> None:
-    distributed = pytest.importorskip("distributed")
+    distributed = pytest.importorskip("distributed", reason="a Dask cluster needs the extra `distributed`")
     with distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
         found = run(many, tmp_path / "calls.tsv", dask=cluster.scheduler_address)
     assert found[:3] == plain[:3]

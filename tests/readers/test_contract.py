@@ -48,7 +48,7 @@ def _dataset_json(path: Path) -> None:
 
 
 def _workbook(path: Path) -> None:
-    openpyxl = pytest.importorskip("openpyxl")
+    openpyxl = pytest.importorskip("openpyxl", reason="workbooks need the extra `excel`")
     book = openpyxl.Workbook()
     for row in (["subject", "name"], ["a", CANARY], ["b", CANARY]):
         book.active.append(row)
@@ -56,7 +56,7 @@ def _workbook(path: Path) -> None:
 
 
 def _transport(path: Path) -> None:
-    pyreadstat = pytest.importorskip("pyreadstat")
+    pyreadstat = pytest.importorskip("pyreadstat", reason="SAS files need the extra `sas`")
     import pandas as pd
 
     frame = pd.DataFrame({"SUBJECT": ["a", "b"], "NAME": [CANARY, CANARY], "DAY": [dt.date(2020, 1, 1)] * 2})
