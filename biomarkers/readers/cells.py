@@ -287,7 +287,13 @@ def _genotype(cell: Cell, marker: Marker, low: str) -> Cell:
         )
     wrong = sorted(set(pair) - letters)
     what = f"{'/'.join(wrong)} is no allele of {marker.label}" if wrong else f"not a genotype of {marker.label}"
-    return _invalid(cell, "genotype", f"{what}; legal: {expected}", "correct the cell")
+    return _invalid(
+        cell,
+        "genotype",
+        f"{what}; legal: {expected}",
+        f"correct the cell, or declare a word for no call: "
+        f'[markers.{marker.name}] words = {{ "{cell.raw_value.strip()}" = "no call" }}',
+    )
 
 
 # ---- quantities ------------------------------------------------------------------------------------------------------
