@@ -141,6 +141,7 @@ class _Row:
     low: float
     high: float
     pooled: bool
+    heading: str
 
 
 def _rows(rows: Sequence[Mapping[str, Any]]) -> list[_Row]:
@@ -162,9 +163,16 @@ def _rows(rows: Sequence[Mapping[str, Any]]) -> list[_Row]:
                 low,
                 high,
                 pooled,
+                numbers.label(text(row.get("heading")), 160),
             )
         )
     return found
+
+
+def _headings(shown: Sequence[_Row]) -> list[str]:
+    """The heading above each row, where it is another than the row's before; else nothing."""
+    before = ["", *(row.heading for row in shown)]
+    return [row.heading if row.heading != last else "" for row, last in zip(shown, before, strict=False)]
 
 
 def _why(row: Mapping[str, Any], which: str, low: float, high: float) -> str:
@@ -188,7 +196,8 @@ def association(rows: Sequence[Mapping[str, Any]], *, title: str, notes: Sequenc
     Parameters
     ----------
     rows : sequence of mappings
-        Hazard ratio rows of one term in the columns of the result table, in the order of the design, pooled last.
+        Hazard ratio rows of one term in the columns of the result table, in the order of the design, pooled last. A key
+        `heading` (the time point, say) stands above the rows that share it.
     title : str
         "TK1 at baseline, per doubling, and PFS · Cox, Efron, strata liver_mets".
     notes : sequence of str
@@ -219,7 +228,9 @@ def association(rows: Sequence[Mapping[str, Any]], *, title: str, notes: Sequenc
         f'<th scope="col">HR, {axis.low:.2g} to {axis.high:.2g}<th scope="col" class="n">HR ({_level(rows)} CI)'
         f'<th scope="col" class="n">P</thead><tbody>'
     ]
-    for row in shown:
+    for row, heading in zip(shown, _headings(shown), strict=True):
+        if heading:
+            out.append(f'<tr><th scope="rowgroup" colspan="6"><i>{p(heading)}</i>')
         drawn = interval(axis, 20, estimate=row.estimate, low=row.low, high=row.high, pooled=row.pooled)
         cells = f'<td class="n">{row.ratio}<td class="n">{p(row.p)}' if row.ratio else f'<td colspan="2">{p(row.message)}'
         out.append(
@@ -264,7 +275,8 @@ def association_text(
         f"{sign.ascii if ascii_only else sign.glyph} {numbers.label(title, 400)}",
         f"  {'cohort'.ljust(name_wide)} {'n':>3}  events  {scale}  {f'HR ({_level(rows)} CI)'.ljust(ratio_wide)}  P",
     ]
-    for row in shown:
+    for row, heading in zip(shown, _headings(shown), strict=True):
+        lines += [f"  {heading}"] if heading else []
         tail = f"{row.ratio.ljust(ratio_wide)}  {row.p}" if row.ratio else row.message
         lines.append(
             f"  {row.name.ljust(name_wide)} {row.n:>3}  {row.events:>6}  {_drawn(axis, row, ascii_only)}  {tail}".rstrip()

@@ -204,16 +204,27 @@ class MRD:
         columns = ["cohort", "time", "state", "probability", "std_error", "conf_low", "conf_high", "conf_level", "n"]
         return pd.DataFrame(lines, columns=columns)
 
+    def _counts(self) -> list[pd.DataFrame]:
+        """What was drawn and what came first, one line per measure and one column per cohort, in words."""
+        tables = (self.summary.set_index("cohort").T, self.lead_summary.set_index("cohort").T)
+        heads = ("Draws and calls", "Lead time, with the relapses never detected")
+        return [
+            part.rename(index=lambda name: str(name).replace("_", " ")).rename_axis(columns=head)
+            for part, head in zip(tables, heads, strict=True)
+        ]
+
     def __repr__(self) -> str:
-        counts = self.summary.to_string(index=False, float_format=lambda v: f"{v:.3g}")
-        lead = self.lead_summary.to_string(index=False, float_format=lambda v: f"{v:.3g}")
-        return f"{counts}\n\nLead time, with the relapses that were never detected\n{lead}\n\n{shown_text(self.table)}"
+        parts = [part.to_string(float_format=lambda v: f"{v:.3g}") for part in self._counts()]
+        return "\n\n".join([*parts, shown_text(self.table, self.title)])
 
     def _repr_html_(self) -> str:
-        parts = [
-            part.to_html(index=False, float_format=lambda v: f"{v:.3g}", border=0) for part in (self.summary, self.lead_summary)
-        ]
-        return "".join([*parts, shown_html(self.table, f"{self.marker.label}: status and what follows")])
+        parts = [part.to_html(float_format=lambda v: f"{v:.3g}", border=0) for part in self._counts()]
+        return "".join([*parts, shown_html(self.table, self.title)])
+
+    @property
+    def title(self) -> str:
+        """The question in one line."""
+        return f"{self.marker.label}: status at each landmark, and what follows"
 
 
 def mrd(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +15,7 @@ import pandas as pd
 
 from biomarkers.domain.errors import Refused, UseError
 from biomarkers.domain.flow import FLOW
+from biomarkers.domain.fragments import association, association_text
 from biomarkers.domain.marker import Marker
 from biomarkers.models.immortal_time import refuse_columns
 from biomarkers.models.landmark_association import refuse_pooled_arms
@@ -89,6 +89,11 @@ class Serial:
         return result_row(**(shared | given))
 
     @property
+    def title(self) -> str:
+        """Marker, step and endpoint in words."""
+        return f"{self.marker.label}, {self.contrast}, and {self.endpoint.upper()}"
+
+    @property
     def contrast(self) -> str:
         """One step of the marker in words."""
         if self.marker.levels:
@@ -153,18 +158,38 @@ def serial(
     )  # fmt: skip
 
 
-SHOWN = ("cohort", "term", "timing", "n", "n_events", "estimate", "conf_low", "conf_high", "p_value", "note")
+def shown(table: pd.DataFrame, title: str) -> tuple[list[dict[str, Any]], str, list[str]]:
+    """Rows, title and notes of a serial analysis as a terminal and a notebook show them.
+
+    The hazard ratios stand under their time point, in its order; tests, sensitivity and influence rows stay in `.table`.
+    """
+    ratios = table[table["estimand"] == "hazard ratio"]
+    times = list(dict.fromkeys(ratios["timing"]))
+    ordered = ratios.iloc[np.argsort([times.index(t) for t in ratios["timing"]], kind="stable")]
+    rows = ordered.to_dict("records")
+    if len(times) > 1:
+        rows = [row | {"heading": row["timing"]} for row in rows]
+    elif times:
+        title = f"{title}; {times[0]}"
+    notes = []
+    tests = table[(table["estimand"] != "hazard ratio") & table["term"].str.contains(":") & table["p_value"].notna()]
+    for row in tests.to_dict("records"):
+        where = "pooled" if row["cohort"] == "all" else str(row["cohort"])
+        when = f"{row['timing']}: " if tests["timing"].nunique() > 1 else ""
+        notes.append(f"{when}{row['estimand']} ({row['contrast']}), {where}: P = {row['p_value']:.2g}")
+    return rows, title, notes
 
 
-def shown_text(table: pd.DataFrame) -> str:
+def shown_text(table: pd.DataFrame, title: str) -> str:
     """The rows of a serial analysis for a terminal."""
-    return table[list(SHOWN)].to_string(index=False, float_format=lambda v: f"{v:.3g}", na_rep="")
+    rows, title, notes = shown(table, title)
+    return association_text(rows, title=title, notes=notes)
 
 
 def shown_html(table: pd.DataFrame, title: str) -> str:
     """The rows of a serial analysis for a notebook."""
-    body = table[list(SHOWN)].to_html(index=False, float_format=lambda v: f"{v:.3g}", na_rep="", border=0)
-    return f"<p><b>{escape(title)}</b></p>{body}"
+    rows, title, notes = shown(table, title)
+    return association(rows, title=title, notes=notes, following="`.table` `.flow`")
 
 
 def _order(study: Study, by: str | None, rows: pd.DataFrame) -> tuple[str, ...]:

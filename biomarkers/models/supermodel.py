@@ -374,10 +374,15 @@ class SupermodelAnalysis:
         return self.stack.by_landmark
 
     def __repr__(self) -> str:
-        return shown_text(self.table)
+        return shown_text(self.table, self.title)
 
     def _repr_html_(self) -> str:
-        return shown_html(self.table, f"{self.question.marker.label}: supermodel, {self.stack.stamp}")
+        return shown_html(self.table, self.title)
+
+    @property
+    def title(self) -> str:
+        """The question in one line."""
+        return f"{self.question.title} · supermodel over {self.stack.stamp}"
 
 
 def supermodel(

@@ -291,10 +291,10 @@ class TimeDependentAnalysis:
                             level=self.question.level)  # fmt: skip
 
     def __repr__(self) -> str:
-        return shown_text(self.table)
+        return shown_text(self.table, f"{self.question.title} · time-dependent Cox")
 
     def _repr_html_(self) -> str:
-        return shown_html(self.table, f"{self.question.marker.label}: {self.rows.stamp}")
+        return shown_html(self.table, f"{self.question.title} · time-dependent Cox")
 
 
 def time_dependent(

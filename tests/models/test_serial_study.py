@@ -466,3 +466,16 @@ def test_inspire_cycle_3_progression_on_the_draw_day_is_no_follow_up(inspire):
 
 def test_the_week_of_a_visit_is_its_window_s_end(br):
     assert visit_landmark(br.design.visit("week6")).day == 49
+
+
+def test_a_serial_result_shows_its_hazard_ratios_under_their_landmarks_and_nothing_else():
+    import biomarkers as bm
+
+    found = bm.mrd(bm.load_example("stop_her2"))
+    said = repr(found)
+    ratios = found.table[found.table["estimand"] == "hazard ratio"]
+    shown = [line for line in said.splitlines() if line.strip().startswith(("continue ", "stop ", "Pooled"))]
+    assert len(shown) == len(ratios)
+    assert all(said.count(str(timing)) == 1 for timing in ratios["timing"].unique())
+    assert "subjects ever drawn positive" in said
+    assert "_" not in said.splitlines()[0]

@@ -132,3 +132,18 @@ def test_a_limit_beyond_the_axis_ends_in_a_head():
     axis = Axis(0.5, 2, 100)
     assert interval(axis, 20, estimate=1, low=0.4, high=3).count("L") == 2
     assert interval(axis, 20, estimate=1, low=0.6, high=1.5).count("L") == 0
+
+
+def test_rows_of_one_time_point_stand_under_one_heading():
+    rows = [
+        {"cohort": cohort, "n": 40, "n_events": 30, "estimate": 1.2, "conf_low": 1.0, "conf_high": 1.5, "p_value": 0.04,
+         "finite": True, "heading": heading}
+        for heading in ("week 6 <b>", "week 12")
+        for cohort in ("ER+", "all")
+    ]  # fmt: skip
+    said = association_text(rows, title="CTC").splitlines()
+    assert [line.strip() for line in said if "week" in line] == ["week 6 <b>", "week 12"]
+    page = association(rows, title="CTC")
+    assert page.count('scope="rowgroup"') == 2
+    assert "week 6 &lt;b&gt;" in page
+    assert "week" not in association_text([row | {"heading": ""} for row in rows], title="CTC")
