@@ -1,4 +1,4 @@
-"""Is the log hazard a straight line in the marker? A restricted cubic spline beside the linear row, and its curve.
+"""Is the log hazard a straight line in the marker? A restricted cubic spline beside the linear row, its curve and its picture.
 
 The linear row stays the answer: a bend that shows up here is a reason to look, not a licence to choose the better-looking
 model afterwards. Three knots at fixed quantiles; where the marker has fewer distinct values, or the events are too few for
@@ -16,11 +16,14 @@ from scipy.special import chdtrc, ndtri
 
 from biomarkers.domain.errors import UseError
 from biomarkers.kernels.spline import QUANTILES, knots, restricted_cubic
-from biomarkers.models.cox import cox
+from biomarkers.models.cox import CoxFit, cox
 from biomarkers.models.gates import EVENTS_PER_PARAMETER
 from biomarkers.models.results_table import result_row
 
 LINEARITY = "linearity test"
+SPLINE = ("analysis", "cohort", "marker", "contrast", "part", "x", "value", "hazard_ratio", "conf_low", "conf_high", "conf_level",
+          "linear", "reference", "p_linearity", "n_knots", "n", "n_events")
+"""What `figures.spline` draws: rows of `part` "curve" along the grid, and one row of `part` "event" per event for the rug."""
 _BEND = "_bend"
 
 
@@ -69,7 +72,8 @@ def quantile_knots(x: np.ndarray, k: int) -> np.ndarray | None:
 
 
 def spline_curve(frame: pd.DataFrame, time: str, event: str, covariate: str, *, adjust: Sequence[str] = (),
-                 strata: Sequence[str] = (), k: int = 3, points: int = 101, level: float = 0.95) -> pd.DataFrame:
+                 strata: Sequence[str] = (), entry: str | None = None, k: int = 3, points: int = 101,
+                 level: float = 0.95) -> pd.DataFrame:
     """Hazard ratio against the marker's median along a restricted cubic spline, with pointwise intervals.
 
     Parameters
@@ -78,6 +82,8 @@ def spline_curve(frame: pd.DataFrame, time: str, event: str, covariate: str, *, 
     time, event, covariate : str
         The covariate on its model scale.
     adjust, strata : sequence of str
+    entry : str, optional
+        Start of each row's time at risk.
     k : int
         Knots: 3, 4 or 5.
     points : int
@@ -87,7 +93,8 @@ def spline_curve(frame: pd.DataFrame, time: str, event: str, covariate: str, *, 
     Returns
     -------
     pandas.DataFrame
-        x, hazard_ratio, conf_low, conf_high, conf_level. `.attrs` has knots, reference (the median) and p_linearity.
+        x, hazard_ratio, conf_low, conf_high, conf_level, linear (the hazard ratio of the straight line). `.attrs` has knots,
+        reference (the median), p_linearity, n and n_events.
 
     Raises
     ------
@@ -111,8 +118,8 @@ def spline_curve(frame: pd.DataFrame, time: str, event: str, covariate: str, *, 
     basis = restricted_cubic(x, at)
     names = [f"{_BEND}{j}" for j in range(basis.shape[1])]
     wide = known.assign(**{name: basis[:, j] for j, name in enumerate(names)})
-    fit = cox(wide, time, event, [*names, *adjust], strata=strata, interval="wald", level=level)
-    linear = cox(wide, time, event, [names[0], *adjust], strata=strata, interval="wald")
+    fit = cox(wide, time, event, [*names, *adjust], entry=entry, strata=strata, interval="wald", level=level)
+    linear = cox(wide, time, event, [names[0], *adjust], entry=entry, strata=strata, interval="wald")
     median = float(np.median(x))
     low, high = np.quantile(x, [0.025, 0.975])
     grid = np.unique(np.append(np.linspace(low, high, points), median)) if points > 3 else np.array([low, median, high])
@@ -122,7 +129,57 @@ def spline_curve(frame: pd.DataFrame, time: str, event: str, covariate: str, *, 
     value, error = D @ coef, np.sqrt(np.einsum("ij,jk,ik->i", D, V, D))
     z = float(ndtri((1 + level) / 2))
     curve = pd.DataFrame({"x": grid, "hazard_ratio": np.exp(value), "conf_low": np.exp(value - z * error),
-                          "conf_high": np.exp(value + z * error), "conf_level": level})
+                          "conf_high": np.exp(value + z * error), "conf_level": level,
+                          "linear": np.exp((grid - median) * float(linear.table["coef"].iloc[0]))})
     statistic = max(2 * (fit.loglik[1] - linear.loglik[1]), 0.0)
-    curve.attrs |= {"knots": at.tolist(), "reference": median, "p_linearity": float(chdtrc(len(names) - 1, statistic))}
+    curve.attrs |= {"knots": at.tolist(), "reference": median, "p_linearity": float(chdtrc(len(names) - 1, statistic)),
+                    "n": fit.n, "n_events": fit.n_events}
     return curve
+
+
+def spline_table(fit: CoxFit, covariate: str, *, raw: np.ndarray | None = None, k: int = 3, points: int = 101,
+                 level: float = 0.95, labels: Mapping[str, Any] | None = None) -> pd.DataFrame:
+    """The spline beside a linear fit as one tidy table, ready for `figures.spline`.
+
+    Parameters
+    ----------
+    fit : CoxFit
+        The linear model; its rows, other terms, strata and entry times are taken over.
+    covariate : str
+        A term of one column.
+    raw : (n,) float, optional
+        The marker in its own unit for each row of the fit, for the ticks of the axis.
+    k, points, level
+        As `spline_curve`.
+    labels : mapping, optional
+        analysis, cohort, marker, contrast.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The columns `SPLINE`; empty where the covariate has too few distinct values or the events are too few for a bend.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"t": range(1, 61), "d": 1, "x": [(7 * i) % 60 for i in range(60)]})
+    >>> table = spline_table(cox(frame, "t", "d", "x"), "x", labels={"marker": "x"})
+    >>> table["part"].value_counts().to_dict()
+    {'curve': 102, 'event': 60}
+    """
+    columns = {term.name: term.X for term in fit.rows.terms}
+    x = columns.pop(covariate)
+    n_parameters = fit.solution.df + k - 2
+    if (x.shape[1] > 1 or quantile_knots(x[:, 0], k) is None or n_parameters * EVENTS_PER_PARAMETER > fit.n_events
+            or not fit.solution.finite.all()):
+        return pd.DataFrame(columns=list(SPLINE))
+    frame = pd.DataFrame({"time": fit.rows.time, "event": fit.rows.event.astype(int), "x": x[:, 0]})
+    others = {f"other{i}": column for i, column in enumerate(np.column_stack(list(columns.values())).T)} if columns else {}
+    held = {} if fit.rows.stratum is None else {"stratum": fit.rows.stratum}
+    begun = {} if fit.rows.entry is None else {"entry": fit.rows.entry}
+    curve = spline_curve(frame.assign(**others, **held, **begun), "time", "event", "x", adjust=list(others), strata=list(held),
+                         entry=next(iter(begun), None), k=k, points=points, level=level)
+    rug = pd.DataFrame({"part": "event", "x": frame["x"], "value": np.nan if raw is None else raw})[fit.rows.event]
+    table = pd.concat([curve.assign(part="curve"), rug.sort_values("x", kind="stable")], ignore_index=True)
+    facts = {key: curve.attrs[key] for key in ("reference", "p_linearity", "n", "n_events")}
+    named = dict.fromkeys(("analysis", "cohort", "marker", "contrast"), "") | dict(labels or {})
+    return table.assign(**facts, n_knots=k, conf_level=level, **named)[list(SPLINE)]

@@ -14,7 +14,12 @@ import pandas as pd
 from biomarkers.domain.errors import UseError
 
 from .columns import column, numbers
+from .curves import CURVES
 from .km import KaplanMeier, kaplan_meier
+
+STATES = (*CURVES, "n_left", "landmark")
+"""What `figures.simon_makuch` draws: the columns of a Kaplan-Meier table with who left for the other state; `n_risk` counts just
+before each time, and there is a row for every time at which it changes, upward too."""
 
 
 def simon_makuch(
@@ -51,3 +56,64 @@ def simon_makuch(
     curves = kaplan_meier(rows, time, event, by=group, entry=entry, level=level)
     said = "Simon-Makuch: survival by current state, not a patient's survival; numbers at risk may grow."
     return replace(curves, notes=(*curves.notes, said))
+
+
+def state_curves(frame: pd.DataFrame, time: str, event: str, group: str, *, entry: str, subject: str,
+                 landmark: float = 0.0, level: float = 0.95, analysis: str = "", cohort: str = "all") -> pd.DataFrame:
+    """The curves of `simon_makuch` as tidy steps with numbers at risk that may rise.
+
+    Parameters
+    ----------
+    frame, time, event, group, entry
+        As `simon_makuch`.
+    subject : str
+        Whose row it is: the end of a row that another row of the subject follows is a change of state, or a value grown too
+        old, not a censoring.
+    landmark : float
+        Where the curves begin.
+    level : float
+    analysis, cohort : str
+        Labels.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The columns `STATES`.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"who": ["a", "b", "c", "c"], "start": [0, 0, 0, 2], "stop": [3, 4, 2, 5], "d": [1, 1, 0, 1],
+    ...                       "on": ["no", "no", "no", "yes"]})
+    >>> steps = state_curves(frame, "stop", "d", "on", entry="start", subject="who")
+    >>> steps.loc[steps["group"] == "yes", ["time", "n_risk", "n_event", "survival"]].reset_index(drop=True)
+       time  n_risk  n_event  survival
+    0   0.0       0        0       1.0
+    1   2.0       0        0       1.0
+    2   3.0       1        0       1.0
+    3   4.0       1        0       1.0
+    4   5.0       1        1       0.0
+    """
+    curves = simon_makuch(frame, time, event, group, entry=entry, landmark=landmark, level=level)
+    begin, end = (numbers(column(frame, c), c) for c in (entry, time))
+    last = end == frame.assign(_end=end).groupby(subject)["_end"].transform("max").to_numpy()
+    died = numbers(column(frame, event), "event") == 1
+    known = end > landmark
+    begin = np.maximum(begin, landmark)
+    times = np.unique(np.concatenate([[landmark], begin[known], end[known]]))
+    parts = []
+    for place, name in enumerate(curves.curves):
+        mine = known & (frame[group].astype(str) == str(name[0])).to_numpy()
+        step = curves.table[curves.table[group].astype(str) == str(name[0])]
+        at = np.searchsorted(step["time"].to_numpy(float), times, side="right")
+        looked = {c: np.r_[1.0, step[c].to_numpy(float)][at] for c in ("survival", "conf_low", "conf_high")}
+
+        def at_each(which: np.ndarray) -> np.ndarray:
+            return np.bincount(np.searchsorted(times, end[which]), minlength=times.size)
+
+        parts.append(pd.DataFrame({
+            "time": times, **looked, "group": str(name[0]), "group_order": place,
+            # The first row is the start itself: who begins there is at risk from there on, as in any Kaplan-Meier table.
+            "n_risk": ((np.where(begin[mine] == landmark, -np.inf, begin[mine]) < times[:, None])
+                       & (times[:, None] <= end[mine])).sum(axis=1),
+            "n_event": at_each(mine & died), "n_censor": at_each(mine & last & ~died), "n_left": at_each(mine & ~last & ~died)}))
+    return pd.concat(parts, ignore_index=True).assign(analysis=analysis, cohort=cohort, landmark=landmark)[list(STATES)]
