@@ -36,12 +36,11 @@ from biomarkers.figures.style import (
     width,
     write,
 )
+from biomarkers.figures.ticks import on_scale, round_values
 from biomarkers.figures.tokens import Mark, cohort_mark, group_marks, light
 from biomarkers.tables import need, order, short_names, summarise, text
 
 COLUMNS = ("value", "model_value", "status", "lod")
-_LOG_STEPS = ((1.0,), (1.0, 5.0), (1.0, 2.0, 5.0))
-_SHARES = (0.1, 0.5, 1, 2, 5, 10, 20, 30, 50, 70, 80, 90, 95, 98, 99, 99.5, 99.9)
 
 
 def distributions(
@@ -174,7 +173,7 @@ def _band(
     limits = sorted(set(pd.to_numeric(table.loc[below, "lod"]).dropna())) if "lod" in table else []
     span = high - low or 1.0
     single = len(limits) == 1
-    limit = float(_on_scale(table, marker, limits[0])[0]) if single else math.inf
+    limit = float(on_scale(table, marker, limits[0])[0]) if single else math.inf
     top = limit if limit <= low else low - 0.02 * span
     bottom = top - 0.13 * span
     ax.add_patch(
@@ -203,23 +202,6 @@ def _band(
     return top, bottom
 
 
-def _on_scale(table: pd.DataFrame, marker: Marker | None, raw: float | Sequence[float]) -> np.ndarray:
-    """Where raw values lie on the analysed scale: by the marker's scale, or between their neighbours in the data."""
-    wanted = np.atleast_1d(np.asarray(raw, float))
-    x, y = (pd.to_numeric(table[c]).to_numpy(float, na_value=np.nan) for c in ("value", "model_value"))
-    known = np.isfinite(x) & np.isfinite(y)
-    x, y = x[known], y[known]
-    if not len(x):
-        return np.full(len(wanted), np.nan)
-    if marker is not None and marker.quantitative:
-        with np.errstate(all="ignore"):
-            offset = float(np.median(2.0 ** (y * marker.step) - x)) if marker.scale == "log2(x+c)" else 0.0
-            if marker.scale == "log2(x+c)" or np.allclose(marker.to_model_scale(x), y, rtol=1e-6, atol=1e-9):
-                return np.asarray(marker.to_model_scale(wanted, offset), float)
-    ordered = np.argsort(x, kind="stable")
-    return np.interp(wanted, x[ordered], y[ordered])
-
-
 def _raw_ticks(ax: Axes, table: pd.DataFrame, marker: Marker | None, low: float, high: float) -> None:
     """Round raw values, as many as have room: decades first, then fives, then twos."""
     raw = pd.to_numeric(table["value"]).to_numpy(float, na_value=np.nan)
@@ -229,31 +211,13 @@ def _raw_ticks(ax: Axes, table: pd.DataFrame, marker: Marker | None, low: float,
         return
     bottom, top = ax.get_ylim()
     chosen: list[tuple[float, float]] = []
-    candidates = _candidates(float(raw.min()), float(raw.max()), marker)
-    for candidate, y in zip(candidates, _on_scale(table, marker, candidates), strict=True):
+    candidates = round_values(float(raw.min()), float(raw.max()), marker)
+    for candidate, y in zip(candidates, on_scale(table, marker, candidates), strict=True):
         inside = math.isfinite(y) and min(low, high) - 0.06 * (high - low) <= y <= top
         if inside and all(abs(y - other) > 0.115 * (top - bottom) for other, _ in chosen):
             chosen.append((float(y), candidate))
     chosen.sort()
     ax.set_yticks([y for y, _ in chosen], [numbers.value(v) for _, v in chosen])
-
-
-def _candidates(low: float, high: float, marker: Marker | None) -> list[float]:
-    scale = marker.scale if marker else "identity"
-    if scale == "logit":
-        return [float(s) for s in (50, 10, 1, 90, *_SHARES)]
-    if scale == "identity":
-        span = high - low or abs(high) or 1.0
-        step = 10.0 ** math.floor(math.log10(span / 3))
-        step *= next((m for m in (1, 2, 5, 10) if span / (step * m) <= 6), 10)
-        first = math.floor(low / step) * step
-        return [round(first + i * step, 12) for i in range(int(span / step) + 3)]
-    floor = min((x for x in (low, 1.0) if x > 0), default=1.0)
-    decades = range(math.floor(math.log10(max(floor, 1e-9))), math.ceil(math.log10(max(high, 1e-9))) + 1)
-    ladder = [0.0] if low <= 0 else []
-    for steps in _LOG_STEPS:
-        ladder += [m * 10.0**d for d in decades for m in steps]
-    return ladder
 
 
 def _group(ax: Axes, at: int, y: np.ndarray, n_below: int, mark: Mark, band: tuple[float, float] | None) -> None:

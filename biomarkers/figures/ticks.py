@@ -1,0 +1,53 @@
+"""Ticks in the unit of the laboratory on the scale of the model: which round values there are, and where they lie.
+
+A log2 axis of TK1 says 20, 50, 100 Du/L and never 4.32; the place of each comes from the marker's own scale.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from biomarkers.domain.marker import Marker
+
+_LOG_STEPS = ((1.0,), (1.0, 5.0), (1.0, 2.0, 5.0))
+_SHARES = (0.1, 0.5, 1, 2, 5, 10, 20, 30, 50, 70, 80, 90, 95, 98, 99, 99.5, 99.9)
+
+
+def on_scale(table: pd.DataFrame, marker: Marker | None, raw: float | Sequence[float]) -> np.ndarray:
+    """Where raw values lie on the analysed scale: by the marker's scale, or between their neighbours in the data."""
+    wanted = np.atleast_1d(np.asarray(raw, float))
+    x, y = (pd.to_numeric(table[c]).to_numpy(float, na_value=np.nan) for c in ("value", "model_value"))
+    known = np.isfinite(x) & np.isfinite(y)
+    x, y = x[known], y[known]
+    if not len(x):
+        return np.full(len(wanted), np.nan)
+    if marker is not None and marker.quantitative:
+        with np.errstate(all="ignore"):
+            offset = float(np.median(2.0 ** (y * marker.step) - x)) if marker.scale == "log2(x+c)" else 0.0
+            if marker.scale == "log2(x+c)" or np.allclose(marker.to_model_scale(x), y, rtol=1e-6, atol=1e-9):
+                return np.asarray(marker.to_model_scale(wanted, offset), float)
+    ordered = np.argsort(x, kind="stable")
+    return np.interp(wanted, x[ordered], y[ordered])
+
+
+def round_values(low: float, high: float, marker: Marker | None) -> list[float]:
+    """Round values over a range in the marker's unit, the roundest first on a logarithmic or a logit scale."""
+    scale = marker.scale if marker else "identity"
+    if scale == "logit":
+        return [float(s) for s in (50, 10, 1, 90, *_SHARES)]
+    if scale == "identity":
+        span = high - low or abs(high) or 1.0
+        step = 10.0 ** math.floor(math.log10(span / 3))
+        step *= next((m for m in (1, 2, 5, 10) if span / (step * m) <= 6), 10)
+        first = math.floor(low / step) * step
+        return [round(first + i * step, 12) for i in range(int(span / step) + 3)]
+    floor = min((x for x in (low, 1.0) if x > 0), default=1.0)
+    decades = range(math.floor(math.log10(max(floor, 1e-9))), math.ceil(math.log10(max(high, 1e-9))) + 1)
+    ladder = [0.0] if low <= 0 else []
+    for steps in _LOG_STEPS:
+        ladder += [m * 10.0**d for d in decades for m in steps]
+    return ladder
