@@ -21,8 +21,8 @@ from biomarkers.models.gates import EVENTS_PER_PARAMETER
 from biomarkers.models.results_table import result_row
 
 LINEARITY = "linearity test"
-SPLINE = ("analysis", "cohort", "marker", "contrast", "part", "x", "value", "hazard_ratio", "conf_low", "conf_high", "conf_level",
-          "linear", "reference", "p_linearity", "n_knots", "n", "n_events")
+SPLINE = ("analysis", "cohort", "marker", "contrast", "part", "x", "value", "hazard_ratio", "conf_low", "conf_high",
+          "conf_level", "linear", "reference", "p_linearity", "n_knots", "n", "n_events")
 """What `figures.spline` draws: rows of `part` "curve" along the grid, and one row of `part` "event" per event for the rug."""
 _BEND = "_bend"
 

@@ -24,8 +24,8 @@ from biomarkers.kernels.spline import restricted_cubic
 from biomarkers.kernels.zph import time_scale
 from biomarkers.models.cox import CoxFit
 
-SCHOENFELD = ("analysis", "cohort", "marker", "contrast", "part", "time", "place", "value", "conf_low", "conf_high", "conf_level",
-              "coefficient", "statistic", "p_value", "transform", "n", "n_events")
+SCHOENFELD = ("analysis", "cohort", "marker", "contrast", "part", "time", "place", "value", "conf_low", "conf_high",
+              "conf_level", "coefficient", "statistic", "p_value", "transform", "n", "n_events")
 """What `figures.schoenfeld` draws: `part` "residual", one row per death, and "smooth", one per point of the curve."""
 DEGREES = 4
 
@@ -82,8 +82,8 @@ def schoenfeld_table(fit: CoxFit, term: str, *, transform: str = "km", points: i
     spread = fit.n_events * float(solution.covariance[column, column])
     parts += [_smooth(time, g, y, spread, points, level)] if np.unique(g).size >= DEGREES + 2 else []
     named = dict.fromkeys(("analysis", "cohort", "marker", "contrast"), "") | dict(labels or {})
-    facts = {"coefficient": float(solution.coef[column]), "statistic": float(test["statistic"]), "p_value": float(test["p_value"]),
-             "transform": transform, "n": fit.n, "n_events": fit.n_events, "conf_level": level}
+    facts = {"coefficient": float(solution.coef[column]), "statistic": float(test["statistic"]),
+             "p_value": float(test["p_value"]), "transform": transform, "n": fit.n, "n_events": fit.n_events, "conf_level": level}
     return pd.concat(parts, ignore_index=True).assign(**facts, **named).reindex(columns=list(SCHOENFELD))
 
 

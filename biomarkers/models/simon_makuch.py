@@ -18,8 +18,8 @@ from .curves import CURVES
 from .km import KaplanMeier, kaplan_meier
 
 STATES = (*CURVES, "n_left", "landmark")
-"""What `figures.simon_makuch` draws: the columns of a Kaplan-Meier table with who left for the other state; `n_risk` counts just
-before each time, and there is a row for every time at which it changes, upward too."""
+"""What `figures.simon_makuch` draws: the columns of a Kaplan-Meier table with who left for the other state; `n_risk` counts
+just before each time, and there is a row for every time at which it changes, upward too."""
 
 
 def simon_makuch(
@@ -115,5 +115,6 @@ def state_curves(frame: pd.DataFrame, time: str, event: str, group: str, *, entr
             # The first row is the start itself: who begins there is at risk from there on, as in any Kaplan-Meier table.
             "n_risk": ((np.where(begin[mine] == landmark, -np.inf, begin[mine]) < times[:, None])
                        & (times[:, None] <= end[mine])).sum(axis=1),
-            "n_event": at_each(mine & died), "n_censor": at_each(mine & last & ~died), "n_left": at_each(mine & ~last & ~died)}))
+            "n_event": at_each(mine & died), "n_censor": at_each(mine & last & ~died),
+            "n_left": at_each(mine & ~last & ~died)}))
     return pd.concat(parts, ignore_index=True).assign(analysis=analysis, cohort=cohort, landmark=landmark)[list(STATES)]
