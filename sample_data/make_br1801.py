@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from adverse_events import ADVERSE, Complaint, adverse_rows
 from deterministic import Row, Streams, bgzf, number, write_json, write_table, write_text
 from numpy.typing import NDArray
 
@@ -78,6 +79,7 @@ TK1 = ("specimen", "marker", "replicate", "assay", "value", "unit", "lod", "lot"
 CTC = ("specimen", "marker", "assay", "value", "unit")
 CTDNA = ("specimen", "marker", "assay", "assay_version", "value", "unit", "lod", "plasma_ml")
 PBMC = ("specimen", "marker", "value", "unit", "parent_gate", "events_acquired", "viability", "panel_version", "batch")
+RESPONSE = ("subject", "day", "response", "change_percent", "new_lesion")
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -198,6 +200,13 @@ def _permuted_blocks(s: Streams, er_positive: NDArray[np.bool_], liver: Ints) ->
     return arm
 
 
+def scan_days(s: Streams, n: int) -> Ints:
+    """Days of the scans, shape (n, scans): every six weeks, as people come."""
+    n_scans = 104 // 6 + 2
+    jitter = np.rint(np.clip(3 * s.normal("scan_jitter", n, n_scans), -7, 7)).astype(np.int64)
+    return 42 * np.arange(1, n_scans + 1) + jitter
+
+
 def simulate_course(s: Streams, truth: Truth) -> Course:
     """Scans every six weeks, censoring, and the blood draws a subject lived to see."""
     n = truth.n
@@ -206,9 +215,7 @@ def simulate_course(s: Streams, truth: Truth) -> Course:
     lost = np.where(s.chance("lost", 0.05, n), s.integers("lost_day", 1, 60 * 7, n), cutoff)
     censored = np.minimum(cutoff, lost)
 
-    n_scans = 104 // 6 + 2
-    jitter = np.rint(np.clip(3 * s.normal("scan_jitter", n, n_scans), -7, 7)).astype(np.int64)
-    scans = 42 * np.arange(1, n_scans + 1) + jitter
+    scans = scan_days(s, n)
     death_first = s.chance("death", 0.06, n)
     beyond = 10**6  # later than any cut-off
     seen_at = np.where(scans >= true_day[:, None], scans, beyond).min(axis=1)
@@ -302,6 +309,69 @@ def outcomes_table(course: Course, ids: list[str]) -> list[Row]:
             }
         )
     return rows
+
+
+def response_table(s: Streams, truth: Truth, course: Course, ids: list[str]) -> list[Row]:
+    """One row per scan until progression: the change of the target lesions from baseline, and the response by RECIST 1.1.
+
+    Assumptions, not published: target lesions shrink towards a depth that goes with the latent response and the arm; one in
+    five subjects has no measurable lesion; 2 % of scans but the last cannot be evaluated; four in ten progressions are a new
+    lesion without growth of the others.
+    """
+    n = truth.n
+    scans = scan_days(s, n)
+    rate = 0.32 + 0.28 * truth.response + 0.22 * truth.arm + 0.38 * s.normal("target_depth", n)
+    visit = np.arange(1, scans.shape[1] + 1)
+    level = 100 * np.exp(-np.maximum(rate, -0.15)[:, None] * (1 - np.exp(-visit / 1.2))) - 100
+    change = np.rint(level + 5 * s.normal("target_noise", *scans.shape))
+    measurable, clear = ~s.chance("not_measurable", 0.20, n), rate > 1.2
+    unseen = s.chance("scan_not_evaluable", 0.02, *scans.shape)
+    new_lesion, growth = s.chance("new_lesion", 0.40, n), 1.20 + 0.30 * s.exponential("target_growth", n)
+    rows: list[Row] = []
+    for i, subject in enumerate(ids):
+        nadir, pd_day = 0.0, int(course.pfs_day[i]) if course.pfs_event[i] and not course.death_first[i] else 0
+        last = int(course.last_negative[i])
+        for k, day in enumerate(scans[i].tolist()):
+            if day > last and day != pd_day:
+                continue
+            row = {"subject": subject, "day": str(day), "new_lesion": "no"}
+            if day == pd_day:
+                value = (100 + nadir) * growth[i] - 100
+                row |= {"response": "PD"}
+                if new_lesion[i] or nadir <= -100 or not measurable[i]:
+                    row, value = row | {"new_lesion": "yes"}, nadir
+            elif unseen[i, k] and day != last:
+                rows.append(row | {"response": "NE"})
+                continue
+            else:
+                least = -100.0 if clear[i] and k >= 1 else max(float(change[i, k]), -95.0)
+                # before progression no growth by a fifth of the smallest size
+                value = -100.0 if nadir <= -100 else min(least, (100 + nadir) * 1.15 - 100)
+                row |= {"response": "CR" if value <= -100 else "PR" if value <= -30 else "SD"}
+                if not measurable[i] and row["response"] == "PR":
+                    row["response"] = "SD"
+            nadir = min(nadir, value)
+            rows.append(row | {"change_percent": number(value, 0) if measurable[i] else ""})
+    return rows
+
+
+COMPLAINTS = (
+    # term; share of subjects on T-DM1 and on the combination; share of those with grade 3 or 4
+    Complaint("Alanine aminotransferase increased", (0.22, 0.26), 0.12),
+    Complaint("Anaemia", (0.12, 0.30), 0.15),
+    Complaint("Back pain", (0.12, 0.12), 0.05, related=False),
+    Complaint("Constipation", (0.18, 0.10), 0.00),
+    Complaint("Diarrhoea", (0.18, 0.72), 0.14),
+    Complaint("Fatigue", (0.35, 0.45), 0.07),
+    Complaint("Headache", (0.20, 0.18), 0.02),
+    Complaint("Nausea", (0.36, 0.42), 0.03),
+    Complaint("Neutrophil count decreased", (0.08, 0.42), 0.48),
+    Complaint("Peripheral sensory neuropathy", (0.15, 0.12), 0.08),
+    Complaint("Platelet count decreased", (0.28, 0.34), 0.36),
+    Complaint("Pneumonitis", (0.01, 0.03), 0.30),
+    Complaint("Vomiting", (0.14, 0.22), 0.04),
+)
+"""Assumption, of the size published for the two drugs; no effect on survival is planted."""
 
 
 def tissue_tables(s: Streams, truth: Truth, ids: list[str]) -> tuple[list[Row], list[Row]]:
@@ -711,6 +781,8 @@ specimens = "specimens.csv"
 tissue_reads = "tissue_reads.csv"
 blood = "blood_*.csv"
 genotypes = { path = "vcf/*.vcf.gz", format = "vcf", locus = "FCGR3A-158" }
+response = "response.csv"
+adverse_events = "adverse_events.csv"
 """
 
 PLAN = (
@@ -775,6 +847,7 @@ abemaciclib, with the markers, the missing tubes and the scan schedule of such a
 | `specimens.csv` | every biopsy and tube, with its day |
 | `tissue_reads.csv` | stromal TIL by three readers, vimentin, CD8 and FOXP3 counts |
 | `blood_*.csv` | thymidine kinase 1 in duplicate, CTC, ctDNA, PBMC subsets |
+| `response.csv`, `adverse_events.csv` | every scan with its RECIST response, and graded adverse events |
 | `vcf/` | germline genotypes at FCGR3A-158 and FCGR2A-131: three files on GRCh38, one on GRCh37 |
 | `truth.json` | what was planted; no analysis may read it |
 
@@ -799,6 +872,9 @@ def make(out: Path, *, scale: int = 1, seed: int = SEED) -> None:
     write_table(out / "blood_ctc.csv", blood.ctc, CTC)
     write_table(out / "blood_ctdna.csv", blood.ctdna, CTDNA)
     write_table(out / "blood_pbmc.csv", blood.pbmc, PBMC)
+    write_table(out / "response.csv", response_table(s, truth, course, ids), RESPONSE)
+    followed = np.minimum(course.pfs_day + 28, course.os_day)
+    write_table(out / "adverse_events.csv", adverse_rows(s, COMPLAINTS, truth.arm, followed, ids), ADVERSE)
     fields = genotype_fields(s, truth)
     for k, (name, build) in enumerate(VCF_FILES):
         mine = range(k, truth.n, len(VCF_FILES))

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from adverse_events import ADVERSE, Complaint, adverse_rows
 from deterministic import Row, Streams, number, write_json, write_table, write_text
 from numpy.typing import NDArray
 
@@ -317,6 +318,18 @@ def pros_table(s: Streams, truth: Truth, course: Course, ids: list[str]) -> list
     return sorted(rows, key=lambda row: (row["subject"], row["instrument"], int(row["day"])))
 
 
+COMPLAINTS = (
+    # term; share of subjects who continue and who stop; share of those with grade 3 or 4
+    Complaint("Arthralgia", (0.20, 0.18), 0.03, related=False),
+    Complaint("Diarrhoea", (0.27, 0.08), 0.06),
+    Complaint("Ejection fraction decreased", (0.07, 0.03), 0.25),
+    Complaint("Fatigue", (0.30, 0.20), 0.03),
+    Complaint("Infusion related reaction", (0.07, 0.00), 0.10),
+    Complaint("Rash", (0.13, 0.04), 0.02),
+)
+"""Assumption. Who stops is no longer exposed, so a contrast of the cohorts says nothing about the drugs."""
+
+
 def truth_json(s: Streams, truth: Truth, scale: int, ids: list[str]) -> dict[str, object]:
     """What was planted, per subject and as parameters; times in years, null where something never comes."""
 
@@ -365,6 +378,7 @@ specimens = "specimens.csv"
 blood = "mrd.csv"
 therapy = "therapy.csv"
 pros = "pros.csv"
+adverse_events = "adverse_events.csv"
 """
 
 
@@ -428,6 +442,7 @@ continue and 52 who stop, by their own choice. A contrast of the two cohorts is 
 | `therapy.csv` | start, stop and restart of therapy, and clinical benefit of a restart after progression |
 | `specimens.csv`, `mrd.csv` | every plasma tube with its day, and its MRD call and level |
 | `pros.csv` | three invented patient-reported instruments |
+| `adverse_events.csv` | graded adverse events |
 | `truth.json` | what was planted; no analysis may read it |
 
 Rebuild, byte for byte: `python sample_data/make_stop_her2.py --out DIR`. Every parameter and assumption: `docs/sample-data.md`.
@@ -447,6 +462,8 @@ def make(out: Path, *, scale: int = 1, seed: int = SEED) -> None:
     write_table(out / "specimens.csv", specimens, SPECIMENS)
     write_table(out / "mrd.csv", calls, MRD)
     write_table(out / "pros.csv", pros_table(s, truth, course, ids), PROS)
+    events = adverse_rows(s, COMPLAINTS, truth.stop.astype(np.int64), course.pfs_day, ids)
+    write_table(out / "adverse_events.csv", events, ADVERSE)
     write_text(out / "study.toml", study_toml())
     write_text(out / "plan.toml", PLAN_TOML)
     write_text(out / "README.md", README)

@@ -297,7 +297,15 @@ TABLES: dict[str, Schema] = {
         ),
         Schema(
             "response",
-            _columns({"subject!": "identifier text", "day": "study day day", "response": "CR, PR, SD, PD or NE text"}),
+            _columns(
+                {
+                    "subject!": "identifier text",
+                    "day": "study day day",
+                    "response": "CR, PR, SD, PD or NE text",
+                    "change_percent": "change of the target lesions from baseline in per cent number",
+                    "new_lesion": "a lesion that was not there before flag",
+                }
+            ),
             key=("subject", "day"),
             open=True,
         ),
@@ -312,6 +320,7 @@ TABLES: dict[str, Schema] = {
                     "stop": "last day day",
                     "related": "related to treatment text",
                     "serious": "serious flag",
+                    "dlt": "judged to limit the dose flag",
                 }
             ),
             key=(),

@@ -318,7 +318,7 @@ def elsewhere(study: str, own: str) -> str:
     blood = ["blood_ctc.csv", "blood_ctdna.csv", "blood_pbmc.csv", "blood_tk1.csv"]
     listed = ", ".join(f'"{name if name == own else clean + name}"' for name in blood)
     study = study.replace('blood = "blood_*.csv"', f"blood = [{listed}]").replace('path = "vcf/', f'path = "{clean}vcf/')
-    for name in ("subjects.csv", "outcomes.csv", "specimens.csv", "tissue_reads.csv"):
+    for name in ("subjects.csv", "outcomes.csv", "specimens.csv", "tissue_reads.csv", "response.csv", "adverse_events.csv"):
         if name != own:
             study = study.replace(f'"{name}"', f'"{clean}{name}"')
     return study

@@ -35,6 +35,8 @@ KEYS = {
     "mrd.csv": ("specimen", "marker"),
     "therapy.csv": ("subject", "episode"),
     "pros.csv": ("subject", "instrument", "day"),
+    "response.csv": ("subject", "day"),
+    "adverse_events.csv": ("subject", "term", "start"),
 }
 
 
@@ -204,3 +206,42 @@ def test_the_plans_ask_on_treatment_only_from_a_landmark_at_the_end_of_the_windo
         assert later
         for at in later:
             assert at["day"] >= visits[at["visit"]]["day"] + visits[at["visit"]]["window"][1]
+
+
+def test_responses_follow_the_scans_and_recist(samples: Path) -> None:
+    folder = samples / "br1801"
+    pfs = {row["subject"]: row for row in table(folder, "outcomes.csv") if row["endpoint"] == "pfs"}
+    by: dict[str, Rows] = defaultdict(list)
+    for row in table(folder, "response.csv"):
+        by[row["subject"]].append(row)
+    for subject, rows in by.items():
+        outcome, days = pfs[subject], [int(row["day"]) for row in rows]
+        assert days == sorted(days)
+        assert max(days) <= int(outcome["time"])
+        progressed = [row for row in rows if row["response"] == "PD"]
+        assert bool(progressed) == (outcome["event_type"] == "progression")
+        assert all(row is rows[-1] and row["day"] == outcome["time"] for row in progressed)
+        seen = [int(row["day"]) for row in rows if row["response"] not in ("PD", "NE")]
+        assert (max(seen) if seen else 0) == int(outcome["last_negative_assessment"])
+        nadir = 0
+        for row in rows:
+            if not row["change_percent"]:
+                assert row["response"] in ("CR", "SD", "PD", "NE")  # no partial response without a lesion to measure
+                continue
+            change = int(row["change_percent"])
+            growth = (100 + change) / (100 + nadir) if nadir > -100 else 1.0
+            due = "CR" if change == -100 else "PR" if change <= -30 else "SD"
+            assert row["response"] == ("PD" if growth >= 1.195 or row["new_lesion"] == "yes" else due)
+            nadir = min(nadir, change)
+    assert len(by) > 100
+
+
+def test_adverse_events_are_graded_and_lie_in_the_record(study: Path) -> None:
+    over = {row["subject"]: int(row["time"]) for row in table(study, "outcomes.csv") if row["endpoint"] == "os"}
+    rows = table(study, "adverse_events.csv")
+    for row in rows:
+        assert row["grade"] in ("1", "2", "3", "4")
+        assert 1 <= int(row["start"]) <= int(row["stop"] or over[row["subject"]]) <= over[row["subject"]]
+        assert row["related"] in ("unlikely", "possible", "probable", "definite")
+        assert row["serious"] == "no" or int(row["grade"]) >= 3
+    assert len({row["term"] for row in rows}) > 4

@@ -43,9 +43,9 @@ def test_another_seed_makes_another_study(samples: Path, tmp_path: Path) -> None
     assert (tmp_path / "x" / "outcomes.csv").read_bytes() != (samples / "br1801" / "outcomes.csv").read_bytes()
 
 
-def test_clean_studies_are_under_300_kb_each_and_the_folder_under_2_mb(samples: Path) -> None:
+def test_clean_studies_are_under_330_kb_each_and_the_folder_under_2_mb(samples: Path) -> None:
     for study in ("br1801", "stop_her2"):
-        assert sum(map(len, files(samples / study).values())) < 300_000
+        assert sum(map(len, files(samples / study).values())) < 330_000
     assert sum(len(data) for name, data in files(samples).items() if "__pycache__" not in name) < 2_000_000
 
 
