@@ -36,7 +36,7 @@ from biomarkers.figures.style import (
     width,
     write,
 )
-from biomarkers.figures.ticks import on_scale, round_values
+from biomarkers.figures.ticks import on_scale, raw_ticks
 from biomarkers.figures.tokens import Mark, cohort_mark, group_marks, light
 from biomarkers.tables import need, order, short_names, summarise, text
 
@@ -90,7 +90,7 @@ def distributions(
         ax.set_ylim(band[1] if band else low - 0.05 * (high - low or 1), high + 0.05 * (high - low or 1))
         ax.set_xlim(-0.55, len(names) - 0.25)
         ax.set_xticks([])
-        _raw_ticks(ax, table, marker, low, high)
+        raw_ticks(ax, table, marker, low, high)
         shown = short_names(names)
         for at, name in enumerate(names):
             here = of_group == name
@@ -200,24 +200,6 @@ def _band(
         transform=data_y(ax),
     )
     return top, bottom
-
-
-def _raw_ticks(ax: Axes, table: pd.DataFrame, marker: Marker | None, low: float, high: float) -> None:
-    """Round raw values, as many as have room: decades first, then fives, then twos."""
-    raw = pd.to_numeric(table["value"]).to_numpy(float, na_value=np.nan)
-    raw = raw[np.isfinite(raw)]
-    if not len(raw):
-        ax.set_yticks([])
-        return
-    bottom, top = ax.get_ylim()
-    chosen: list[tuple[float, float]] = []
-    candidates = round_values(float(raw.min()), float(raw.max()), marker)
-    for candidate, y in zip(candidates, on_scale(table, marker, candidates), strict=True):
-        inside = math.isfinite(y) and min(low, high) - 0.06 * (high - low) <= y <= top
-        if inside and all(abs(y - other) > 0.115 * (top - bottom) for other, _ in chosen):
-            chosen.append((float(y), candidate))
-    chosen.sort()
-    ax.set_yticks([y for y, _ in chosen], [numbers.value(v) for _, v in chosen])
 
 
 def _group(ax: Axes, at: int, y: np.ndarray, n_below: int, mark: Mark, band: tuple[float, float] | None) -> None:

@@ -15,7 +15,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Rectangle
 
 from biomarkers.domain import numbers
 from biomarkers.domain.times import DAYS_PER
@@ -30,6 +29,7 @@ from biomarkers.figures.style import (
     axes_of,
     data_x,
     fit,
+    heading,
     house,
     new_figure,
     place,
@@ -37,14 +37,13 @@ from biomarkers.figures.style import (
     width,
     write,
 )
-from biomarkers.figures.tokens import Mark, cohort_mark, group_marks, light
+from biomarkers.figures.ticks import time_ticks
+from biomarkers.figures.tokens import Mark, group_marks, light
 from biomarkers.tables import need, order, text, time_unit
 
 COLUMNS = ("group", "time", "survival", "conf_low", "conf_high", "n_risk", "n_event", "n_censor")
 ROW, FIRST_ROW, SAMPLE = 10.6, 30.0, 13.0
 """Points: between rows of the table, from the axis to its first row, length of the line sample."""
-
-_STEPS = {"weeks": (1, 2, 4, 6, 12, 24, 48, 96), "months": (3, 6, 12, 24, 36, 60), "days": (7, 14, 28, 56, 91, 182, 365)}
 
 
 def km(
@@ -100,7 +99,7 @@ def km(
             _unknown(ax, start)
         for (_, rows), mark in zip(groups, marks, strict=True):
             _curve(ax, rows, mark, scale)
-        ticks = _ticks(end, unit, int(_size(ax)[0] / 20))
+        ticks = time_ticks(end, unit, int(_size(ax)[0] / 20))
         if start > 0:  # the landmark has its own tick; a neighbour that would touch it goes
             ticks = sorted([round(start, 1), *(t for t in ticks if abs(t - start) > 0.055 * end)])
         ax.set_xlim(-0.012 * end, end * 1.012)
@@ -192,13 +191,6 @@ def _curve(ax: Axes, rows: pd.DataFrame, mark: Mark, scale: float) -> None:
             color=mark.colour,
             zorder=4,
         )
-
-
-def _ticks(end: float, unit: str, most: int) -> list[float]:
-    """Ticks at round steps, on the scan schedule where the unit is weeks, as close as the numbers below them allow."""
-    most = max(3, min(most, 10))
-    step = next((s for s in _STEPS[unit] if end // s + 1 <= most), _STEPS[unit][-1] * math.ceil(end / _STEPS[unit][-1] / most))
-    return [float(t) for t in np.arange(0, end * 1.0001, step)]
 
 
 def _at(rows: pd.DataFrame, day: float) -> tuple[int, int]:
@@ -376,25 +368,10 @@ def kaplan_meier(
             )
             if column:
                 ax.set_yticklabels([])
-            _title(ax, fit((titles or {}).get(name, numbers.label(name)), panel, TITLE, bold=True), (places or {}).get(name, i))
+            title = (titles or {}).get(name, numbers.label(name))
+            heading(ax, fit(title, panel, TITLE, bold=True), (places or {}).get(name, i))
     return figure
 
 
 def _of(curves: pd.DataFrame, cohort: str) -> pd.DataFrame:
     return curves[curves["cohort"].map(text) == cohort]
-
-
-def _title(ax: Axes, words: str, place_: int) -> None:
-    top = points(ax, 0, 1)
-    write(ax, 0, 13, words, transform=top, size=TITLE, weight="bold", va="center")
-    ax.add_patch(
-        Rectangle(
-            (0, 4.2),
-            12,
-            2.6,
-            transform=top,
-            facecolor=light("ink") if place_ < 0 else cohort_mark(place_).colour,
-            edgecolor="none",
-            clip_on=False,
-        )
-    )

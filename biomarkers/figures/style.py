@@ -18,11 +18,12 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
+from matplotlib.patches import Rectangle
 from matplotlib.textpath import TextToPath
 from matplotlib.transforms import Affine2D, ScaledTranslation, Transform, blended_transform_factory
 
 from biomarkers.domain import numbers
-from biomarkers.figures.tokens import light
+from biomarkers.figures.tokens import cohort_mark, light
 
 SINGLE, MIDDLE, DOUBLE = 85.0, 120.0, 180.0
 """Journal column widths in millimetres."""
@@ -198,6 +199,23 @@ def write(
         clip_on=False,
         fontfamily="DejaVu Sans",
         **style,
+    )
+
+
+def heading(ax: Axes, words: str, place_: int) -> None:
+    """The title of a panel over a short bar in the hue of its cohort; a negative place gives a bar of ink."""
+    top = points(ax, 0, 1)
+    write(ax, 0, 13, words, transform=top, size=TITLE, weight="bold", va="center")
+    ax.add_patch(
+        Rectangle(
+            (0, 4.2),
+            12,
+            2.6,
+            transform=top,
+            facecolor=light("ink") if place_ < 0 else cohort_mark(place_).colour,
+            edgecolor="none",
+            clip_on=False,
+        )
     )
 
 

@@ -1,6 +1,7 @@
-"""Ticks in the unit of the laboratory on the scale of the model: which round values there are, and where they lie.
+"""Ticks: round values in the unit of the laboratory on the scale of the model, and round steps of time.
 
-A log2 axis of TK1 says 20, 50, 100 Du/L and never 4.32; the place of each comes from the marker's own scale.
+A log2 axis of TK1 says 20, 50, 100 Du/L and never 4.32; the place of each comes from the marker's own scale. A time axis in
+weeks keeps the schedule of the scans.
 """
 
 from __future__ import annotations
@@ -10,9 +11,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 
+from biomarkers.domain import numbers
 from biomarkers.domain.marker import Marker
 
+_STEPS = {"weeks": (1, 2, 4, 6, 12, 24, 48, 96), "months": (3, 6, 12, 24, 36, 60), "days": (7, 14, 28, 56, 91, 182, 365)}
 _LOG_STEPS = ((1.0,), (1.0, 5.0), (1.0, 2.0, 5.0))
 _SHARES = (0.1, 0.5, 1, 2, 5, 10, 20, 30, 50, 70, 80, 90, 95, 98, 99, 99.5, 99.9)
 
@@ -51,3 +55,28 @@ def round_values(low: float, high: float, marker: Marker | None) -> list[float]:
     for steps in _LOG_STEPS:
         ladder += [m * 10.0**d for d in decades for m in steps]
     return ladder
+
+
+def raw_ticks(ax: Axes, table: pd.DataFrame, marker: Marker | None, low: float, high: float) -> None:
+    """Round raw values, as many as have room: decades first, then fives, then twos."""
+    raw = pd.to_numeric(table["value"]).to_numpy(float, na_value=np.nan)
+    raw = raw[np.isfinite(raw)]
+    if not len(raw):
+        ax.set_yticks([])
+        return
+    bottom, top = ax.get_ylim()
+    chosen: list[tuple[float, float]] = []
+    candidates = round_values(float(raw.min()), float(raw.max()), marker)
+    for candidate, y in zip(candidates, on_scale(table, marker, candidates), strict=True):
+        inside = math.isfinite(y) and min(low, high) - 0.06 * (high - low) <= y <= top
+        if inside and all(abs(y - other) > 0.115 * (top - bottom) for other, _ in chosen):
+            chosen.append((float(y), candidate))
+    chosen.sort()
+    ax.set_yticks([y for y, _ in chosen], [numbers.value(v) for _, v in chosen])
+
+
+def time_ticks(end: float, unit: str, most: int) -> list[float]:
+    """Ticks at round steps, on the scan schedule where the unit is weeks, as close as the numbers below them allow."""
+    most = max(3, min(most, 10))
+    step = next((s for s in _STEPS[unit] if end // s + 1 <= most), _STEPS[unit][-1] * math.ceil(end / _STEPS[unit][-1] / most))
+    return [float(t) for t in np.arange(0, end * 1.0001, step)]
