@@ -59,6 +59,7 @@ def km(
     counts: bool = True,
     heads: bool = True,
     room: float = 62.0,
+    before: str = "class not yet known",
 ) -> Axes:
     """Curves of one analysis in one cohort, with the numbers below the axis.
 
@@ -81,6 +82,8 @@ def km(
         Whether to write the table below the axis, and its labels (only the first panel of a row has them).
     room : float
         Points to the left of the axis for the labels.
+    before : str
+        What is said of the time before the curves begin.
 
     Returns
     -------
@@ -96,7 +99,7 @@ def km(
         ax.axhline(0.5, color=light("hairline"), linewidth=0.5, zorder=0.5)
         start = float(table["time"].min()) / scale
         if start > 0:
-            _unknown(ax, start)
+            _unknown(ax, start, before)
         for (_, rows), mark in zip(groups, marks, strict=True):
             _curve(ax, rows, mark, scale)
         ticks = time_ticks(end, unit, int(_size(ax)[0] / 20))
@@ -122,7 +125,7 @@ def _size(ax: Axes) -> tuple[float, float]:
     return float(box.width * wide * 72), float(box.height * high * 72)
 
 
-def _unknown(ax: Axes, start: float) -> None:
+def _unknown(ax: Axes, start: float, words: str) -> None:
     """The time before a landmark: no curve is drawn before the class is known."""
     ax.axvspan(0, start, facecolor=light("plate"), edgecolor="none", zorder=0)
     ax.axvline(start, color=light("ink"), linewidth=0.8, linestyle=(0, (1, 1.5)), zorder=0.6)
@@ -130,7 +133,7 @@ def _unknown(ax: Axes, start: float) -> None:
         ax,
         start / 2,
         0.5,
-        "class not yet known",
+        words,
         transform=ax.get_xaxis_transform(),
         size=5.8,
         rotation=90,
@@ -308,6 +311,7 @@ def kaplan_meier(
     origin: str = "time zero",
     unit: str | None = None,
     places: Mapping[str, int] | None = None,
+    before: str = "class not yet known",
 ) -> Figure:
     """One panel per cohort, y and time axis shared, each with its own table of numbers.
 
@@ -326,6 +330,8 @@ def kaplan_meier(
         What time 0 is: "Weeks from registration".
     places : mapping of cohort to int, optional
         The cohort's place in the design, which gives the bar under its title its hue.
+    before : str
+        As `km`.
 
     Returns
     -------
@@ -365,6 +371,7 @@ def kaplan_meier(
                 notes=(notes or {}).get(name, ()),
                 heads=column == 0,
                 room=room,
+                before=before,
             )
             if column:
                 ax.set_yticklabels([])
