@@ -170,14 +170,13 @@ def _call_locus(path: str, locus: Locus, options: Options, header: Header, lines
     views: list[View] = []
     for name, pos, end, line in lines.found:
         if name in names and pos <= last and end >= first:
-            views += view_record(parse_record(line, len(samples)), locus, p, options)
+            views += view_record(parse_record(line, len(samples), header.meta), locus, p, options)
     for view in sorted(views, key=lambda v: v.refused[0] != "BAD_RECORD"):
         if view.refused[0]:
             return _refused_by(path, locus, samples, view, build.name)
     if not any(v.kind in ("site", "block") for v in views) and (elsewhere := _at_other_build(locus, build.name, lines)):
         return _refuse(path, locus, samples, "BUILD_CONFLICT", elsewhere)
-    notes = tuple(n for n in (lines.note,) if n)
-    decision = Decision(locus, views, options, may_assume=bool(lines.seen & names), notes=notes)
+    decision = Decision(locus, views, options, may_assume=bool(lines.seen & names), notes=lines.notes)
     return _decide(path, locus, build.name, samples, views, decision, options, header)
 
 

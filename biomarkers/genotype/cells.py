@@ -114,6 +114,7 @@ class CellReader:
         others = [i for i in (self.of_alt if 0 in self.of_ref else self.of_ref) if i]
         self.i_alt = others[0] if others else 1
         self.gt_only = self.n_keys == 1 and self.gt == 0
+        self.shape = record.shape
         self.plain = not any(x is not None for x in (self.cn, self.ft, self.ds, self.gp, self.len))
 
     def read(self, cell: bytes) -> tuple[Facts, Numbers]:
@@ -125,6 +126,8 @@ class CellReader:
             return Facts(None, bad="more fields than FORMAT has keys"), NO_NUMBERS
         parts += [b"."] * (self.n_keys - len(parts))
         gt = None if self.gt is None else parts[self.gt]
+        if self.shape is not None and (wrong := self.shape.wrong(cell)):
+            return Facts(gt, bad=wrong), NO_NUMBERS
         try:
             ad = self._counts(parts[self.ad]) if self.ad is not None else None
             dp = self._first(parts, self.dp, _count)
@@ -341,6 +344,8 @@ def _integers(reader: CellReader, cells: bytes, n_samples: int) -> Column | None
     marks = slashed.translate(None, b"0123456789") + b"\t"
     if b"." in pattern or pattern.count(b"/") != 1 or not pattern.startswith(b"/") or marks != pattern * n_samples:
         return None
+    if reader.shape is not None and reader.shape.wrong(first):
+        return None  # the one-by-one reading will say what is wrong
     k = len(pattern)
     values = np.fromstring(slashed.translate(_TO_SPACE), dtype=np.int64, sep=" ")
     if values.size != n_samples * k:

@@ -18,7 +18,7 @@ from biomarkers.genotype.record import View
 
 # Codes that may stand beside a call, in the order in which they are written.
 NOTES = ("ASSUMED_REF", "REF_MISMATCH_RESOLVED", "STRAND_FLIPPED", "DUPLICATE_SAME", "HOMREF_BLOCK", "MNP", "IMPUTED",
-         "FILTERED", "PARALOG_SIGNAL", "PARALOG_V_LOSS", "CODON_CHANGED", "NO_INDEX", "STALE_INDEX")
+         "FILTERED", "PARALOG_SIGNAL", "PARALOG_V_LOSS", "CODON_CHANGED", "NO_INDEX", "STALE_INDEX", "UNSORTED")
 
 REASONS = {
     "OK": "called",

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, field
 
 from biomarkers.domain.loci import COMPLEMENT, Locus
+from biomarkers.genotype.definitions import CellShape, cell_shape, definition, wrong_info
 from biomarkers.genotype.options import Options
 
 LARGEST_POSITION = 2**31 - 1
@@ -18,6 +19,7 @@ _ALT = re.compile(r"(?:[ACGTN]+|\*|<[^<>\s,]+>"
                   r"|[ACGTN.]*[\[\]][^\[\]\s]+[\[\]][ACGTN.]*|\.[ACGTN]+|[ACGTN]+\.)\Z", re.I)  # breakends last
 _QUAL = re.compile(rb"(?:\.|-0(?:\.0*)?|\+?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|\+?inf(?:inity)?|nan)\Z", re.I)
 _KEY = re.compile(r"(?:[A-Za-z_][0-9A-Za-z_.]*|1000G)\Z")
+_NO_CONTIG = re.compile(r"[\s<>:,*\"'`()\[\]{}\\]")
 _END = re.compile(rb"(?:^|;)END=(\d{1,10})(?=;|$)")
 _SVLEN = re.compile(rb"(?:^|;)SVLEN=([-\d,]+)(?=;|$)")
 _COPY_NUMBER = re.compile(r"<(?:DEL|DUP|CNV|CN\d+)\b", re.I)
@@ -40,6 +42,8 @@ class Record:
         The sample columns, separated by tabs.
     problem : str
         Why the line is invalid; empty when it is not.
+    shape : CellShape or None
+        What the header promises of its cells.
     """
 
     contig: str
@@ -54,6 +58,7 @@ class Record:
     ref_text: str = ""
     alt_text: str = ""
     problem: str = ""
+    shape: CellShape | None = None
 
     @property
     def where(self) -> str:
@@ -81,10 +86,11 @@ def extent(pos: int, ref: bytes, alt: bytes, info: bytes) -> int:
     return end
 
 
-def parse_record(line: bytes, n_samples: int) -> Record:
+def parse_record(line: bytes, n_samples: int, meta: bytes = b"") -> Record:
     """Read one data line; an invalid one comes back with its `problem`, and with as much as could be read.
 
-    The position must have been found readable by `position` before.
+    The position must have been found readable by `position` before. `meta` are the header's lines, whose definitions of
+    INFO and FORMAT the line must keep.
     """
     fields = line.split(b"\t", 9)
     contig, pos = fields[0].decode("latin-1"), int(fields[1])
@@ -97,10 +103,15 @@ def parse_record(line: bytes, n_samples: int) -> Record:
     keys = tuple(fields[8].decode("latin-1").split(":"))
     record = Record(contig, pos, fields[2].decode("latin-1"), ref, alts, fields[6].decode("latin-1"),
                     extent(pos, fields[3], fields[4], fields[7]), keys, fields[9], ref_text, alt_text)
-    record.problem = _problem(record, fields, n_samples)
+    record.problem = _problem(record, fields, n_samples, meta)
+    if keys != _GT_ALONE and not record.problem:
+        record.shape = cell_shape(keys, tuple(definition(meta, "FORMAT", key) for key in keys), len(alts))
     if "LEN" in keys and not record.problem and alts and _REFERENCE_ONLY.issuperset(alts):
         record.end = max(record.end, *(pos + n - 1 for n in _lengths(record)))
     return record
+
+
+_GT_ALONE = ("GT",)
 
 
 def _lengths(record: Record) -> list[int]:
@@ -109,10 +120,12 @@ def _lengths(record: Record) -> list[int]:
     return [1, *(int(parts[i]) for parts in cells if len(parts) > i and parts[i].isdigit() and len(parts[i]) < 10)]
 
 
-def _problem(record: Record, fields: list[bytes], n_samples: int) -> str:
+def _problem(record: Record, fields: list[bytes], n_samples: int, meta: bytes) -> str:
     n = fields[9].count(b"\t") + 1
     if n != n_samples:
         return f"{n} sample columns, the header names {n_samples}"
+    if _NO_CONTIG.search(record.contig):
+        return f"CHROM {record.contig[:20]!r} is no contig name"
     if not _REF.match(record.ref):
         return f"REF {record.ref_text[:20]!r} is no sequence of bases"
     for alt in record.alts:
@@ -125,8 +138,8 @@ def _problem(record: Record, fields: list[bytes], n_samples: int) -> str:
         return f"FILTER {record.filter[:20]!r} is no list of filters"
     if not _names(record.id.split(";")):
         return f"ID {record.id[:20]!r} is no list of names"
-    if wrong := _wrong_info(fields[7].decode("latin-1")):
-        return f"INFO {wrong[:20]!r} is not valid"
+    if wrong := wrong_info(fields[7].decode("latin-1"), len(record.alts), meta):
+        return wrong
     if len(set(record.keys)) != len(record.keys) or not all(map(_KEY.match, record.keys)):
         return f"FORMAT {':'.join(record.keys)[:40]!r} repeats a key or holds an empty or illegal one"
     if "GT" in record.keys[1:]:
@@ -137,31 +150,6 @@ def _problem(record: Record, fields: list[bytes], n_samples: int) -> str:
 def _names(items: list[str]) -> bool:
     """True for names without blanks, none empty, none twice."""
     return all(items) and len(set(items)) == len(items) and not any(" " in x or "," in x for x in items)
-
-
-# Reserved keys of the specification, by the type of each of their values; "." is always allowed.
-_COUNTS = frozenset({"AC", "AN", "DP", "MQ0", "NS", "END"})
-_REALS = frozenset({"AF", "BQ", "MQ", "SB"})
-_FLAGS = frozenset({"DB", "H2", "H3", "SOMATIC", "VALIDATED", "1000G"})
-_INTEGER, _REAL = re.compile(r"\d{1,10}\Z"), re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\Z|nan\Z", re.I)
-
-
-def _wrong_info(info: str) -> str:
-    """The first entry of INFO that the specification does not allow; empty when there is none."""
-    if info == ".":
-        return ""
-    seen = set()
-    for entry in info.split(";"):
-        key, equals, value = entry.partition("=")
-        if not _KEY.match(key) or key in seen or (equals and not value):
-            return entry or ";"
-        seen.add(key)
-        values = value.split(",")
-        if ((key in _FLAGS and equals) or (key in _COUNTS and not all(v == "." or _INTEGER.match(v) for v in values))
-                or (key in _REALS and not all(v == "." or _REAL.match(v) for v in values))
-                or (key == "AF" and any(v != "." and not 0.0 <= float(v) <= 1.0 for v in values))):
-            return entry
-    return ""
 
 
 @dataclass(slots=True)

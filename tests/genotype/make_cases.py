@@ -248,8 +248,40 @@ CALLS = [
     Case("ALT that is no allele", [row("0/1", alt="C,")], ["-BAD_RECORD"]),
     *[Case(f"FILTER {x}", [row("0/1", filter=x)], ["-BAD_RECORD"]) for x in ("q 10", "PASS;q10", "q10;q10", "0", "q10;", ";")],
     *[Case(f"INFO {x}", [row("0/1", info=x)], ["-BAD_RECORD"]) for x in
-      ("DP=x", "AC=-1", "AF=1.5", "DB=1", "DP=1;DP=2", "A B=1", "DP=1;", "=2")],
-    *[Case(f"INFO {x} is valid", [row("0/1", info=x)], ["V/F"]) for x in ("DB;AF=.,0.5;AN=4", "X=a b;Y.z_1=%3B", "1000G;DP=.")],
+      ("DP=x", "AC=-1", "AF=1.5", "DB=1", "DP=1;DP=2", "A B=1", "DP=1;", "=2", "AA=C,T", "CIGAR=5MYCIGAR", "CIGAR=0.05",
+       "CIGAR=1X,1X", "AC=1,2", "END=1,2", "NS=-3", "MQ=high")],
+    *[Case(f"INFO {x} is valid", [row("0/1", info=x)], ["V/F"]) for x in
+      ("DB;AF=.;AN=4", "X=a b;Y.z_1=%3B", "1000G;DP=.", "CIGAR=1X;AA=.|||", "CIGAR=10M2I3D;MQ=inf;BQ=-1.5e2", "AN;NS=.")],
+    *[Case(f"INFO by its header: {x} where {d}", [row("0/1", info=x)], [answer],
+           meta=[f'##INFO=<ID=MY,{d},Description="x=<,>">'])
+      for x, d, answer in (
+          ("MY=9", "Number=0,Type=Flag", "-BAD_RECORD"), ("MY", "Number=0,Type=Flag", "V/F"),
+          ("MY=1,2", "Number=A,Type=Integer", "-BAD_RECORD"), ("MY=1", "Number=A,Type=Integer", "V/F"),
+          ("MY=1,3,2", "Number=R,Type=Integer", "-BAD_RECORD"), ("MY=1,.", "Number=R,Type=Integer", "V/F"),
+          ("MY=1,2", "Number=2,Type=Float", "V/F"), ("MY=1", "Number=2,Type=Float", "-BAD_RECORD"),
+          ("MY", "Number=2,Type=Float", "V/F"),
+          ("MY=1.5", "Number=1,Type=Integer", "-BAD_RECORD"), ("MY=1.5,x", "Number=.,Type=Float", "-BAD_RECORD"),
+          ("MY=a,b", "Number=.,Type=String", "V/F"), ("MY=1,2,3", "Number=G,Type=Float", "V/F"),
+          ("MY=.", "Number=R,Type=Float", "V/F"),
+          ("YOURS=1,2,x", "Number=1,Type=Integer", "V/F"))],
+    *[Case(f"cells by their header: {cell} where {d}", [row(cell, keys="GT:MY")], [answer],
+           meta=[f'##FORMAT=<ID=MY,{d},Description="Number=9,Type=Flag">'])
+      for cell, d, answer in (
+          ("0/1:1,2", "Number=A,Type=Integer", "-BAD_RECORD"), ("0/1:1", "Number=A,Type=Integer", "V/F"),
+          ("0/1:1", "Number=R,Type=Integer", "-BAD_RECORD"), ("0/1:1,.", "Number=R,Type=Integer", "V/F"),
+          ("0/1:1,2", "Number=G,Type=Float", "-BAD_RECORD"), ("0/1:1,2e-3,nan", "Number=G,Type=Float", "V/F"),
+          ("0/1:.", "Number=G,Type=Float", "V/F"), ("0/1", "Number=G,Type=Float", "V/F"),
+          ("0/1:x", "Number=1,Type=Float", "-BAD_RECORD"), ("0/1:xy", "Number=1,Type=Character", "-BAD_RECORD"),
+          ("0/1:x", "Number=1,Type=Character", "V/F"), ("0/1:anything,at,all", "Number=.,Type=String", "V/F"),
+          ("0/1:1,2,3,4", "Number=.,Type=Integer", "V/F"), ("0/1:1,y", "Number=.,Type=Integer", "-BAD_RECORD"),
+          ("0/1:", "Number=LA,Type=Integer", "V/F"))],
+    Case("likelihoods by ploidy", [row("0/1:1,0,2", "0/1:1,0", "1:3,0", ".:3,0", "0/1/1:1,2,3,4", "0/1/1:1,2,3", ".:1,2,3,4",
+                                       keys="GT:PL")],
+         ["V/F", "-BAD_RECORD", "-HAPLOID", "-MISSING_GT", "-CN_GT2", "-BAD_RECORD", "-BAD_RECORD"]),
+    Case("likelihoods without a genotype", [row("1,0,2", "1", "-1.5,0", keys="GL")], ["-NO_GT", "-BAD_RECORD", "-NO_GT"]),
+    Case("reads of each allele, as the header promises", [row("0/1:5,6", "0/1:14", keys="GT:AD")],
+         ["V/F", "-BAD_RECORD says=is+not"],
+         meta=['##FORMAT=<ID=AD,Number=R,Type=Integer,Description="reads">']),
     *[Case(f"ID {x}", [row("0/1", id=x)], ["-BAD_RECORD"]) for x in ("a b", ";a", "a;a", "a;")],
     Case("FORMAT twice", [row("0/1:3:4", keys="GT:DP:DP")], ["-BAD_RECORD"]),
 ]
