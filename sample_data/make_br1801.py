@@ -771,6 +771,17 @@ window = [-28, 0]
 day = 42
 window = [-7, 7]
 
+[trial]                                      # the trial's own endpoints: what its protocol states
+alpha = 0.10                                 # one-sided
+times = { pfs = [84, 168], os = [365] }      # days at which survival is given
+benefit_days = 168
+[trial.cohorts."ER+"]
+n = 64
+events = 58
+[trial.cohorts."ER-"]
+n = 50
+events = 48
+
 [markers.ctdna_mtm]
 ND = "not_detected"                          # as this laboratory means it; undeclared, every ND would be refused
 

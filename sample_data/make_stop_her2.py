@@ -371,6 +371,29 @@ label = "Overall survival"
 day = 0
 window = [-28, 0]
 {visits}
+[trial]                                      # the trial's own endpoints, cohort by cohort
+alpha = 0.10                                 # one-sided
+times = { pfs = [365, 1096], os = [1096] }
+[trial.cohorts.continue]
+n = 30
+day = 365
+[trial.cohorts.stop]
+n = 52
+day = 365
+null = 0.50
+alternative = 0.68
+two_stage = { r1 = 11, n1 = 20, r = 23, n = 40 }   # Simon's optimal design: the published abstract states no boundary
+[trial.instruments.qol]
+label = "Quality of life (invented)"
+minimal_difference = 10
+[trial.instruments.distress]
+label = "Distress (invented)"
+direction = "high is worse"
+minimal_difference = 8
+[trial.instruments.regret]
+label = "Decision regret (invented)"
+direction = "high is worse"
+
 [tables]
 subjects = "subjects.csv"
 outcomes = "outcomes.csv"

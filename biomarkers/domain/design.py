@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Literal, TypeVar
 
 from biomarkers.domain.errors import UseError
 from biomarkers.domain.marker import Marker
+from biomarkers.domain.nearest import did_you_mean
 from biomarkers.domain.times import Endpoint, Visit
+from biomarkers.domain.trial import Trial
 
 Noun = TypeVar("Noun")
 
@@ -35,6 +36,8 @@ class Design:
     visits : mapping of str to Visit
     markers : mapping of str to Marker
         The registry with this study's overrides, plus markers defined in the study.
+    trial : Trial, optional
+        What the trial states about its own endpoints; without it a report holds the markers alone.
     notes : tuple of str
         Facts about the study a report prints as they stand.
     """
@@ -50,6 +53,7 @@ class Design:
     endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
     visits: Mapping[str, Visit] = field(default_factory=dict)
     markers: Mapping[str, Marker] = field(default_factory=dict)
+    trial: Trial | None = None
     notes: tuple[str, ...] = ()
 
     def marker(self, name: str) -> Marker:
@@ -74,6 +78,4 @@ class Design:
 def _named(name: str, known: Mapping[str, Noun], what: str) -> Noun:
     if name in known:
         return known[name]
-    near = get_close_matches(name, known, 1)
-    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known) or 'none'}"
-    raise UseError(f"{what} {name!r} is not in this study; {hint}")
+    raise UseError(f"{what} {name!r} is not in this study; {did_you_mean(name, known)}")

@@ -10,9 +10,8 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -20,10 +19,13 @@ from biomarkers.domain.design import Design
 from biomarkers.domain.errors import DataProblem, UseError
 from biomarkers.domain.marker import Marker, define
 from biomarkers.domain.markers import MARKERS
+from biomarkers.domain.nearest import did_you_mean
 from biomarkers.domain.problems import Problem, sort, visible
 from biomarkers.domain.schema import TABLES
 from biomarkers.domain.source import EndpointRule, MarkerColumn, Origin, Source, Spelling
 from biomarkers.domain.times import DAYS_PER, Endpoint, Visit
+from biomarkers.domain.trial import DIRECTIONS, TIMES, CohortQuestion, Instrument, Trial
+from biomarkers.kernels.simon import TwoStage
 from biomarkers.readers.table import READERS, reader_of, unreadable
 
 LARGEST = 1 << 20
@@ -147,6 +149,39 @@ class _Visit(_Keys):
     window: tuple[int, int]
 
 
+class _TwoStage(_Keys):
+    r1: int
+    n1: int
+    r: int
+    n: int
+
+
+class _TrialCohort(_Keys):
+    endpoint: str = "pfs"
+    n: int | None = None
+    events: int | None = None
+    day: int | None = None
+    null: float | None = None
+    alternative: float | None = None
+    two_stage: _TwoStage | None = None
+
+
+class _Instrument(_Keys):
+    label: str | None = None
+    direction: Literal["high is better", "high is worse"] = DIRECTIONS[0]
+    minimal_difference: float | None = None
+
+
+class _Trial(_Keys):
+    alpha: float | None = None
+    level: float = 0.95
+    times: dict[str, list[int]] = {}
+    benefit_days: int = 168
+    severe: int = 3
+    cohorts: dict[str, _TrialCohort] = {}
+    instruments: dict[str, _Instrument] = {}
+
+
 class _Study(_Spelling):
     name: str
     time_zero: str = "time zero"
@@ -156,6 +191,7 @@ class _Study(_Spelling):
     covariates: list[str] = []
     cohort_assignment: Literal["randomised", "chosen", "by disease"] = "by disease"
     drug_effect: dict[str, list[str]] = {}
+    trial: _Trial | None = None
     notes: list[str] = []
     unknown_subjects: Literal["error", "exclude"] = "error"
     replicates: Literal["error", "mean", "median", "first", "last"] = "error"
@@ -278,10 +314,7 @@ class _Reading:
         )
 
     def unknown(self, at: Sequence[object], what: str, name: str, known: Sequence[str]) -> None:
-        near = get_close_matches(name, known, 1, 0.5) or get_close_matches(
-            name.lower(), [k for k in known if k.lower() == k], 1, 0.5
-        )
-        self.fault(at, f"unknown {what} {name!r}", f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}")
+        self.fault(at, f"unknown {what} {name!r}", did_you_mean(name, known, cutoff=0.5))
 
     def model(self, kind: type[Any], given: Mapping[str, Any], at: tuple[str, ...]) -> Any:
         """The model, or None with every fault noted."""
@@ -326,6 +359,10 @@ class _Reading:
             for arm in arms:
                 if arm not in study.arms:
                     self.unknown(("drug_effect", name), "arm", arm, study.arms)
+        endpoints = {name.lower(): self._endpoint(name.lower(), given) for name, given in study.endpoints.items()}
+        # what an ADTTE's parameters stand for is an endpoint too, whether or not it has a section of its own
+        for name in _parameter_endpoints(study.tables.get("outcomes")):
+            endpoints.setdefault(name, self._endpoint(name, _Endpoint()))
         return Design(
             name=study.name,
             time_zero=study.time_zero,
@@ -335,11 +372,50 @@ class _Reading:
             covariates=tuple(study.covariates),
             cohort_assignment=study.cohort_assignment,
             drug_effect={name: tuple(arms) for name, arms in study.drug_effect.items()},
-            endpoints={name.lower(): self._endpoint(name.lower(), given) for name, given in study.endpoints.items()},
+            endpoints=endpoints,
             visits=self._visits(study),
             markers=markers,
+            trial=self._trial(study, endpoints),
             notes=tuple(study.notes),
         )
+
+    def _trial(self, study: _Study, endpoints: Mapping[str, Endpoint]) -> Trial | None:
+        """What the trial states about its own endpoints; every name in it is one of the design's."""
+        given = study.trial
+        if given is None:
+            return None
+        known = endpoints or dict.fromkeys(ENDPOINT_LABELS)
+        for endpoint in given.times:
+            if endpoint.lower() not in known:
+                self.unknown(("trial", "times", endpoint), "endpoint", endpoint, list(known))
+        if given.alpha is None and len(study.arms) > 1:
+            self.fault(("trial",), "arms are compared, and no one-sided level is given", "add alpha, such as alpha = 0.10")
+        questions = {}
+        for cohort, asked in given.cohorts.items():
+            at = ("trial", "cohorts", cohort)
+            if cohort not in study.cohorts:
+                self.unknown(at, "cohort", cohort, study.cohorts)
+            if asked.endpoint.lower() not in known:
+                self.unknown((*at, "endpoint"), "endpoint", asked.endpoint, list(known))
+            try:
+                rule = None if asked.two_stage is None else TwoStage(**asked.two_stage.model_dump())
+                rest = asked.model_dump(exclude={"two_stage", "endpoint"})
+                questions[cohort] = CohortQuestion(endpoint=asked.endpoint.lower(), two_stage=rule, **rest)
+            except (UseError, ValueError) as error:
+                self.fault(at, str(error), "correct it")
+        instruments = {}
+        for name, one in given.instruments.items():
+            try:
+                instruments[name] = Instrument(**one.model_dump() | {"label": one.label or name})
+            except UseError as error:
+                self.fault(("trial", "instruments", name), str(error), "correct it")
+        times = dict(TIMES) | {endpoint.lower(): tuple(days) for endpoint, days in given.times.items()}
+        plain = given.model_dump(include={"alpha", "level", "benefit_days", "severe"})
+        try:
+            return Trial(times=times, cohorts=questions, instruments=instruments, **plain)
+        except UseError as error:
+            self.fault(("trial",), str(error), "correct it")
+            return None
 
     def _endpoint(self, name: str, given: _Endpoint) -> Endpoint:
         unit = given.unit or "days"
@@ -575,6 +651,15 @@ def _parameters(given: dict[str, str] | Sequence[str]) -> dict[str, str]:
     return {code: code.lower() for code in given}
 
 
+def _parameter_endpoints(table: object) -> list[str]:
+    """Endpoints that the parameters of an outcomes table name; a faulty declaration is told where the table is read."""
+    given = table.get("paramcd") if isinstance(table, dict) else None
+    given = [given] if isinstance(given, str) else given
+    if not isinstance(given, list | dict) or not all(isinstance(name, str) for name in given):
+        return []
+    return [name.lower() for name in given]
+
+
 def _resolved(folder: Path, patterns: Sequence[str]) -> tuple[tuple[Path, ...], tuple[str, ...]]:
     """Files of the patterns in sorted order; a pattern that matches nothing stays, to be reported as missing."""
     found: dict[str, Path] = {}
@@ -592,9 +677,18 @@ def _resolved(folder: Path, patterns: Sequence[str]) -> tuple[tuple[Path, ...], 
 
 def _known_keys(kind: type[BaseModel], loc: Sequence[object]) -> list[str]:
     """Keys of the model in which an unknown one was found."""
-    inner: dict[str, type[BaseModel]] = {"endpoints": _Endpoint, "visits": _Visit}
-    model = inner.get(str(loc[0]), kind) if len(loc) > 1 else kind
+    model = kind
+    for part in loc[:-1]:
+        field = model.model_fields.get(str(part))
+        model = (_model_in(field.annotation) if field else None) or model
     return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The model in `Model | None` or `dict[str, Model]`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := _model_in(part))), None)
 
 
 _HEADER = re.compile(r"\s*\[\[?\s*(.+?)\s*\]\]?\s*(?:#.*)?")

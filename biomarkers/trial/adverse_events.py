@@ -11,11 +11,10 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from biomarkers.domain import limits
 from biomarkers.domain.errors import UseError
 from biomarkers.kernels.binomial import clopper_pearson
 from biomarkers.kernels.fourfold import conditional
-
-from . import limits
 
 GRADES = (1, 2, 3, 4, 5)
 RELATED = ("possible", "probable", "definite")

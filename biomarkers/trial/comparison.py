@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from biomarkers.domain import limits
 from biomarkers.domain.errors import UseError
 from biomarkers.kernels import fourfold
 from biomarkers.kernels.km import Curve
@@ -20,8 +21,6 @@ from biomarkers.models.cox import cox
 from biomarkers.models.km import kaplan_meier
 from biomarkers.models.logrank import logrank
 from biomarkers.models.results_table import result_row, result_table
-
-from . import limits
 
 
 def compare_arms(

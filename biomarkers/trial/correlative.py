@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
+from biomarkers.domain import limits
 from biomarkers.domain.errors import UseError
 from biomarkers.kernels import correlative_power as kernel
 from biomarkers.kernels.event_count import probability_of_event
 
-from . import limits
 from .sizing import detectable_hazard_ratio
 
 CHUNK = 1000

@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
+from biomarkers.domain import limits
 from biomarkers.domain.errors import UseError
 from biomarkers.kernels import event_count, sequential
 from biomarkers.kernels import simon as two_stage
 from biomarkers.models.logrank import logrank
 from biomarkers.study.study import Study
 
-from . import limits
 from .designs_file import Comparison, DesignFile, SingleArm
 from .endpoints import analysed
 from .single_arm import one_arm

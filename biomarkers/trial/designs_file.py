@@ -23,10 +23,11 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
+from biomarkers.domain import limits
 from biomarkers.domain.errors import UseError
-from biomarkers.readers.toml_lines import did_you_mean, line_of
+from biomarkers.domain.nearest import did_you_mean
+from biomarkers.readers.toml_lines import line_of
 
-from . import limits
 from .derivations import DERIVATIONS, Outcome
 from .simulate import Futility, TwoArmDesign
 from .twostage import TwoStage

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from biomarkers.domain import limits
 from biomarkers.domain.errors import Refused, UseError
 from biomarkers.models.cumulative_incidence import cumulative_incidence
 from biomarkers.models.curves import curves_by
@@ -19,7 +20,6 @@ from biomarkers.models.results_table import RESULT_COLUMNS, result_row, result_t
 from biomarkers.study.analysis_set import AnalysisSet
 from biomarkers.study.study import Study
 
-from . import limits
 from .adverse_events import toxicity
 from .comparison import arm_summaries, compare_arms
 from .designs_file import DesignFile

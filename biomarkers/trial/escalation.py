@@ -11,11 +11,10 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from biomarkers.domain import limits
 from biomarkers.domain.errors import UseError
 from biomarkers.kernels import three_plus_three as kernel
 from biomarkers.kernels.three_plus_three import Variant
-
-from . import limits
 
 
 def three_plus_three(

@@ -13,11 +13,10 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr, ndtri, stdtrit
 
+from biomarkers.domain import limits
 from biomarkers.domain.errors import UseError
 from biomarkers.kernels import mmrm as kernel
 from biomarkers.study.study import Study
-
-from . import limits
 
 DAYS = (0, 91, 182, 365, 548, 730)
 """Nominal days of the table by visit where nothing else is asked."""

@@ -18,7 +18,8 @@ import numpy as np
 import pandas as pd
 
 from biomarkers.domain.errors import UseError
-from biomarkers.readers.toml_lines import did_you_mean, line_of
+from biomarkers.domain.nearest import did_you_mean
+from biomarkers.readers.toml_lines import line_of
 
 TRANSFORMS = ("sum", "0-100", "100-0")
 DIRECTIONS = ("high is better", "high is worse")

@@ -12,10 +12,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
+from biomarkers.domain import limits
 from biomarkers.domain.errors import UseError
 from biomarkers.kernels import binomial, fourfold
-
-from . import limits
 
 COLUMNS = ("population", "estimand", "method", "x", "n", "estimate", "std_error", "conf_low", "conf_high", "conf_level",
            "statistic", "p_value", "finite", "note")

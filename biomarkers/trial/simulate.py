@@ -13,11 +13,11 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
+from biomarkers.domain import limits
 from biomarkers.domain.errors import UseError
 from biomarkers.kernels import trial_simulation as kernel
 from biomarkers.parallel import in_order
 
-from . import limits
 from .sizing import agreed_hazard_ratio
 
 CHUNK = 4000

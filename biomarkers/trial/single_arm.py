@@ -12,12 +12,11 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from biomarkers.domain import limits
 from biomarkers.kernels import binomial, one_sample
 from biomarkers.kernels.km import Curve, kaplan_meier
 from biomarkers.models.columns import survival_rows
 from biomarkers.models.results_table import result_row, result_table
-
-from . import limits
 
 
 def one_arm(

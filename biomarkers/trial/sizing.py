@@ -12,11 +12,10 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from biomarkers.domain import limits
 from biomarkers.domain.errors import UseError
 from biomarkers.kernels import event_count as kernel
 from biomarkers.kernels import power as correlative
-
-from . import limits
 
 Method = Literal["schoenfeld", "freedman"]
 Arms = Mapping[str, tuple[float, float]] | Sequence[tuple[float, float]]

@@ -9,11 +9,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from biomarkers.domain import limits
 from biomarkers.domain.errors import UseError
 from biomarkers.kernels import simon as kernel
 from biomarkers.kernels.binomial import clopper_pearson
-
-from . import limits
 
 
 class TwoStage(kernel.TwoStage):
