@@ -209,7 +209,7 @@ def added_value_of(study: Study, marker: str, *, standard: Sequence[str], endpoi
     tables, added = [], []
     for name, part, groups in [*((str(g), frame[frame[by] == g], ()) for g in order), ("all", frame, (by,) if by else ())]:
         shared = {"cohort": name, "endpoint": endpoint.lower(), "timing": "baseline", "marker": noun.name}
-        usable = [s for s in standard if part[s].nunique(dropna=True) > 1]
+        usable = [s for s in standard if _varies(part, s, groups)]
         try:
             found = added_value(part, "time", "event", noun.name, usable, strata=(*groups, *within), horizon=horizon,
                                 resamples=resamples, seed=seed, level=level, shared=shared)
@@ -221,3 +221,10 @@ def added_value_of(study: Study, marker: str, *, standard: Sequence[str], endpoi
         added.append(found.added)
     lines = pd.concat(added, ignore_index=True) if added else pd.DataFrame(columns=list(ADDED))
     return AddedValue(pd.concat(tables, ignore_index=True), lines, chosen.flow)
+
+
+def _varies(part: pd.DataFrame, name: str, groups: tuple[str, ...]) -> bool:
+    """Whether a variable has two values anywhere within the strata: what only names the stratum has no coefficient."""
+    if not groups:
+        return bool(part[name].nunique(dropna=True) > 1)
+    return bool((part.groupby(list(groups), observed=True)[name].nunique() > 1).any())

@@ -10,6 +10,7 @@ import pandas as pd
 from biomarkers.domain.design import Design
 from biomarkers.domain.errors import UseError
 from biomarkers.models.results_table import result_table
+from biomarkers.plan.beside import Beside
 from biomarkers.plan.multiplicity import adjusted
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ class Results:
         Specification curves of the analyses that ask for one (`plan.sensitivity`).
     amendments : pandas.DataFrame
         Differences from the plan that this one amends (`plan.amendments`).
+    beside : Beside
+        Markers by variable, agreement of readers, genotype counts, models with the standard variables (`plan.beside`).
     more : dict
         Tables that one kind of question alone has, by "id: name".
     """
@@ -71,6 +74,7 @@ class Results:
     specimens: pd.DataFrame = field(default_factory=pd.DataFrame)
     sensitivity: pd.DataFrame = field(default_factory=pd.DataFrame)
     amendments: pd.DataFrame = field(default_factory=pd.DataFrame)
+    beside: Beside = field(default_factory=Beside)
     more: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     def including(self, *answers: Association) -> Results:

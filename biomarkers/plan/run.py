@@ -16,6 +16,7 @@ from biomarkers.models.selection import specimens_known
 from biomarkers.parallel import in_order
 from biomarkers.plan.amendments import stamped, stamps
 from biomarkers.plan.analysis import Analysis
+from biomarkers.plan.beside import Beside, beside
 from biomarkers.plan.family import MaxTFamilies, family_tests
 from biomarkers.plan.multiplicity import adjusted
 from biomarkers.plan.power import detectable_table
@@ -46,7 +47,7 @@ def run_plan(plan: Plan, study: Study, *, jobs: int = 1, progress: Callable[[str
     answers = in_order(_ask, [(a, study, joint, plan.power_replicates) for a in plan.analyses], jobs=jobs,
                        done=(lambda i: progress(plan.analyses[i].id)) if progress else None)
     curves = specification_curves([a for a in plan.analyses if a.sensitivity], study, jobs=jobs)
-    return collect(plan, study, answers, curves)
+    return collect(plan, study, answers, curves, beside(study, plan.analyses, seed=seed_for(plan.seed, "beside"), jobs=jobs))
 
 
 def _ask(question: Analysis | Question, study: Study, joint: bool, replicates: int) -> dict[str, Any]:
@@ -59,7 +60,8 @@ def _ask(question: Analysis | Question, study: Study, joint: bool, replicates: i
                     "detectable": detectable_table(answer, replicates=replicates, seed=seed_for(question.seed, "power"))}
 
 
-def collect(plan: Plan, study: Study, answers: Iterable[dict[str, Any]], sensitivity: pd.DataFrame | None = None) -> Results:
+def collect(plan: Plan, study: Study, answers: Iterable[dict[str, Any]], sensitivity: pd.DataFrame | None = None,
+            found: Beside | None = None) -> Results:
     """Put the answers into one set of tidy tables."""
     answers = list(answers)
     table = result_table(pd.concat([a["table"] for a in answers], ignore_index=True).to_dict("records"))
@@ -69,6 +71,9 @@ def collect(plan: Plan, study: Study, answers: Iterable[dict[str, Any]], sensiti
                                seed=seed_for(plan.seed, "family", "max-T"))
     table, ledger = adjusted(table, plan.multiplicity, plan.sha256, joint=families)
     table.attrs["plan_sha256"] = plan.sha256
+    found = Beside() if found is None else found
+    if len(found.multivariable):
+        ledger = pd.concat([ledger, adjusted(found.multivariable, "none", plan.sha256)[1]], ignore_index=True)
     markers = {a["marker"].name: study.design.marker(a["marker"].name) for a in answers}
     names = [m for m in study.design.markers if m in markers]
     return Results(
@@ -80,7 +85,7 @@ def collect(plan: Plan, study: Study, answers: Iterable[dict[str, Any]], sensiti
         patients=patients(study), endpoints=endpoints(study), assays=assays([markers[m] for m in names]),
         problems=study.problems, provenance=_provenance(plan, study, table), detectable=_stack(answers, "detectable"),
         specimens=_specimens(plan, study), sensitivity=pd.DataFrame() if sensitivity is None else sensitivity,
-        amendments=changes, more={name: t for a in answers for name, t in a.get("more", {}).items()},
+        amendments=changes, beside=found, more={name: t for a in answers for name, t in a.get("more", {}).items()},
     )
 
 
