@@ -6,7 +6,7 @@ figure at journal size. Being in the dict is all it takes: the contract tests fi
 Examples
 --------
 >>> sorted(FIGURES)
-['distributions', 'flow', 'forest', 'km']
+['calibration', 'distributions', 'flow', 'forest', 'km', 'schoenfeld', 'simon_makuch', 'spline']
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from biomarkers.figures.calibration import COLUMNS as CALIBRATION_COLUMNS
+from biomarkers.figures.calibration import calibration, calibration_figure
 from biomarkers.figures.distributions import COLUMNS as DISTRIBUTION_COLUMNS
 from biomarkers.figures.distributions import distribution_figure, distributions
 from biomarkers.figures.flow import COLUMNS as FLOW_COLUMNS
@@ -23,12 +25,19 @@ from biomarkers.figures.forest import COLUMNS as FOREST_COLUMNS
 from biomarkers.figures.forest import forest, forest_figure
 from biomarkers.figures.km import COLUMNS as KM_COLUMNS
 from biomarkers.figures.km import kaplan_meier, km
+from biomarkers.figures.schoenfeld import COLUMNS as SCHOENFELD_COLUMNS
+from biomarkers.figures.schoenfeld import schoenfeld, schoenfeld_figure
+from biomarkers.figures.simon_makuch import COLUMNS as STATE_COLUMNS
+from biomarkers.figures.simon_makuch import simon_makuch, simon_makuch_figure
 from biomarkers.figures.specification import specification_curve, specification_figure
+from biomarkers.figures.spline import COLUMNS as SPLINE_COLUMNS
+from biomarkers.figures.spline import spline, spline_figure
 from biomarkers.figures.svg import journal, themed
 
 __all__ = [
-    "FIGURES", "Drawing", "distribution_figure", "distributions", "flow", "flow_figure", "forest", "forest_figure", "journal",
-    "kaplan_meier", "km", "specification_curve", "specification_figure", "themed",
+    "FIGURES", "Drawing", "calibration", "calibration_figure", "distribution_figure", "distributions", "flow", "flow_figure",
+    "forest", "forest_figure", "journal", "kaplan_meier", "km", "schoenfeld", "schoenfeld_figure", "simon_makuch",
+    "simon_makuch_figure", "specification_curve", "specification_figure", "spline", "spline_figure", "themed",
 ]
 
 
@@ -77,6 +86,26 @@ FIGURES: dict[str, Drawing] = {
             "distributions", distributions, distribution_figure,
             "One mark per patient on the analysed scale, raw-unit ticks, a band for values below the limit",
             ("marker", "cohort", "arm", *DISTRIBUTION_COLUMNS),
+        ),
+        Drawing(
+            "spline", spline, spline_figure,
+            "Hazard ratio along a marker with its band, the straight line beside it, the reference, and a rug of events",
+            ("cohort", *SPLINE_COLUMNS),
+        ),
+        Drawing(
+            "schoenfeld", schoenfeld, schoenfeld_figure,
+            "Scaled Schoenfeld residuals with their smooth curve: is the hazard ratio the same early and late",
+            ("cohort", *SCHOENFELD_COLUMNS),
+        ),
+        Drawing(
+            "calibration", calibration, calibration_figure,
+            "Observed against predicted survival at one time, in groups of like prediction",
+            ("cohort", *CALIBRATION_COLUMNS),
+        ),
+        Drawing(
+            "simon_makuch", simon_makuch, simon_makuch_figure,
+            "Survival by the state a patient is in now, with numbers at risk that may rise",
+            ("cohort", *STATE_COLUMNS),
         ),
     )
 }

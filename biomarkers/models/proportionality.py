@@ -83,7 +83,8 @@ def schoenfeld_table(fit: CoxFit, term: str, *, transform: str = "km", points: i
     parts += [_smooth(time, g, y, spread, points, level)] if np.unique(g).size >= DEGREES + 2 else []
     named = dict.fromkeys(("analysis", "cohort", "marker", "contrast"), "") | dict(labels or {})
     facts = {"coefficient": float(solution.coef[column]), "statistic": float(test["statistic"]),
-             "p_value": float(test["p_value"]), "transform": transform, "n": fit.n, "n_events": fit.n_events, "conf_level": level}
+             "p_value": float(test["p_value"]), "transform": transform, "n": fit.n, "n_events": fit.n_events,
+             "conf_level": level}
     return pd.concat(parts, ignore_index=True).assign(**facts, **named).reindex(columns=list(SCHOENFELD))
 
 
