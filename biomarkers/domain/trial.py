@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from biomarkers.domain import limits
 from biomarkers.domain.errors import UseError
-from biomarkers.kernels.simon import TwoStage
+
+if TYPE_CHECKING:
+    from biomarkers.kernels.simon import TwoStage
 
 Direction = Literal["high is better", "high is worse"]
 DIRECTIONS: tuple[Direction, ...] = ("high is better", "high is worse")

@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -25,8 +25,10 @@ from biomarkers.domain.schema import TABLES
 from biomarkers.domain.source import EndpointRule, MarkerColumn, Origin, Source, Spelling
 from biomarkers.domain.times import DAYS_PER, Endpoint, Visit
 from biomarkers.domain.trial import DIRECTIONS, TIMES, CohortQuestion, Instrument, Trial
-from biomarkers.kernels.simon import TwoStage
 from biomarkers.readers.table import READERS, reader_of, unreadable
+
+if TYPE_CHECKING:
+    from biomarkers.kernels.simon import TwoStage
 
 LARGEST = 1 << 20
 ENDPOINT_LABELS = {"pfs": "Progression-free survival", "os": "Overall survival"}
@@ -398,7 +400,7 @@ class _Reading:
             if asked.endpoint.lower() not in known:
                 self.unknown((*at, "endpoint"), "endpoint", asked.endpoint, list(known))
             try:
-                rule = None if asked.two_stage is None else TwoStage(**asked.two_stage.model_dump())
+                rule = None if asked.two_stage is None else _rule_of(asked.two_stage)
                 rest = asked.model_dump(exclude={"two_stage", "endpoint"})
                 questions[cohort] = CohortQuestion(endpoint=asked.endpoint.lower(), two_stage=rule, **rest)
             except (UseError, ValueError) as error:
@@ -622,6 +624,13 @@ class _Reading:
             if mapping.setdefault(row[sample], row[subject]) != row[subject]:
                 self.fault((*at, "samples"), f"{given}:{line}: sample {row[sample]!r} stands for two subjects", "keep one")
         return mapping
+
+
+def _rule_of(given: _TwoStage) -> TwoStage:
+    """The boundary; imported here, because few studies have one and `check` should start quickly."""
+    from biomarkers.kernels.simon import TwoStage
+
+    return TwoStage(**given.model_dump())
 
 
 def _rule(given: _Endpoint) -> EndpointRule:

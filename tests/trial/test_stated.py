@@ -47,7 +47,7 @@ def test_everything_stated_arrives(stated):
     ("[trial]\nalpha = 0.1\n[trial.cohorts.A]\nn = 5\nevents = 6\n", "6 events of 5 patients: there cannot be more"),
     ("[trial]\nalpha = 0.1\n[trial.cohorts.A]\nday = 9\nnull = 0.7\nalternative = 0.5\n", "must be the larger share"),
     ("[trial]\nalpha = 0.1\n[trial.cohorts.A]\nnull = 0.7\n", "give day"),
-    ("[trial]\nalpha = 0.1\n[trial.cohorts.A]\nday = 9\ntwo_stage = { r1 = 11, n1 = 10, r = 23, n = 40 }\n", "0 <= r1 < n1 < n"),
+    ("[trial]\nalpha = 0.1\n[trial.cohorts.A]\nday = 9\ntwo_stage = { r1 = 9, n1 = 8, r = 23, n = 40 }\n", "0 <= r1 < n1 < n"),
     ("[trial]\nalpha = 0.1\n[trial.instruments.q]\nminimal_difference = 0\n", "must be a positive number"),
     ("[trial]\nalpha = 0.1\n[trial.instruments.q]\ndirection = 'up'\n", "high is better"),
     ("[trial]\nalpha = 0.1\nsevere = 6\n", "CTCAE grades end at 5"),
