@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from difflib import get_close_matches
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from biomarkers.domain.errors import UseError
+from biomarkers.domain.nearest import did_you_mean
 from biomarkers.domain.scales import SCALES
 
 Kind = Literal["continuous", "count", "call", "binary", "categorical", "genotype", "derived"]
@@ -245,5 +245,4 @@ def _typed(key: str, value: Any, name: str) -> Any:
 
 
 def _unknown_key(key: str, known: list[str]) -> str:
-    near = get_close_matches(key, known, 1)
-    return f"unknown field {key!r}" + (f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(known)}")
+    return f"unknown field {key!r}; {did_you_mean(key, known)}"

@@ -200,6 +200,10 @@ CONTROL: dict[str, str] = {
 """Internal control of an immunohistochemistry read."""
 
 DRAW_REASONS: tuple[str, ...] = ("scheduled", "progression", "unscheduled")
+PROGRESSION_LABELS: frozenset[str] = frozenset(
+    {"progression", "at progression", "disease progression", "progressive disease", "pd", "at pd"}
+)
+"""Labels of a visit that say why the tube was drawn; any other label says nothing."""
 
 AMINO_ACIDS: dict[str, str] = {"val": "V", "phe": "F", "his": "H", "arg": "R"}
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from difflib import get_close_matches
 from typing import Any
 
 from biomarkers.domain.errors import UseError
 from biomarkers.domain.loci import BUILDS
+from biomarkers.domain.nearest import did_you_mean
 
 _CHOICES = {
     "absent": ("no_call", "hom_ref"),
@@ -59,9 +59,8 @@ class Options:
             if value not in legal:
                 raise UseError(f"{name}={value!r}: choose one of {', '.join(legal)}")
         if self.build is not None and self.build not in BUILDS:
-            near = get_close_matches(str(self.build), BUILDS, n=1, cutoff=0.3)
-            hint = f" (did you mean {near[0]}?)" if near else ""
-            raise UseError(f"build={self.build!r}: supported are {', '.join(BUILDS)}{hint}")
+            hint = did_you_mean(str(self.build), BUILDS, "", cutoff=0.3)
+            raise UseError(f"build={self.build!r}: supported are {', '.join(BUILDS)}. {hint}".strip(". "))
         for name, top in (("min_dp", math.inf), ("min_gq", math.inf), ("min_gp", 1.0)):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= top:

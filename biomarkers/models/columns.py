@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from biomarkers.domain.errors import UseError
+from biomarkers.domain.nearest import did_you_mean
 
 Floats = NDArray[np.float64]
 
@@ -100,11 +101,9 @@ def column(frame: pd.DataFrame, name: str) -> pd.Series:
     except KeyError:
         found = None
     if found is None:
-        from difflib import get_close_matches
-
-        near = get_close_matches(str(name), [str(c) for c in frame.columns], n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else f"; it has {', '.join(map(str, frame.columns[:12]))}."
-        raise UseError(f"the frame has no column {name!r}{hint}")
+        names = [str(c) for c in frame.columns]
+        hint = did_you_mean(str(name), names, f"it has {', '.join(names[:12])}.")
+        raise UseError(f"the frame has no column {name!r}; {hint}")
     if isinstance(found, pd.DataFrame):
         raise UseError(f"the frame has {found.shape[1]} columns called {name!r}: rename them.")
     return found

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 import numpy as np
 import pandas as pd
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 
 from biomarkers.domain.errors import UseError
 from biomarkers.domain.marker import Marker
+from biomarkers.domain.nearest import did_you_mean
 from biomarkers.domain.scales import SCALES
 from biomarkers.kernels.tobit import LEFT, NONE, RIGHT
 from biomarkers.study.landmark_draws import KnownAt
@@ -93,10 +93,7 @@ def feature(name: str) -> Feature:
     """
     if name in FEATURES:
         return FEATURES[name]
-    near = get_close_matches(name, FEATURES, 1)
-    raise UseError(
-        f"feature {name!r} is not known; " + (f"did you mean {near[0]!r}?" if near else f"known: {', '.join(FEATURES)}")
-    )
+    raise UseError(f"feature {name!r} is not known; {did_you_mean(name, FEATURES)}")
 
 
 def positive(values: pd.DataFrame, marker: Marker, prefix: str = "") -> tuple[Floats, str]:

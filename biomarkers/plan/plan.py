@@ -14,6 +14,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from biomarkers.domain.errors import PlanError, UseError
+from biomarkers.domain.nearest import did_you_mean
 from biomarkers.domain.times import Landmark
 from biomarkers.models.gates import OVERRIDES
 from biomarkers.parallel import on_cluster
@@ -23,7 +24,7 @@ from biomarkers.plan.multiplicity import METHODS
 from biomarkers.plan.questions import KINDS, Question
 from biomarkers.plan.results import Results
 from biomarkers.plan.run import run_plan, seed_for
-from biomarkers.readers.toml_lines import did_you_mean, line_of
+from biomarkers.readers.toml_lines import line_of
 from biomarkers.study.study import Study, read_study
 
 

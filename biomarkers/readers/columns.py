@@ -16,7 +16,7 @@ from biomarkers.domain.schema import KINDS, TEXT, Column
 from biomarkers.domain.source import Source
 from biomarkers.domain.times import DAYS_PER
 from biomarkers.readers.findings import Findings
-from biomarkers.readers.numbers import NoNumber, read_number
+from biomarkers.readers.numbers import MINUS, NoNumber, read_number
 
 _DATE = re.compile(
     r"\d{4}-\d{1,2}(-\d{1,2})?([T ].*)?|\d{4}-UN.*|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}|\d{1,2}-[A-Za-z]{3}-\d{2,4}", re.ASCII
@@ -103,6 +103,17 @@ def mapped(
                 value=raw,
                 subject=sheet.subject(position),
                 same=("column",) if whole else None,
+            )
+        elif raw.strip()[:1] in MINUS and isinstance(value, int | float):
+            found.add(
+                "spelling",
+                f"{column}: Unicode minus sign",
+                severity="note",
+                line=int(lines[position]),
+                column=called,
+                value=raw,
+                subject=sheet.subject(position),
+                same=("minus",),
             )
     return [None if isinstance(known[raw], Bad) else known[raw] for raw in texts]
 

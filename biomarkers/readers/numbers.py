@@ -6,6 +6,8 @@ import math
 import re
 from dataclasses import dataclass
 
+MINUS = ("\u2212", "\u2013")
+"""The minus of typesetters and the en dash: read as a minus before digits, and noted."""
 _SPACE = "[ \u00a0\u2009\u202f]"
 _PLAIN = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 _COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+(?:[eE][+-]?[0-9]{1,3})?")
@@ -57,7 +59,7 @@ def read_number(
     """
     text = text.strip()
     note = ""
-    if text[:1] in "\u2212\u2013" and len(text) > 1:
+    if text[:1] in MINUS:
         text, note = "-" + text[1:], "Unicode minus sign"
     if thousands and thousands not in " '" and _grouped(text, thousands):
         text, note = text.replace(thousands, ""), note or "thousands separator, by declaration"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol
@@ -13,6 +12,7 @@ from typing import Protocol
 import pandas as pd
 
 from biomarkers.domain.errors import DataProblem, UseError
+from biomarkers.domain.nearest import did_you_mean
 from biomarkers.domain.problems import Problem, sort, summary
 from biomarkers.domain.source import Source
 
@@ -177,9 +177,7 @@ def reader_of(path: Path, format: str | None) -> Reader:
     if format is not None:
         if format in READERS:
             return READERS[format]
-        near = get_close_matches(format, READERS, 1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(READERS)}"
-        raise UseError(f"format {format!r} is unknown; {hint}")
+        raise UseError(f"format {format!r} is unknown; {did_you_mean(format, READERS)}")
     name = path.name.lower()
     endings = sorted(((ending, reader) for reader in READERS.values() for ending in reader.endings), key=lambda e: -len(e[0]))
     for ending, reader in endings:
@@ -248,8 +246,7 @@ def _nearby(path: Path) -> str:
         names = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
     except OSError:
         names = []
-    near = get_close_matches(path.name, names, 1)
-    return f"did you mean {near[0]!r}?" if near else "correct the path; it counts from the folder of study.toml"
+    return did_you_mean(path.name, sorted(names), "correct the path; it counts from the folder of study.toml")
 
 
 def _escaped(text: str) -> str:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from biomarkers.domain import vocabulary as words
 from biomarkers.domain.design import Design
 from biomarkers.domain.errors import UseError
+from biomarkers.domain.nearest import did_you_mean
 from biomarkers.domain.problems import Problem, sort
 from biomarkers.domain.schema import ALIASES, KINDS, TABLES, TEXT, TRACE, VALUE, Schema
 from biomarkers.domain.source import Source
@@ -205,7 +206,7 @@ class _Reading:
         for table, key, column in self._declared_columns():
             if column not in self.wide_seen and column not in names and table not in self.absent:
                 taken = {declared for _, _, declared in self._declared_columns()}
-                near = get_close_matches(column, [name for name in names if name not in taken], 1)
+                free = [name for name in names if name not in taken]
                 self._add(
                     table,
                     [
@@ -214,7 +215,7 @@ class _Reading:
                             line=1,
                             column=column,
                             problem=f"column {column!r} is missing, though [{key}] names it",
-                            remedy=f"did you mean {near[0]!r}?" if near else "correct the name in study.toml, or the header",
+                            remedy=did_you_mean(column, free, "correct the name in study.toml, or the header"),
                             code="missing_column",
                         )
                     ],
@@ -235,6 +236,7 @@ class _Reading:
         """The typed tables, in the order of the schema."""
         frames = {name: self._whole(name) for name in TABLES}
         _join_days(frames)
+        self._add("blood", _progression_tubes(frames))
         for name in ("tissue_reads", "blood"):
             frames[name], notes = offsets(frames[name], self.design)
             self._add(name, notes)
@@ -428,12 +430,11 @@ class _Wanted:
             )
 
     def _missing(self, name: str, column: str, header: tuple[str, ...], found: Findings) -> None:
-        near = get_close_matches(column, header, 1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
+        hint = did_you_mean(column, header, "")
         found.add(
             "missing_column",
             f"column {column!r} is missing" + (f" (it would be {name})" if name != column else ""),
-            f'{hint}map it: columns = {{ {name} = "..." }}',
+            f'{hint} map it: columns = {{ {name} = "..." }}',
             line=1,
             column=column,
             value="",
@@ -576,3 +577,26 @@ def _join_days(frames: dict[str, pd.DataFrame]) -> None:
             if len(specimens)
             else added.astype(specimens.dtypes.to_dict())
         )
+
+
+def _progression_tubes(frames: dict[str, pd.DataFrame]) -> list[Problem]:
+    """A draw labelled "progression" was drawn because of it, also where no column gives the reason; counted in a note.
+
+    Without this, a tube of the event's own day would compete with the scheduled one of that day, or speak for it.
+    """
+    blood, specimens = frames["blood"], frames["specimens"]
+    if blood.empty:
+        return []
+    label = blood["visit"].fillna("").astype(str).str.strip().str.casefold()
+    because = label.isin(words.PROGRESSION_LABELS) & blood["reason_for_draw"].isna()
+    if not because.any():
+        return []
+    blood.loc[because, "reason_for_draw"] = "progression"
+    its = specimens["specimen"].isin(blood.loc[because, "specimen"]) & specimens["reason_for_draw"].isna()
+    specimens.loc[its, "reason_for_draw"] = "progression"
+    first = blood[because].iloc[0]
+    said = f"{int(because.sum())} values of draws labelled {first['visit']!r} count as drawn because of progression"
+    return [
+        Problem(file=str(first["source_file"]), column="visit", severity="note", problem=said, code="progression_draws",
+                remedy="give their reason in a column mapped to reason_for_draw where that is not so")
+    ]

@@ -1,10 +1,9 @@
-"""Where a key stands in a TOML file, so that an error can name its line; and the nearest known key."""
+"""Where a key stands in a TOML file, so that an error can name its line."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
+from collections.abc import Sequence
 
 _HEADER = re.compile(r"^\s*(\[\[?)\s*([^\]]+?)\s*\]\]?")
 
@@ -56,10 +55,3 @@ def _common(here: Sequence[str], names: Sequence[str]) -> int:
             break
         n += 1
     return n
-
-
-def did_you_mean(key: str, known: Iterable[str]) -> str:
-    """ "did you mean 'marker'?", or the list of what is known."""
-    known = sorted(known)
-    near = [k for k in known if key.startswith(k) or k.startswith(key)] or get_close_matches(key, known, 1, cutoff=0.6)
-    return f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from difflib import get_close_matches
 
 import numpy as np
 import pandas as pd
@@ -13,6 +12,7 @@ from biomarkers.domain import vocabulary as words
 from biomarkers.domain.design import Design
 from biomarkers.domain.flow import MISSING_REASONS
 from biomarkers.domain.marker import Marker
+from biomarkers.domain.nearest import did_you_mean
 from biomarkers.domain.problems import Problem
 from biomarkers.domain.schema import TABLES, TEXT, VALUE
 from biomarkers.readers.cells import Cell, parse_cell
@@ -62,12 +62,11 @@ def _markers(sheet: Sheet, design: Design, found: Findings) -> list[str | None]:
         text = raw.strip()
         name = known.get(text)
         if name is None:
-            near = get_close_matches(text, known, 1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
+            hint = did_you_mean(text, known, "")
             found.add(
                 "unknown_marker",
                 f"marker {text!r} is not known" if text else "no marker is named",
-                f"{hint}map it under marker_names, or define it under [markers]",
+                f"{hint} map it under marker_names, or define it under [markers]",
                 same=(text,),
                 line=int(lines[i]),
                 column=sheet.called("marker"),

@@ -105,7 +105,7 @@ class SingleArm:
     alternative: float | None = None
     alpha: float | None = None
     power: float | None = None
-    n: int
+    n: int | None = None
     design: dict[str, int] | None = None
 
     def __post_init__(self) -> None:
