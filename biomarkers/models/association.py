@@ -230,8 +230,12 @@ def _difference(frame: pd.DataFrame, exposure: Exposure, model: Model, column: s
         return row | {"note": _note([*notes, *_fit_notes(fit)])}
     null = cox(wide, "time", "event", [t for t in terms if t not in products], strata=strata, interval="wald")
     statistic = 2 * (fit.loglik[1] - null.loglik[1])
-    row |= {"statistic": statistic, "p_value": float(chdtrc(len(products), statistic))}
-    return row | {"note": _note([*notes, f"{len(products)} degrees of freedom"])}
+    df = fit.solution.df - null.solution.df      # a product that the strata hold already is none of them
+    if df < 1:
+        reason = "descriptive only: within the strata no group has a contrast of its own"
+        return row | {"note": _note([reason, *notes]), "method": "none"}
+    row |= {"statistic": statistic, "p_value": float(chdtrc(df, statistic))}
+    return row | {"note": _note([*notes, f"{df} degrees of freedom"])}
 
 
 def _repeated(fit: CoxFit, frame: pd.DataFrame, adjust: Sequence[str], strata: Sequence[str]) -> str:

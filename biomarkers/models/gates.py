@@ -47,7 +47,7 @@ def gate(event: np.ndarray, exposure: Exposure, *, n_parameters: int, override: 
     if events == 0:
         return Verdict(descriptive=f"0 events among {n}")
     if len(np.unique(exposure.x)) < 2:
-        return Verdict(descriptive=f"the marker is constant ({_shown(exposure)}) in {n} subjects")
+        return Verdict(descriptive=f"the marker is constant ({_shown(exposure)}) in {_of(n, 'subject')}")
     notes = []
     short = _short_group(event, exposure)
     if short and "events_per_group" not in override:
@@ -85,7 +85,8 @@ def _short_group(event: np.ndarray, exposure: Exposure) -> str:
         size = int((exposure.groups == thin[0]).sum())
         return f"{events_word(counts[thin[0]])} in {size} {thin[0]}"
     if not exposure.binary and len(counts) - len(thin) < 2:
-        return "; ".join(f"{events_word(counts[name])} in {name}" for name in exposure.order)
+        fewest_first = sorted(exposure.order, key=lambda name: counts[name])
+        return "; ".join(f"{events_word(counts[name])} in {name}" for name in fewest_first)
     return ""
 
 

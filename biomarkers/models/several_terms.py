@@ -103,17 +103,22 @@ def _joint(
     base = result_row(**shared, n=n, n_events=n_events, model=describe(model.strata, adjust), method="")
     used = [c for c in columns if n and frame[c].nunique() > 1]
     labels = dict(zip(columns, terms.items(), strict=True))
-    why = _descriptive(frame, used, adjust, model, classes)
-    if why:
+    why, fit = _descriptive(frame, used, adjust, model, classes), None
+    if not why:
+        try:
+            fit = cox(frame, "time", "event", [*used, *adjust], strata=model.strata, level=model.level)
+        except UseError:      # no information left in these rows: a row with its reason, never a dead batch
+            why = f"in these rows {' and '.join(terms)} cannot be told apart"
+    if fit is None:
         row = base | {"term": name, "contrast": " and ".join(terms), "estimand": HAZARD_RATIO, "method": "none"}
         return [row | {"note": joined(f"descriptive only: {why}", *notes)}], None
-    fit = cox(frame, "time", "event", [*used, *adjust], strata=model.strata, level=model.level)
     if adjust:
-        bare = cox(frame, "time", "event", adjust, strata=model.strata, interval="wald").loglik[1]
+        without = cox(frame, "time", "event", adjust, strata=model.strata, interval="wald")
+        bare, n_terms = without.loglik[1], fit.solution.df - without.solution.df
     else:
-        bare = fit.loglik[0]
+        bare, n_terms = fit.loglik[0], fit.solution.df
     statistic = 2 * (fit.loglik[1] - bare)
-    df = t_df(n_events, len(used) + len(adjust))
+    df = t_df(n_events, fit.solution.df)
     table = fit.table.set_index("term")
     out = []
     for c in used:
@@ -142,10 +147,10 @@ def _joint(
             "term": name,
             "contrast": f"{' and '.join(labels[c][0] for c in used)} together",
             "estimand": JOINT,
-            "method": f"likelihood ratio on {len(used)} terms, F cut-off",
+            "method": f"likelihood ratio on {n_terms} terms, F cut-off",
             "statistic": statistic,
-            "p_value": float(fdtrc(len(used), df, max(statistic, 0.0) / len(used))),
-            "note": joined(*notes),
+            "p_value": float(fdtrc(n_terms, df, max(statistic, 0.0) / n_terms)) if n_terms else np.nan,
+            "note": joined(*([] if n_terms else ["descriptive only: nothing varies within the strata"]), *notes),
         }
     )
     return out, fit
@@ -202,13 +207,20 @@ def _joint_difference(
             "note": f"descriptive only: {sum(events)} events for {len(used) + len(products) + len(adjust)} parameters"
         }
     wide = frame.assign(**products)
-    full = cox(wide, "time", "event", [*used, *products, *adjust], strata=model.strata, interval="wald")
+    try:
+        full = cox(wide, "time", "event", [*used, *products, *adjust], strata=model.strata, interval="wald")
+    except UseError:
+        # With one group's values all alike, its product repeats the others: the question has no answer in these rows.
+        return row | {"note": "descriptive only: within the groups the terms cannot be told apart"}
     null = cox(wide, "time", "event", [*used, *adjust], strata=model.strata, interval="wald")
     statistic = max(2 * (full.loglik[1] - null.loglik[1]), 0.0)
+    n_products = full.solution.df - null.solution.df      # a product that the strata hold already is none of them
+    if n_products < 1:
+        return row | {"note": "descriptive only: within the groups the terms cannot be told apart"}
     df = t_df(full.n_events, full.solution.df)
     return row | {
         "statistic": statistic,
-        "p_value": float(fdtrc(len(products), df, statistic / len(products))),
-        "method": f"likelihood ratio on {len(products)} products, F cut-off",
-        "note": f"{len(products)} degrees of freedom",
+        "p_value": float(fdtrc(n_products, df, statistic / n_products)),
+        "method": f"likelihood ratio on {n_products} products, F cut-off",
+        "note": f"{n_products} degrees of freedom",
     }

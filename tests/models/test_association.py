@@ -192,3 +192,20 @@ def test_a_marker_that_its_strata_hold_already_is_a_row_with_its_reason(frame):
     row = table(same, adjust=(), groups=None).iloc[0]
     assert np.isnan(row["estimate"])
     assert row["note"].startswith("descriptive only: ")
+
+
+def test_terms_that_one_group_cannot_tell_apart_are_descriptive_there_and_count_once_in_the_difference():
+    from biomarkers.models.several_terms import associate_terms
+
+    rng = np.random.default_rng(4)
+    n = 240
+    below = (rng.random(n) < 0.5).astype(float)
+    cohort = np.repeat(["A", "B"], n // 2)
+    amount = np.where(cohort == "B", 1 - below, rng.normal(size=n))      # in B the amount says nothing that `below` does not
+    rows = pd.DataFrame({"cohort": cohort, "time": rng.exponential(size=n), "event": 1})
+    terms = {"below": (below, "below the limit"), "amount": (amount, "per doubling")}
+    fitted = associate_terms(rows, terms, "tk1", MARKERS["tk1_dul"], Model(), groups="cohort", order=("A", "B"))
+    notes = {(row["cohort"], row["term"]): row["note"] for row in fitted.rows}
+    assert notes["B", "tk1"] == "descriptive only: in these rows below and amount cannot be told apart"
+    assert notes["all", "marker:cohort"] == "1 degrees of freedom"      # of two products, the strata hold one
+    assert {row["cohort"] for row in fitted.rows if row["p_value"] == row["p_value"]} == {"A", "all"}

@@ -7,7 +7,7 @@ import pytest
 from biomarkers.domain.errors import UseError
 from biomarkers.domain.markers import MARKERS
 from biomarkers.kernels.power import conditional_variance, detectable_hazard_ratio
-from biomarkers.models.exposure import departs, entering, exposure
+from biomarkers.models.exposure import Exposure, departs, entering, exposure
 from biomarkers.models.gates import gate
 
 
@@ -136,3 +136,10 @@ def test_variance_given_the_adjusters_is_what_they_leave():
     x = 0.6 * z + 0.8 * rng.normal(size=4000)
     assert conditional_variance(x, z[:, None]) == pytest.approx(0.64, rel=0.05)
     assert conditional_variance(x, np.empty((4000, 0))) == pytest.approx(x.var())
+
+
+def test_a_thin_genotype_names_its_smallest_group_first():
+    groups = np.array(["F/F"] * 13 + ["V/F"])
+    given = Exposure(x=np.r_[np.zeros(13), 1.0], term="g", contrast="per V allele", groups=groups, order=("F/F", "V/F", "V/V"))
+    said = gate(np.ones(14, dtype=int), given, n_parameters=1).descriptive
+    assert said == "0 events in V/V; 1 event in V/F; 13 events in F/F"
