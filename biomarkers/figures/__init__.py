@@ -5,8 +5,8 @@ figure at journal size. Being in the dict is all it takes: the contract tests fi
 
 Examples
 --------
->>> sorted(FIGURES)
-['calibration', 'distributions', 'flow', 'forest', 'km', 'schoenfeld', 'simon_makuch', 'spline']
+>>> FIGURES["km"].compose.__name__, FIGURES["swimmer"].columns
+('kaplan_meier', ('subject', 'day', 'mark', 'late'))
 """
 
 from __future__ import annotations
@@ -30,14 +30,24 @@ from biomarkers.figures.schoenfeld import schoenfeld, schoenfeld_figure
 from biomarkers.figures.simon_makuch import COLUMNS as STATE_COLUMNS
 from biomarkers.figures.simon_makuch import simon_makuch, simon_makuch_figure
 from biomarkers.figures.specification import specification_curve, specification_figure
+from biomarkers.figures.spider import COLUMNS as SPIDER_COLUMNS
+from biomarkers.figures.spider import spider, spider_figure
 from biomarkers.figures.spline import COLUMNS as SPLINE_COLUMNS
 from biomarkers.figures.spline import spline, spline_figure
 from biomarkers.figures.svg import journal, themed
+from biomarkers.figures.swimmer import COLUMNS as SWIMMER_COLUMNS
+from biomarkers.figures.swimmer import swimmer, swimmer_figure
+from biomarkers.figures.trajectories import COLUMNS as TRAJECTORY_COLUMNS
+from biomarkers.figures.trajectories import trajectories, trajectory_figure
+from biomarkers.figures.waterfall import COLUMNS as WATERFALL_COLUMNS
+from biomarkers.figures.waterfall import waterfall, waterfall_figure
 
 __all__ = [
-    "FIGURES", "Drawing", "calibration", "calibration_figure", "distribution_figure", "distributions", "flow", "flow_figure",
-    "forest", "forest_figure", "journal", "kaplan_meier", "km", "schoenfeld", "schoenfeld_figure", "simon_makuch",
-    "simon_makuch_figure", "specification_curve", "specification_figure", "spline", "spline_figure", "themed",
+    "FIGURES", "Drawing", "calibration", "calibration_figure", "distribution_figure", "distributions", "flow",
+    "flow_figure", "forest", "forest_figure", "journal", "kaplan_meier", "km", "schoenfeld", "schoenfeld_figure",
+    "simon_makuch", "simon_makuch_figure", "specification_curve", "specification_figure", "spider", "spider_figure",
+    "spline", "spline_figure", "swimmer", "swimmer_figure", "themed", "trajectories", "trajectory_figure", "waterfall",
+    "waterfall_figure",
 ]
 
 
@@ -106,6 +116,25 @@ FIGURES: dict[str, Drawing] = {
             "simon_makuch", simon_makuch, simon_makuch_figure,
             "Survival by the state a patient is in now, with numbers at risk that may rise",
             ("cohort", *STATE_COLUMNS),
+        ),
+        Drawing(
+            "trajectories", trajectories, trajectory_figure,
+            "Every value by its day, aligned at time zero; the limit as a line, late draws in a strip of their own",
+            TRAJECTORY_COLUMNS,
+        ),
+        Drawing(
+            "swimmer", swimmer, swimmer_figure,
+            "One lane per patient: calls filled and open, how it ended, what came too late to be evidence in grey",
+            SWIMMER_COLUMNS,
+        ),
+        Drawing(
+            "waterfall", waterfall, waterfall_figure,
+            "The best change of each patient, control open and contrast filled, who could not be measured counted",
+            WATERFALL_COLUMNS,
+        ),
+        Drawing(
+            "spider", spider, spider_figure, "Each patient's change from baseline over time, late draws on a hair",
+            SPIDER_COLUMNS,
         ),
     )
 }

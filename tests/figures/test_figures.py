@@ -5,6 +5,8 @@ import subprocess
 import sys
 import warnings
 from functools import lru_cache, partial
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 from xml.etree import ElementTree
 
 import matplotlib as mpl
@@ -26,6 +28,10 @@ from biomarkers.models.functional_form import spline_table
 from biomarkers.models.proportionality import schoenfeld_table
 from biomarkers.models.simon_makuch import state_curves
 from biomarkers.tables import lines
+
+HERE = spec_from_file_location("biomarkers_people_tables", Path(__file__).with_name("people_tables.py"))
+PEOPLE = module_from_spec(HERE)
+HERE.loader.exec_module(PEOPLE)
 
 
 @lru_cache(maxsize=8)
@@ -77,6 +83,8 @@ def table_for(name, results):
     if name in ("spline", "schoenfeld", "calibration", "simon_makuch"):
         table = of_models(name, tuple(results.design.cohorts))
         return table[table["cohort"] == first], {"marker": MARKERS["tk1_dul"]} if name == "spline" else {}
+    if name in PEOPLE.TABLES:
+        return PEOPLE.example(name, results)
     raise AssertionError(f"a new figure needs its example table here: {name}")
 
 
@@ -101,6 +109,9 @@ def composed(results, *wanted):
         more = {"marker": MARKERS["tk1_dul"]} if name == "spline" else {}
         compose[name] = partial(FIGURES[name].compose, of_models(name, tuple(results.design.cohorts)),
                                 cohorts=results.design.cohorts, **more)
+    for name in PEOPLE.TABLES:
+        table, more = PEOPLE.whole(name, results)
+        compose[name] = partial(FIGURES[name].compose, table, **more)
     return {name: compose[name]() for name in wanted or compose}
 
 
