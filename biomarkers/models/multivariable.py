@@ -11,7 +11,7 @@ Source: Harrell, Lee and Mark, Stat Med 15 (1996) 361; Pencina and D'Agostino, S
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from biomarkers.kernels.accuracy import auc
 from biomarkers.kernels.concordance import concordance
 from biomarkers.kernels.resample import generator
 from biomarkers.models.association import HAZARD_RATIO, describe
+from biomarkers.models.calibration import CALIBRATION, FOLDS, calibration_table, crossed_predictions
 from biomarkers.models.columns import survival_rows
 from biomarkers.models.cox import cox
 from biomarkers.models.exposure import entering, exposure
@@ -52,11 +53,15 @@ class AddedValue:
         cohort, marker, measure ("concordance", "auc"), horizon, standard, with_marker (apparent), difference, optimism,
         corrected, conf_low, conf_high, conf_level, n, n_events, resamples, note.
     flow : DataFrame
+    calibration : DataFrame
+        `models.calibration.CALIBRATION`: predicted against observed survival at the horizon of the AUC, without the marker and
+        with it, by predictions across folds.
     """
 
     table: pd.DataFrame
     added: pd.DataFrame
     flow: pd.DataFrame
+    calibration: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(CALIBRATION)))
 
     def __repr__(self) -> str:
         return f"{self.table.to_string(index=False)}\n{self.added.to_string(index=False)}"
@@ -114,7 +119,21 @@ def added_value(frame: pd.DataFrame, time: str, event: str, marker: str, standar
     cohort = str((shared or {}).get("cohort", "all"))
     lines = [{"cohort": cohort, "marker": marker, "n": rows.n, "n_events": rows.n_events, "conf_level": level,
               "resamples": resamples, "note": left} | line for line in judged.lines(resamples, seed, level)]
-    return AddedValue(result_table(out), pd.DataFrame(lines, columns=list(ADDED)), pd.DataFrame())
+    promised = _promised(complete, time, event, standard, marker, strata, days, seed, level,
+                         {"cohort": cohort, "marker": marker})
+    return AddedValue(result_table(out), pd.DataFrame(lines, columns=list(ADDED)), pd.DataFrame(), promised)
+
+
+def _promised(frame: pd.DataFrame, time: str, event: str, standard: Sequence[str], marker: str, strata: Sequence[str],
+              horizon: float, seed: int, level: float, labels: Mapping[str, Any]) -> pd.DataFrame:
+    """Both models' calibration at the horizon, each judged on folds it has not seen."""
+    parts = []
+    for name, terms in (("standard variables", list(standard)), (f"with {marker}", [*standard, marker])):
+        chance = crossed_predictions(frame, time, event, terms, horizon=horizon, strata=strata, seed=seed)
+        if chance.notna().any():
+            parts.append(calibration_table(frame, time, event, chance, horizon=horizon, judged=f"{FOLDS}-fold cross-validation",
+                                           level=level, labels=dict(labels) | {"model": name}))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(CALIBRATION))
 
 
 @dataclass(frozen=True)
@@ -206,7 +225,7 @@ def added_value_of(study: Study, marker: str, *, standard: Sequence[str], endpoi
     faced = exposure(chosen.rows, noun)
     frame = chosen.rows.reset_index(drop=True).assign(**{noun.name: faced.x})
     order = study.design.cohorts if by == "cohort" else tuple(sorted(frame[by].dropna().unique())) if by else ()
-    tables, added = [], []
+    tables, added, promised = [], [], []
     for name, part, groups in [*((str(g), frame[frame[by] == g], ()) for g in order), ("all", frame, (by,) if by else ())]:
         shared = {"cohort": name, "endpoint": endpoint.lower(), "timing": "baseline", "marker": noun.name}
         usable = [s for s in standard if _varies(part, s, groups)]
@@ -219,8 +238,12 @@ def added_value_of(study: Study, marker: str, *, standard: Sequence[str], endpoi
             continue
         tables.append(found.table)
         added.append(found.added)
+        if len(found.calibration):
+            promised.append(found.calibration.assign(model=found.calibration["model"].replace(
+                f"with {noun.name}", f"with {noun.label}")))
     lines = pd.concat(added, ignore_index=True) if added else pd.DataFrame(columns=list(ADDED))
-    return AddedValue(pd.concat(tables, ignore_index=True), lines, chosen.flow)
+    chances = pd.concat(promised, ignore_index=True) if promised else pd.DataFrame(columns=list(CALIBRATION))
+    return AddedValue(pd.concat(tables, ignore_index=True), lines, chosen.flow, chances)
 
 
 def _varies(part: pd.DataFrame, name: str, groups: tuple[str, ...]) -> bool:

@@ -23,9 +23,12 @@ from biomarkers.models.multivariable import added_value_of
 from biomarkers.models.progression import progression_rows
 from biomarkers.models.response import best_responses, response_rows
 from biomarkers.models.results_table import result_table
+from biomarkers.models.simon_makuch import state_curves
 from biomarkers.models.supermodel import supermodel
-from biomarkers.models.time_dependent import time_dependent
+from biomarkers.models.time_dependent import TimeDependentAnalysis, time_dependent
+from biomarkers.plan.pictures import Pictures
 from biomarkers.study.draws import baseline_values
+from biomarkers.study.landmark_draws import visit_landmark
 from biomarkers.study.study import Study
 
 FLOW_COLUMNS = ("analysis", "marker", "timing", "cohort", "arm", "reason", "detail", "n_excluded", "n_left", "total")
@@ -41,6 +44,8 @@ class Answer:
     marker : Marker
     more : mapping of str to DataFrame
         Tables that only this kind has, by name.
+    pictures : Pictures
+        Tables behind its figures.
     """
 
     table: pd.DataFrame
@@ -49,6 +54,7 @@ class Answer:
     curves: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(CURVES)))
     medians: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(MEDIANS)))
     more: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    pictures: Pictures = field(default_factory=Pictures)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +123,7 @@ class Question:
         timing = str(table["timing"].iloc[0]) if len(table) else ""
         flow = flow.assign(timing=flow.get("timing", timing))
         return Answer(result_table(table.to_dict("records")), flow[[c for c in FLOW_COLUMNS if c in flow]], answer.marker,
-                      answer.curves, answer.medians, answer.more)
+                      answer.curves, answer.medians, answer.more, answer.pictures.of(self.id))
 
 
 @dataclass(frozen=True)
@@ -148,8 +154,30 @@ def _supermodel(question: Question, study: Study, settings: dict[str, Any]) -> A
 
 
 def _time_dependent(question: Question, study: Study, settings: dict[str, Any]) -> Answer:
+    cut = settings.pop("cut", None)
     found = time_dependent(study, question.marker, **settings, **_serial(question))
-    return Answer(found.table, found.flow, study.design.marker(question.marker), more={"audit": found.audit})
+    return Answer(found.table, found.flow, study.design.marker(question.marker), more={"audit": found.audit},
+                  pictures=Pictures(states=_states(found, study, cut)))
+
+
+def _states(found: TimeDependentAnalysis, study: Study, cut: float | None) -> pd.DataFrame:
+    """Curves by current state from the first visit on treatment: per cohort, for a call or a number with a cut."""
+    marker = found.question.marker
+    chosen = marker.cut.value if cut is None and marker.cut is not None else cut
+    if not marker.levels and chosen is None:
+        return Pictures().states
+    rows = found.states(None if chosen is None else float(marker.to_model_scale(chosen)))
+    if chosen is not None:
+        unit = f" {marker.unit}" if marker.unit else ""
+        rows = rows.assign(state=rows["state"].cat.rename_categories([f"< {chosen:g}{unit}", f"≥ {chosen:g}{unit}"]))
+    start = float(min((visit_landmark(v).day for v in study.design.visits.values() if v.day > 0), default=0))
+    parts = []
+    for cohort, inside, _ in found.question.parts:
+        part = rows[rows["subject"].isin(set(found.question.subjects.loc[inside, "subject"]))]
+        if (part["stop"] > start).any():
+            parts.append(state_curves(part, "stop", "event", "state", entry="start", subject="subject", landmark=start,
+                                      level=found.question.level, cohort=cohort))
+    return pd.concat(parts, ignore_index=True) if parts else Pictures().states
 
 
 def _mrd(question: Question, study: Study, settings: dict[str, Any]) -> Answer:
@@ -198,12 +226,13 @@ def _added_value(question: Question, study: Study, settings: dict[str, Any]) -> 
     marker = study.design.marker(question.marker)
     found = added_value_of(study, question.marker, endpoint=question.endpoint, by=question.by, strata=question.strata,
                            seed=question.seed, level=question.level, **settings)
-    return Answer(found.table, found.flow, marker, more={"added_value": found.added})
+    return Answer(found.table, found.flow, marker, more={"added_value": found.added},
+                  pictures=Pictures(calibration=found.calibration))
 
 
 KINDS: dict[str, Kind] = {
     "supermodel": Kind(_supermodel, ("landmarks", "window", "max_age"), ("effect",)),
-    "time_dependent": Kind(_time_dependent, ("max_age",), ("lag",)),
+    "time_dependent": Kind(_time_dependent, ("max_age",), ("lag", "cut")),
     "mrd": Kind(_mrd, (), ("at", "max_age", "horizon", "clock")),
     "response": Kind(_response, (), ("responders", "not_evaluable", "cut")),
     "added_value": Kind(_added_value, ("standard",), ("horizon", "resamples")),

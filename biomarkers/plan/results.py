@@ -12,6 +12,7 @@ from biomarkers.domain.errors import UseError
 from biomarkers.models.results_table import result_table
 from biomarkers.plan.beside import Beside
 from biomarkers.plan.multiplicity import adjusted
+from biomarkers.plan.pictures import Pictures
 
 if TYPE_CHECKING:
     from biomarkers.plan.analysis import Association
@@ -53,6 +54,8 @@ class Results:
         Markers by variable, agreement of readers, genotype counts, models with the standard variables (`plan.beside`).
     more : dict
         Tables that one kind of question alone has, by "id: name".
+    pictures : Pictures
+        Tables behind the pictures of the models: splines, residuals, calibration, states (`plan.pictures`).
     """
 
     title: str
@@ -76,6 +79,7 @@ class Results:
     amendments: pd.DataFrame = field(default_factory=pd.DataFrame)
     beside: Beside = field(default_factory=Beside)
     more: dict[str, pd.DataFrame] = field(default_factory=dict)
+    pictures: Pictures = field(default_factory=Pictures)
 
     def including(self, *answers: Association) -> Results:
         """These results with questions asked outside the plan: their rows, flows and every one of their tests, as exploratory.

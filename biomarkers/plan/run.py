@@ -19,6 +19,7 @@ from biomarkers.plan.analysis import Analysis
 from biomarkers.plan.beside import Beside, beside
 from biomarkers.plan.family import MaxTFamilies, family_tests
 from biomarkers.plan.multiplicity import adjusted
+from biomarkers.plan.pictures import Pictures, pictures_of
 from biomarkers.plan.power import detectable_table
 from biomarkers.plan.questions import Answer, Question
 from biomarkers.plan.results import Results
@@ -55,8 +56,9 @@ def _ask(question: Analysis | Question, study: Study, joint: bool, replicates: i
     found: dict[str, Any] = {"table": answer.table, "flow": answer.flow, "curves": answer.curves, "medians": answer.medians,
                              "marker": answer.marker, "tests": [], "detectable": pd.DataFrame(), "more": {}}
     if isinstance(answer, Answer):
-        return found | {"more": {f"{question.id}: {name}": table for name, table in answer.more.items()}}
-    return found | {"tests": family_tests(answer) if joint else [],
+        more = {f"{question.id}: {name}": table for name, table in answer.more.items()}
+        return found | {"pictures": answer.pictures, "more": more}
+    return found | {"tests": family_tests(answer) if joint else [], "pictures": pictures_of(answer),
                     "detectable": detectable_table(answer, replicates=replicates, seed=seed_for(question.seed, "power"))}
 
 
@@ -86,6 +88,7 @@ def collect(plan: Plan, study: Study, answers: Iterable[dict[str, Any]], sensiti
         problems=study.problems, provenance=_provenance(plan, study, table), detectable=_stack(answers, "detectable"),
         specimens=_specimens(plan, study), sensitivity=pd.DataFrame() if sensitivity is None else sensitivity,
         amendments=changes, beside=found, more={name: t for a in answers for name, t in a.get("more", {}).items()},
+        pictures=Pictures.together(a.get("pictures", Pictures()) for a in answers),
     )
 
 
