@@ -30,6 +30,7 @@ GUESTS = {
     "openpyxl": ["readers"],
     "statsmodels": ["models/response", "trial"],
     "joblib": ["parallel"],
+    "isal": ["genotype/index"],
 }
 NEVER = ["lifelines", "numba", "pickle", "dill", "yaml", "requests", "urllib.request", "urllib3", "httpx"]
 

@@ -19,13 +19,13 @@ import json
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from biomarkers.domain.errors import UseError
+from biomarkers.domain.nearest import did_you_mean
 
 BUILDS = ("GRCh37", "GRCh38")
 COMPLEMENT = {"A": "T", "C": "G", "G": "C", "T": "A"}
@@ -156,8 +156,14 @@ def read_loci(path: str | Path) -> dict[str, Locus]:
     return _loci(data, str(where))
 
 
-def find_loci(names: Iterable[str | Locus]) -> tuple[Locus, ...]:
+def find_loci(names: Iterable[str | Locus], *, unverified: str = "refuse") -> tuple[Locus, ...]:
     """The loci behind ids, TOML files and `Locus` objects, each once, in the order given.
+
+    Parameters
+    ----------
+    names : sequence of str or Locus
+    unverified : str
+        `refuse`, or `keep` where the caller will verify them.
 
     Raises
     ------
@@ -175,16 +181,35 @@ def find_loci(names: Iterable[str | Locus]) -> tuple[Locus, ...]:
         elif name.endswith(".toml"):
             found |= {k: v for k, v in read_loci(name).items() if k not in found}
         else:
-            near = get_close_matches(name, LOCI, n=1, cutoff=0.4)
-            raise UseError(f"unknown locus {name!r}{f' (did you mean {near[0]}?)' if near else ''}; "
+            raise UseError(f"unknown locus {name!r}; {did_you_mean(name, LOCI, '', cutoff=0.4)} "
                            f"known: {', '.join(LOCI)}; or give a TOML file of the shape of loci.toml")
     if not found:
         raise UseError("no locus named; the default is FCGR3A-158")
     for locus in found.values():
-        if not locus.verified:
-            raise UseError(f"{locus.id}: position and alleles are not verified ({locus.source}); copy its entry to a TOML "
-                           "file, check it by flanking sequence, set verified = true, and give that file in place of the id")
+        if not locus.verified and unverified == "refuse":
+            raise UseError(f"{locus.id}: position and alleles are not verified{f' ({locus.source})' if locus.source else ''}; "
+                           "copy its entry to a TOML file with flank_left and flank_right, give that file in place of the id, "
+                           "and your reference (fasta=, --fasta), which must confirm it; or check it yourself and set "
+                           "verified = true in that file")
     return tuple(found.values())
+
+
+def locus_of_definition(definition: Mapping[str, Any], where: str) -> Locus:
+    """The locus behind a `Locus.definition`, as a provenance file keeps it.
+
+    Raises
+    ------
+    UseError
+        It is no definition.
+
+    >>> locus_of_definition(LOCI["FCGR3A-158"].definition, "calls.tsv.json") == LOCI["FCGR3A-158"]
+    True
+    """
+    about = definition.get("chromosome")
+    if not isinstance(about, Mapping) or "name" not in about:
+        raise UseError(f"{where}: a locus without its chromosome")
+    name = str(about["name"])
+    return _locus({**definition, "chromosome": name}, {name: _chromosome(name, about, where)}, where)
 
 
 def _loci(data: Mapping[str, Any], where: str) -> dict[str, Locus]:
@@ -226,8 +251,7 @@ def _locus(entry: Mapping[str, Any], chromosomes: Mapping[str, Chromosome], wher
 
     for key in entry:
         if key not in _FIELDS:
-            near = get_close_matches(key, _FIELDS, n=1)
-            raise refuse(f"unknown key {key!r}{f'; did you mean {near[0]!r}?' if near else ''}")
+            raise refuse(f"unknown key {key!r}; {did_you_mean(key, sorted(_FIELDS))}")
     for key in ("id", "chromosome", "position", "ref", "alt", "letters", "calls"):
         if key not in entry:
             raise refuse(f"{key!r} is missing")

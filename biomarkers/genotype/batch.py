@@ -42,8 +42,8 @@ _CHUNK_BYTES = 64 << 20
 def call_genotypes(paths: Paths, *, loci: Iterable[str | Locus] = ("FCGR3A-158",), build: str | None = None,
                    absent: str = "no_call", min_dp: float = 10, min_gq: float = 20, min_gp: float = 0.9,
                    allow_flip: bool = False, ref_mismatch: str = "resolve", ignore_filter: bool = False,
-                   paralog: str = "flag", jobs: int = 1, resume: str | os.PathLike[str] | None = None,
-                   progress: bool = False) -> pd.DataFrame:
+                   paralog: str = "flag", fasta: str | os.PathLike[str] | None = None, jobs: int = 1,
+                   resume: str | os.PathLike[str] | None = None, progress: bool = False) -> pd.DataFrame:
     """Call loci from VCF and BCF files: one row per file, sample and locus, with a call or the reason why there is none.
 
     Parameters
@@ -66,6 +66,8 @@ def call_genotypes(paths: Paths, *, loci: Iterable[str | Locus] = ("FCGR3A-158",
         Call in spite of a failed FILTER or FT (stamped).
     paralog : str
         `flag` notes paralog bases around the site, `strict` makes them a no-call.
+    fasta : path, optional
+        Your reference: every locus is compared with it first, and an unverified one may be called when it is confirmed.
     jobs : int
         Processes; under `joblib.parallel_config` the backend chosen there.
     resume : path, optional
@@ -82,12 +84,13 @@ def call_genotypes(paths: Paths, *, loci: Iterable[str | Locus] = ("FCGR3A-158",
     Raises
     ------
     UseError
-        An unknown option, locus or build, or nothing to read. What is wrong with a file is said in its rows.
+        An unknown option, locus or build, a reference that contradicts a locus, or nothing to read. What is wrong with a file
+        is said in its rows.
     """
     from biomarkers.genotype.table import frame_of_calls, frame_of_tsv
 
     options = Options(build, absent, min_dp, min_gq, min_gp, allow_flip, ref_mismatch, ignore_filter, paralog)
-    chosen, files, report = find_loci(loci), find_files(paths), _counter if progress else None
+    chosen, files, report = choose_loci(loci, fasta)[0], find_files(paths), _counter if progress else None
     if resume is None:
         results: list[list[LocusCalls]] = [[] for _ in files]
         for i, calls in _work(files, partial(_calls_of_files, loci=chosen, options=options), jobs, None, report):
@@ -96,6 +99,22 @@ def call_genotypes(paths: Paths, *, loci: Iterable[str | Locus] = ("FCGR3A-158",
         return frame_of_calls([c for calls in results for c in calls])
     batch = call_to_text(files, chosen, options, resume, jobs=jobs, resume=True, progress=report)
     return frame_of_tsv("".join(batch.texts))
+
+
+def choose_loci(names: Iterable[str | Locus], fasta: str | os.PathLike[str] | None) -> tuple[tuple[Locus, ...], dict[str, Any]]:
+    """The loci asked for, and what the reference said about them; none unverified.
+
+    Raises
+    ------
+    UseError
+        As `find_loci` and `fasta.check_loci`.
+    """
+    if fasta is None:
+        return find_loci(names), {}
+    from biomarkers.genotype.fasta import check_loci
+
+    checked = check_loci(find_loci(names, unverified="keep"), fasta)
+    return checked.loci, checked.about
 
 
 @dataclass

@@ -17,8 +17,8 @@ from typing import Any, TextIO
 
 from biomarkers.domain.atomic import write_text
 from biomarkers.domain.errors import UseError
-from biomarkers.domain.loci import find_loci
-from biomarkers.genotype.batch import Batch, call_to_text
+from biomarkers.domain.loci import locus_of_definition
+from biomarkers.genotype.batch import Batch, call_to_text, choose_loci
 from biomarkers.genotype.decide import FILE_REASONS, REASONS
 from biomarkers.genotype.inputs import find_files
 from biomarkers.genotype.merge import is_calls_table, merge_calls
@@ -54,6 +54,7 @@ ARGUMENTS = (
     Argument("--ref-mismatch", str, "resolve", "REF and ALT exchanged: read by letters, or refuse", ("resolve", "strict")),
     Argument("--ignore-filter", bool, False, "call in spite of a failed FILTER or FT"),
     Argument("--paralog", str, "flag", "paralog bases around the site: a note, or a no-call", ("flag", "strict")),
+    Argument("--fasta", str, None, "your reference: every locus is compared with it before a file is read"),
     Argument("--jobs", int, 1, "processes; -1 for every core"),
     Argument("--dask", str, None, "address of a Dask scheduler, such as tcp://host:8786"),
     Argument("--resume", bool, False, "go on from the journal of an interrupted run, and keep the journal"),
@@ -65,9 +66,10 @@ ARGUMENTS = (
 def run_genotype(files: Iterable[str | os.PathLike[str]], out: str | os.PathLike[str], *,
                  loci: str | Iterable[str] = "FCGR3A-158", build: str | None = None, absent: str = "no_call",
                  min_dp: float = 10, min_gq: float = 20, min_gp: float = 0.9, allow_flip: bool = False,
-                 ref_mismatch: str = "resolve", ignore_filter: bool = False, paralog: str = "flag", jobs: int = 1,
-                 dask: str | None = None, resume: bool = False, format: str | None = None, strict: bool = False,
-                 progress_callback: Callable[[int, int], None] | None = None, said: TextIO | None = None) -> int:
+                 ref_mismatch: str = "resolve", ignore_filter: bool = False, paralog: str = "flag",
+                 fasta: str | os.PathLike[str] | None = None, jobs: int = 1, dask: str | None = None, resume: bool = False,
+                 format: str | None = None, strict: bool = False, progress_callback: Callable[[int, int], None] | None = None,
+                 said: TextIO | None = None) -> int:
     """`biomarkers genotype`: call every file, write one table and its provenance.
 
     Given calls tables in place of VCFs, it merges them, as at the end of a workflow that ran file by file.
@@ -77,7 +79,7 @@ def run_genotype(files: Iterable[str | os.PathLike[str]], out: str | os.PathLike
 
     Parameters
     ----------
-    files, out, loci, build, absent, min_dp, min_gq, min_gp, allow_flip, ref_mismatch, ignore_filter, paralog, jobs
+    files, out, loci, build, absent, min_dp, min_gq, min_gp, allow_flip, ref_mismatch, ignore_filter, paralog, fasta, jobs
         As in `call_genotypes`; `loci` may be one string with commas.
     dask : str, optional
         Address of a Dask scheduler; its workers must see the files under the same paths.
@@ -104,11 +106,11 @@ def run_genotype(files: Iterable[str | os.PathLike[str]], out: str | os.PathLike
     """
     said = sys.stderr if said is None else said
     options = Options(build, absent, min_dp, min_gq, min_gp, allow_flip, ref_mismatch, ignore_filter, paralog)
-    chosen = find_loci([x.strip() for x in loci.split(",") if x.strip()] if isinstance(loci, str) else loci)
     listed = find_files(files)
     form = format_of(out, format)
     check_target(out, listed, form)
     _check_something_is_there(listed)
+    chosen, reference = choose_loci([x.strip() for x in loci.split(",") if x.strip()] if isinstance(loci, str) else loci, fasta)
     make_folder(out)
     if all(is_calls_table(f) for f in listed):
         reasons = merge_calls(listed, out)
@@ -123,7 +125,7 @@ def run_genotype(files: Iterable[str | os.PathLike[str]], out: str | os.PathLike
             _tell(batch, said)
             said.write(f"--strict: {wrong:,} rows of files that are themselves wrong; nothing written\n")
             return 1
-        write_calls(out, batch, chosen, options, form)
+        write_calls(out, batch, chosen, options, form, reference)
         written = True
         _tell(batch, said)
         return 1 if wrong else 0
@@ -162,9 +164,11 @@ def run_genotype_qc(calls: str | os.PathLike[str], out: str | os.PathLike[str], 
     table = Path(calls)
     if not table.is_file():
         raise UseError(f"{table}: no such file")
-    found = cohort_quality(read_calls(table), read_people(samples) if samples is not None else None, seed=seed)
-    sidecar = table.with_name(table.name + ".json")
-    about = json.loads(sidecar.read_text(encoding="utf-8")) if sidecar.is_file() else None
+    about = _provenance(table.with_name(table.name + ".json"))
+    loci = [locus_of_definition(entry["definition"], f"{table.name}.json")
+            for entry in (about or {}).get("loci", {}).values() if "definition" in entry]
+    people = read_people(samples) if samples is not None else None
+    found = cohort_quality(read_calls(table), people, seed=seed, loci=loci)
     folder = Path(out)
     make_folder(folder / "genotype-qc.html")
     try:
@@ -181,6 +185,18 @@ def run_genotype_qc(calls: str | os.PathLike[str], out: str | os.PathLike[str], 
             said.write(f"  ▲ {ascii_safe(warning)}\n")
     said.write(f"{folder / 'genotype-qc.html'}\n")
     return 0
+
+
+def _provenance(sidecar: Path) -> dict[str, Any] | None:
+    if not sidecar.is_file():
+        return None
+    try:
+        about = json.loads(sidecar.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UseError(f"{sidecar}: the provenance of the table cannot be read: {error}") from error
+    if not isinstance(about, dict):
+        raise UseError(f"{sidecar}: not the provenance of a calls table")
+    return about
 
 
 def _of_all_loci(frames: list[Any]) -> Any:

@@ -69,6 +69,8 @@ def merge_calls(tables: Sequence[str | Path], out: str | Path) -> Counter[str]:
              "counts": {"files": len(merged), "rows": sum(reasons.values()), "reasons": dict(sorted(reasons.items()))},
              "reasons": {code: REASONS[code] for code in sorted(reasons) if code in REASONS},
              "output": {"file": Path(out).name, "sha256": hashlib.sha256(data).hexdigest()}}
+    if "reference" in first and all(a.get("reference") == first["reference"] for a in abouts):
+        about["reference"] = first["reference"]
     try:
         write_bytes(out, data)
         write_text(f"{out}.json", json.dumps(about, indent=1, ensure_ascii=False, sort_keys=True) + "\n")

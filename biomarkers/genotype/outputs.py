@@ -79,8 +79,9 @@ def make_folder(out: str | Path) -> None:
         raise UseError(f"{folder}: the folder cannot be made: {error.strerror}") from error
 
 
-def write_calls(out: str | Path, batch: Batch, loci: Sequence[Locus], options: Options, form: str) -> str:
-    """Write the table and its provenance; the sha256 of the table.
+def write_calls(out: str | Path, batch: Batch, loci: Sequence[Locus], options: Options, form: str,
+                reference: Mapping[str, Any] | None = None) -> str:
+    """Write the table and its provenance, with what a reference said about the loci; the sha256 of the table.
 
     Raises
     ------
@@ -92,6 +93,8 @@ def write_calls(out: str | Path, batch: Batch, loci: Sequence[Locus], options: O
     if where.suffix == ".gz":
         data = bgzip(data)
     about = provenance(where, batch, loci, options, data)
+    if reference:
+        about["reference"] = dict(reference)
     text = json.dumps(about, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
     try:
         write_bytes(where, data)
@@ -138,7 +141,7 @@ def about_locus(locus: Locus) -> dict[str, Any]:
     """A locus' names and site keys, for provenance."""
     return {"rsid": locus.rsid, "gene": locus.gene, "hgnc": locus.hgnc, "hgvs": list(locus.hgvs), "legacy": list(locus.legacy),
             "spdi": {build: locus.spdi(build) for build in locus.position}, "calls": list(locus.calls),
-            "contigs": sorted(locus.chromosome.names), "definition_sha256": locus.sha256}
+            "contigs": sorted(locus.chromosome.names), "definition": dict(locus.definition), "definition_sha256": locus.sha256}
 
 
 # ---------------------------------------------------------------------- formats

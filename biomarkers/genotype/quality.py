@@ -7,7 +7,7 @@ analysis, and a platform that goes with cohort or arm is said to do so.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
@@ -18,7 +18,7 @@ import pandas as pd
 from scipy.stats import binomtest, chi2_contingency
 
 from biomarkers.domain.errors import UseError
-from biomarkers.domain.loci import Locus, find_loci
+from biomarkers.domain.loci import LOCI, Locus, find_loci
 from biomarkers.domain.numbers import plural
 from biomarkers.genotype.decide import REASONS
 from biomarkers.genotype.equilibrium import expected_f, hardy_weinberg
@@ -93,7 +93,8 @@ def read_people(path: str | Path) -> pd.DataFrame:
         raise UseError(f"{where}: cannot be read as CSV: {error}") from error
 
 
-def cohort_quality(calls: pd.DataFrame, people: pd.DataFrame | None = None, *, seed: int = 0) -> list[Quality]:
+def cohort_quality(calls: pd.DataFrame, people: pd.DataFrame | None = None, *, seed: int = 0,
+                   loci: Sequence[str | Locus] = ()) -> list[Quality]:
     """Judge the calls of a cohort, locus by locus.
 
     Parameters
@@ -104,19 +105,24 @@ def cohort_quality(calls: pd.DataFrame, people: pd.DataFrame | None = None, *, s
         As `read_people` returns it.
     seed : int
         Of the reassignments behind the hazard ratios of `what_if`.
+    loci : sequence of str or Locus
+        Loci of your own that the table holds, as given to `call_genotypes`; the shipped ones are known.
 
     Raises
     ------
     UseError
-        No calls, or a sample that `people` names twice for one platform.
+        No calls, a locus that is not known, or a sample that `people` names twice for one platform.
     """
     if not len(calls):
         raise UseError("the calls table has no rows")
+    known = {locus.id: locus for locus in find_loci([*loci, *LOCI], unverified="keep")}
     found = []
     for name in dict.fromkeys(calls["locus"].astype(str)):
         rows = _with_people(calls[calls["locus"] == name].reset_index(drop=True), people)
-        (locus,) = find_loci([name])
-        found.append(_quality(locus, rows, seed))
+        if name not in known:
+            raise UseError(f"locus {name!r} of the table is not known: its definition stands in the provenance file beside the "
+                           "table, or is given as loci=")
+        found.append(_quality(known[name], rows, seed))
     return found
 
 

@@ -111,7 +111,7 @@ def test_strict_writes_nothing_when_a_file_is_wrong(file: Path, tmp_path: Path) 
     (["lost.vcf"], {}, "no such file"),
     (["*.vcf"], {}, "no file matches"),
     (["@lost.txt"], {}, "list of files cannot be read"),
-    (["in/odd.vcf"], {"loci": "FCGR3A-185"}, "did you mean FCGR3A-158"),
+    (["in/odd.vcf"], {"loci": "FCGR3A-185"}, "did you mean 'FCGR3A-158'"),
     (["in/odd.vcf"], {"loci": "FCGR2B-232"}, "not verified"),
     (["in/odd.vcf"], {"build": "hg38"}, "supported are GRCh37, GRCh38"),
     (["in/odd.vcf"], {"absent": "ref"}, "no_call, hom_ref"),

@@ -6,6 +6,7 @@ import os
 import random
 import shutil
 import sys
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from make_cases import CALLS, LENGTH, SITE, Case, row, text_of, write
 
 from biomarkers.domain.loci import LOCI, find_loci
-from biomarkers.genotype import cells
+from biomarkers.genotype import cells, index
 from biomarkers.genotype.calls import COLUMNS, call_file
 from biomarkers.genotype.cells import CellReader, read_column
 from biomarkers.genotype.index import EOF_BLOCK, bgzip, inflate_blocks, read_index
@@ -107,6 +108,29 @@ def test_bgzip_is_undone_by_inflate_and_readable_by_htslib(tmp_path: Path) -> No
         assert file.read() == data
 
 
+def test_both_inflaters_give_the_same_bytes_and_refuse_the_same_damage(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("isal", reason="the faster inflater is the extra `fast`")
+    rng = random.Random(2)
+    good = bgzip(random_vcf(rng, 60).encode())
+    damaged = [good, good[:-29], good[:len(good) // 2], good + b"x"]
+    for _ in range(300):
+        bad = bytearray(good)
+        bad[rng.randrange(len(bad) - 28)] ^= 1 << rng.randrange(8)
+        damaged.append(bytes(bad))
+
+    def answer(data: bytes) -> bytes | str:
+        try:
+            return inflate_blocks(data)
+        except ValueError as error:
+            return type(error).__name__
+
+    fast = [answer(data) for data in damaged]
+    monkeypatch.setattr(index, "_inflater", zlib)
+    assert [answer(data) for data in damaged] == fast
+    assert fast[0] == inflate_blocks(good)
+    assert fast.count("ValueError") > 250
+
+
 def calls(path: Path, lane: str = "auto", **options: object) -> list[dict]:
     found = call_file(str(path), BOTH[:1], Options(**options), lane=lane)
     return [dict(zip(COLUMNS, r, strict=True)) for c in found for r in c.rows()]
@@ -137,17 +161,17 @@ def test_an_index_that_is_merely_older_is_used(tmp_path: Path) -> None:
 @pytest.mark.parametrize("damage", ["random", "empty", "cut", "other file", "bed preset"])
 def test_a_damaged_or_foreign_index_is_noted_and_the_file_scanned(damage: str, tmp_path: Path) -> None:
     path = write(tmp_path / "x.vcf.gz", text_of(PLAIN, "GRCh38"), "tbi")
-    index = Path(f"{path}.tbi")
+    beside = Path(f"{path}.tbi")
     if damage == "random":
-        index.write_bytes(random.Random(1).randbytes(300))
+        beside.write_bytes(random.Random(1).randbytes(300))
     elif damage == "empty":
-        index.write_bytes(b"")
+        beside.write_bytes(b"")
     elif damage == "cut":
-        index.write_bytes(index.read_bytes()[:-30])
+        beside.write_bytes(beside.read_bytes()[:-30])
     elif damage == "bed preset":
         pysam.tabix_index(str(path), seq_col=0, start_col=1, end_col=1, force=True)
     else:
-        shutil.copy(f"{write(tmp_path / 'y.vcf.gz', random_vcf(random.Random(1), 400), 'tbi')}.tbi", index)
+        shutil.copy(f"{write(tmp_path / 'y.vcf.gz', random_vcf(random.Random(1), 400), 'tbi')}.tbi", beside)
     found = calls(path, "index")
     assert [(r["call"], r["note"]) for r in found] == [("V/F", "STALE_INDEX"), ("V/V", "STALE_INDEX")]
 
@@ -275,11 +299,11 @@ def test_a_wide_file_gives_the_rows_of_its_narrow_slices(tmp_path: Path) -> None
 def test_the_index_names_the_contigs_and_the_end(tmp_path: Path) -> None:
     for mode in ("tbi", "csi"):
         path = write(tmp_path / f"{mode}.vcf.gz", text_of(PLAIN, "GRCh38"), mode)
-        index = read_index(f"{path}.{mode}")
-        assert index.names == ["chr1"]
-        assert index.is_vcf
-        assert index.end is not None
-        assert index.chunks("chr1", 1, LENGTH["GRCh38"])
+        found = read_index(f"{path}.{mode}")
+        assert found.names == ["chr1"]
+        assert found.is_vcf
+        assert found.end is not None
+        assert found.chunks("chr1", 1, LENGTH["GRCh38"])
 
 
 @pytest.mark.parametrize("width", [3, 7, 8, 9, 15, 16, 17, 24])
