@@ -24,6 +24,11 @@ _DATE = re.compile(
 
 _TWO_ORDERS = re.compile(r"\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}", re.ASCII)
 
+A_CENTURY = 36_525
+"""Days. No study lasts so long: a larger number is a calendar serial number, another unit or a stuck key."""
+_LARGEST = 2**53
+"""A whole number beyond this is not held exactly, and no count of a trial is."""
+
 
 @dataclass(frozen=True)
 class Sheet:
@@ -162,6 +167,8 @@ def _integer(sheet: Sheet, column: str, found: Findings) -> pd.api.extensions.Ex
         value = number(text, sheet)
         if value is None or isinstance(value, Bad):
             return value
+        if abs(value) > _LARGEST:
+            return Bad("too_large", "too large for a count")
         return int(value) if value.is_integer() else Bad("not_whole", "not a whole number")
 
     return pd.array(mapped(sheet, column, read, found), dtype="Int64")
@@ -178,7 +185,7 @@ def _day(sheet: Sheet, column: str, found: Findings) -> pd.api.extensions.Extens
             return value
         day = whole_days(value * factor)
         rounding = max(rounding, abs(value * factor - day))
-        if abs(day) > 36_525:
+        if abs(day) > A_CENTURY:
             return Bad(
                 "day", f"day {day:,} lies more than a century from time zero", "a calendar serial number? Give study days"
             )

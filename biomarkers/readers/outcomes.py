@@ -10,7 +10,7 @@ from biomarkers.domain.design import Design
 from biomarkers.domain.schema import TABLES
 from biomarkers.domain.source import EndpointRule
 from biomarkers.domain.times import DAYS_PER
-from biomarkers.readers.columns import Bad, Sheet, blank, mapped, number, typed, whole_days
+from biomarkers.readers.columns import A_CENTURY, Bad, Sheet, blank, mapped, number, typed, whole_days
 from biomarkers.readers.findings import Findings
 
 LONE = 0.1
@@ -73,6 +73,18 @@ def _times(sheet: Sheet, endpoints: list[str], units: pd.Series, found: Findings
             days.append(None)
         else:
             exact = float(value) * DAYS_PER[unit]  # type: ignore[arg-type]
+            if abs(exact) > A_CENTURY:
+                found.add(
+                    "time",
+                    f"{value:g} {unit} are more than a century",
+                    "correct the time, or declare its unit",
+                    line=int(lines[position]),
+                    column=sheet.called("time"),
+                    subject=sheet.subject(position),
+                    value=str(sheet.frame["time"].iloc[position]),
+                )
+                days.append(None)
+                continue
             whole = whole_days(exact)
             days.append(whole)
             rounding[unit] = max(rounding.get(unit, 0.0), abs(exact - whole))

@@ -13,7 +13,7 @@ from biomarkers.domain import vocabulary as words
 from biomarkers.domain.design import Design
 from biomarkers.domain.errors import UseError
 from biomarkers.domain.nearest import did_you_mean
-from biomarkers.domain.problems import Problem, sort
+from biomarkers.domain.problems import Problem, sort, visible
 from biomarkers.domain.schema import ALIASES, KINDS, TABLES, TEXT, TRACE, VALUE, Schema
 from biomarkers.domain.source import Source
 from biomarkers.readers.calendar_days import on_study_days
@@ -249,8 +249,9 @@ class _Reading:
             return problems
         places = zip(frame["source_file"], frame["source_row"], strict=True)
         subjects = {place: who for place, who in zip(places, frame["subject"], strict=True) if who is not pd.NA}
+        shown = {place: visible(who) for place, who in subjects.items()}
         return [
-            replace(problem, subject=subjects.get((problem.file, problem.line), "")) if _of_one_row(problem) else problem
+            replace(problem, subject=shown.get((problem.file, problem.line), "")) if _of_one_row(problem) else problem
             for problem in problems
         ]
 
