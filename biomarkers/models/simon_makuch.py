@@ -58,17 +58,17 @@ def simon_makuch(
     return replace(curves, notes=(*curves.notes, said))
 
 
-def state_curves(frame: pd.DataFrame, time: str, event: str, group: str, *, entry: str, subject: str,
+def state_curves(frame: pd.DataFrame, time: str, event: str, group: str, *, entry: str, until: str,
                  landmark: float = 0.0, level: float = 0.95, analysis: str = "", cohort: str = "all") -> pd.DataFrame:
     """The curves of `simon_makuch` as tidy steps with numbers at risk that may rise.
 
     Parameters
     ----------
     frame, time, event, group, entry
-        As `simon_makuch`.
-    subject : str
-        Whose row it is: the end of a row that another row of the subject follows is a change of state, or a value grown too
-        old, not a censoring.
+        As `simon_makuch`; a category of `group` without rows keeps its place, with nobody at risk.
+    until : str
+        End of the subject's whole follow-up: a row that ends before it ends with a change of state, or with a value grown too
+        old, and is no censoring.
     landmark : float
         Where the curves begin.
     level : float
@@ -82,9 +82,9 @@ def state_curves(frame: pd.DataFrame, time: str, event: str, group: str, *, entr
 
     Examples
     --------
-    >>> frame = pd.DataFrame({"who": ["a", "b", "c", "c"], "start": [0, 0, 0, 2], "stop": [3, 4, 2, 5], "d": [1, 1, 0, 1],
+    >>> frame = pd.DataFrame({"start": [0, 0, 0, 2], "stop": [3, 4, 2, 5], "last": [3, 4, 5, 5], "d": [1, 1, 0, 1],
     ...                       "on": ["no", "no", "no", "yes"]})
-    >>> steps = state_curves(frame, "stop", "d", "on", entry="start", subject="who")
+    >>> steps = state_curves(frame, "stop", "d", "on", entry="start", until="last")
     >>> steps.loc[steps["group"] == "yes", ["time", "n_risk", "n_event", "survival"]].reset_index(drop=True)
        time  n_risk  n_event  survival
     0   0.0       0        0       1.0
@@ -94,27 +94,28 @@ def state_curves(frame: pd.DataFrame, time: str, event: str, group: str, *, entr
     4   5.0       1        1       0.0
     """
     curves = simon_makuch(frame, time, event, group, entry=entry, landmark=landmark, level=level)
-    begin, end = (numbers(column(frame, c), c) for c in (entry, time))
-    last = end == frame.assign(_end=end).groupby(subject)["_end"].transform("max").to_numpy()
-    died = numbers(column(frame, event), "event") == 1
+    begin, end, whole = (numbers(column(frame, c), c) for c in (entry, time, until))
+    died, last = numbers(column(frame, event), "event") == 1, end >= whole
     known = end > landmark
     begin = np.maximum(begin, landmark)
-    times = np.unique(np.concatenate([[landmark], begin[known], end[known]]))
+    # The first row is the start itself: who begins there is at risk from there on, as in any Kaplan-Meier table.
+    begin = np.where(begin == landmark, -np.inf, begin)
+    times = np.unique(np.concatenate([[landmark], begin[known & np.isfinite(begin)], end[known]]))
+    labels = frame[group].astype(str).to_numpy()
+    named = isinstance(frame[group].dtype, pd.CategoricalDtype)
+    levels = frame[group].cat.categories if named else [g[0] for g in curves.curves]
+    drawn = curves.table[group].astype(str)
     parts = []
-    for place, name in enumerate(curves.curves):
-        mine = known & (frame[group].astype(str) == str(name[0])).to_numpy()
-        step = curves.table[curves.table[group].astype(str) == str(name[0])]
+    for place, name in enumerate(map(str, levels)):
+        mine, step = known & (labels == name), curves.table[drawn == name]
         at = np.searchsorted(step["time"].to_numpy(float), times, side="right")
-        looked = {c: np.r_[1.0, step[c].to_numpy(float)][at] for c in ("survival", "conf_low", "conf_high")}
-
-        def at_each(which: np.ndarray) -> np.ndarray:
-            return np.bincount(np.searchsorted(times, end[which]), minlength=times.size)
-
+        start = 1.0 if mine.any() else np.nan
+        counts = {
+            what: np.bincount(np.searchsorted(times, end[mine & which]), minlength=times.size)
+            for what, which in (("n_event", died), ("n_censor", last & ~died), ("n_left", ~last & ~died))
+        }
         parts.append(pd.DataFrame({
-            "time": times, **looked, "group": str(name[0]), "group_order": place,
-            # The first row is the start itself: who begins there is at risk from there on, as in any Kaplan-Meier table.
-            "n_risk": ((np.where(begin[mine] == landmark, -np.inf, begin[mine]) < times[:, None])
-                       & (times[:, None] <= end[mine])).sum(axis=1),
-            "n_event": at_each(mine & died), "n_censor": at_each(mine & last & ~died),
-            "n_left": at_each(mine & ~last & ~died)}))
+            "time": times, "group": name, "group_order": place, **counts,
+            "n_risk": ((begin[mine] < times[:, None]) & (times[:, None] <= end[mine])).sum(axis=1),
+            **{c: np.r_[start, step[c].to_numpy(float)][at] for c in ("survival", "conf_low", "conf_high")}}))
     return pd.concat(parts, ignore_index=True).assign(analysis=analysis, cohort=cohort, landmark=landmark)[list(STATES)]

@@ -175,7 +175,7 @@ def _states(found: TimeDependentAnalysis, study: Study, cut: float | None) -> pd
     for cohort, inside, _ in found.question.parts:
         part = rows[rows["subject"].isin(set(found.question.subjects.loc[inside, "subject"]))]
         if (part["stop"] > start).any():
-            parts.append(state_curves(part, "stop", "event", "state", entry="start", subject="subject", landmark=start,
+            parts.append(state_curves(part, "stop", "event", "state", entry="start", until="time", landmark=start,
                                       level=found.question.level, cohort=cohort))
     return pd.concat(parts, ignore_index=True) if parts else Pictures().states
 

@@ -57,12 +57,13 @@ def of_models(name, cohorts):
                                                labels=labels | {"model": model}))
         else:
             change = np.where(np.arange(60) % 2, np.ceil(frame["time"] / 3), frame["time"])
-            one = pd.DataFrame({"who": range(60), "start": 0.0, "stop": change, "d": 0, "state": "not detected"})
+            one = pd.DataFrame({"who": range(60), "start": 0.0, "stop": change, "d": 0, "state": "not detected",
+                                "last": frame["time"]})
             one.loc[change == frame["time"], "d"] = frame["event"]
             two = pd.DataFrame({"who": range(60), "start": change, "stop": frame["time"], "d": frame["event"],
-                                "state": f"detected {cohort}"})
+                                "last": frame["time"], "state": f"detected {cohort}"})
             rows = pd.concat([one, two[two["start"] < two["stop"]]])
-            parts.append(state_curves(rows, "stop", "d", "state", entry="start", subject="who", landmark=14, cohort=cohort))
+            parts.append(state_curves(rows, "stop", "d", "state", entry="start", until="last", landmark=14, cohort=cohort))
     return pd.concat(parts, ignore_index=True)
 
 
