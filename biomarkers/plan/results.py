@@ -13,6 +13,7 @@ from biomarkers.models.results_table import result_table
 from biomarkers.plan.beside import Beside
 from biomarkers.plan.multiplicity import adjusted
 from biomarkers.plan.pictures import Pictures
+from biomarkers.trial.opening import Account
 
 if TYPE_CHECKING:
     from biomarkers.plan.analysis import Association
@@ -52,6 +53,8 @@ class Results:
         Differences from the plan that this one amends (`plan.amendments`).
     beside : Beside
         Markers by variable, agreement of readers, genotype counts, models with the standard variables (`plan.beside`).
+    trial : Account
+        The trial's own endpoints (`trial.account`); empty where study.toml has no `[trial]`.
     more : dict
         Tables that one kind of question alone has, by "id: name".
     pictures : Pictures
@@ -78,6 +81,7 @@ class Results:
     sensitivity: pd.DataFrame = field(default_factory=pd.DataFrame)
     amendments: pd.DataFrame = field(default_factory=pd.DataFrame)
     beside: Beside = field(default_factory=Beside)
+    trial: Account = field(default_factory=Account)
     more: dict[str, pd.DataFrame] = field(default_factory=dict)
     pictures: Pictures = field(default_factory=Pictures)
 

@@ -25,6 +25,7 @@ from biomarkers.plan.questions import Answer, Question
 from biomarkers.plan.results import Results
 from biomarkers.plan.sensitivity import specification_curves
 from biomarkers.study.study import Study
+from biomarkers.trial.opening import Account, account
 
 if TYPE_CHECKING:
     from biomarkers.plan.plan import Plan
@@ -88,6 +89,7 @@ def collect(plan: Plan, study: Study, answers: Iterable[dict[str, Any]], sensiti
         problems=study.problems, provenance=_provenance(plan, study, table), detectable=_stack(answers, "detectable"),
         specimens=_specimens(plan, study), sensitivity=pd.DataFrame() if sensitivity is None else sensitivity,
         amendments=changes, beside=found, more={name: t for a in answers for name, t in a.get("more", {}).items()},
+        trial=account(study) if study.design.trial else Account(),
         pictures=Pictures.together(a.get("pictures", Pictures()) for a in answers),
     )
 

@@ -25,6 +25,7 @@ _WHERE: dict[str, str] = {
     "score": "outcomes_reported", "read_rule": "outcomes_reported", "rules": "outcomes_reported",
     "change_from_baseline": "longitudinal", "standardised_area": "longitudinal", "trajectories": "longitudinal",
     "mixed_model": "longitudinal", "mmrm": "longitudinal",
+    "account": "opening", "Account": "opening",
     "load_design": "designs_file", "read_design": "designs_file", "check_design": "designs_file", "run_design": "command",
 }  # fmt: skip
 """Public names and the file each lives in."""

@@ -77,7 +77,7 @@ def toxicity(
     3      any   B          2        0        0          0         0
     """
     level = limits.confidence(level)
-    people = _people(subjects, treated)
+    people = treated_patients(subjects, treated)
     kept, rule, left_out = _counted(events, people, related, attribution)
     worst = kept.groupby(["subject", "term"], observed=True)["grade"].max().reset_index()
     overall = kept.groupby("subject", observed=True)["grade"].max().reset_index().assign(term=ANY)
@@ -147,11 +147,12 @@ def dose_limiting(
     return grouped.agg(treated="size", dlts="sum").reset_index().rename(columns={level_column: "level"})
 
 
-def _people(subjects: pd.DataFrame, treated: str | None) -> pd.DataFrame:
+def treated_patients(subjects: pd.DataFrame, treated: str | None) -> pd.DataFrame:
     """Those who were treated: subject, arm (a Categorical in the design's order)."""
     if "subject" not in subjects.columns:
         raise UseError("subjects has no column 'subject'")
-    people = subjects if "arm" in subjects.columns else subjects.assign(arm="all")
+    armed = "arm" in subjects.columns and bool(subjects["arm"].notna().any())
+    people = subjects if armed else subjects.assign(arm="all")
     if people["subject"].duplicated().any():
         raise UseError(f"subject {people.loc[people['subject'].duplicated(), 'subject'].iloc[0]!r} is listed twice")
     column = treated or ("treated" if "treated" in people.columns else None)

@@ -7,6 +7,8 @@ the cut. All are whole days, so that an event-driven cut holds exactly the event
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 from scipy.special import ndtri
@@ -19,25 +21,27 @@ from biomarkers.models.logrank import logrank
 from biomarkers.study.study import Study
 
 from .designs_file import Comparison, DesignFile, SingleArm
-from .endpoints import analysed
+from .endpoints import analysed, asked_alone
 from .single_arm import one_arm
 
 
 def at_cut(
-    study: Study, design: DesignFile, *, events: int | None = None, days_before: int = 0, level: float = 0.95
+    study: Study, design: DesignFile | None = None, *, events: int | None = None, days_before: int = 0,
+    level: float | None = None,
 ) -> pd.DataFrame:
     """The standing of every cohort that the design has a question for.
 
     Parameters
     ----------
     study : Study
-    design : DesignFile
-        From `read_design`.
+    design : DesignFile, optional
+        From `read_design`; without it the questions are those of the study's own `[trial]`.
     events : int, optional
         Cut each compared cohort at this event of its own.
     days_before : int
         Or cut all of them this many days before the data cut.
-    level : float
+    level : float, optional
+        Of the intervals; by default the study's own, or 0.95.
 
     Returns
     -------
@@ -53,9 +57,11 @@ def at_cut(
         raise UseError("give events or days_before, not both: each sets the cut")
     if days_before < 0:
         raise UseError(f"days_before = {days_before}: the future is not in the data")
+    stated = study.design.trial
+    level = limits.confidence(level if level is not None else stated.level if stated else 0.95)
     rows: list[dict[str, object]] = []
     for cohort in study.design.cohorts or ("all",):
-        compared, alone = design.comparison(cohort), design.single_arm(cohort)
+        compared, alone = _compared(study, design, cohort), asked_alone(study, design, cohort)
         question = compared or alone
         if question is None:
             continue
@@ -68,6 +74,8 @@ def at_cut(
             assert alone is not None
             rows += [{"cohort": cohort, **row} for row in _alone(alone, cut_back(frame, days_before), days_before, level)]
     if not rows:
+        if design is None:
+            raise UseError("the study states no question: write [trial.cohorts.X] in study.toml, or give a design registry")
         raise UseError(f"the design of {design.trial} has no question for {', '.join(study.design.cohorts) or 'this study'}; "
                        f"it has {', '.join(c.name for c in (*design.comparisons, *design.single_arms))}")
     table = pd.DataFrame(rows, columns=["cohort", "quantity", "value", "low", "high", "note"])
@@ -222,13 +230,38 @@ def _days_before(frame: pd.DataFrame, events: int, cohort: str) -> int:
     return int(distance.iloc[events - 1])
 
 
-def _comparison(study: Study, question: Comparison, frame: pd.DataFrame, back: int) -> list[dict[str, object]]:
+@dataclass(frozen=True, slots=True)
+class _Stated:
+    """A comparison as `[trial]` states it: a level and a number of events, without the hazard ratio of a design."""
+
+    endpoint: str
+    n: int | None
+    events: int | None
+    alpha: float
+    strata: tuple[str, ...]
+
+
+def _compared(study: Study, design: DesignFile | None, cohort: str) -> Comparison | _Stated | None:
+    if design is not None:
+        return design.comparison(cohort)
+    stated = study.design.trial
+    asked = stated.cohorts.get(cohort) if stated else None
+    if stated is None or stated.alpha is None or asked is None or asked.day is not None or len(study.design.arms) < 2:
+        return None
+    return _Stated(asked.endpoint, asked.n, asked.events, stated.alpha, study.design.strata)
+
+
+def _planned(n: int | None) -> str:
+    return "" if n is None else f"of {n} planned"
+
+
+def _comparison(study: Study, question: Comparison | _Stated, frame: pd.DataFrame, back: int) -> list[dict[str, object]]:
     arms = [a for a in study.design.arms if (frame["arm"] == a).any()]
     n, d = len(frame), int(frame["event"].sum())
     goal = question.events
     rows: list[dict[str, object]] = [
         {"quantity": "days before the data cut", "value": back},
-        {"quantity": "patients", "value": n, "note": f"of {question.n} planned"},
+        {"quantity": "patients", "value": n, "note": _planned(question.n)},
         {"quantity": "events", "value": d, "note": f"of {goal} at the final analysis" if goal else ""},
     ]
     if len(arms) != 2 or d == 0:
@@ -246,13 +279,15 @@ def _comparison(study: Study, question: Comparison, frame: pd.DataFrame, back: i
     if goal is None or d >= goal:
         reached = "" if goal is None else f"{d} events: the final number {goal} is reached"
         return [*rows, {"quantity": "information", "value": np.nan if goal is None else d / goal, "note": reached}]
+    if isinstance(question, _Stated):
+        return [*rows, {"quantity": "information", "value": d / goal, "note": f"{d} of {goal} events"}]
     return rows + futility_look(test.z, events=d, comparison=question).to_dict("records")
 
 
 def _alone(question: SingleArm, frame: pd.DataFrame, back: int, level: float) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = [
         {"quantity": "days before the data cut", "value": back},
-        {"quantity": "patients", "value": len(frame), "note": f"of {question.n} planned"},
+        {"quantity": "patients", "value": len(frame), "note": _planned(question.n)},
         {"quantity": "events", "value": int(frame["event"].sum())},
     ]
     if frame.empty:

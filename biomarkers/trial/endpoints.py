@@ -14,6 +14,7 @@ import pandas as pd
 
 from biomarkers.domain import limits
 from biomarkers.domain.errors import Refused, UseError
+from biomarkers.domain.trial import CohortQuestion, Trial
 from biomarkers.models.cumulative_incidence import cumulative_incidence
 from biomarkers.models.curves import curves_by
 from biomarkers.models.results_table import RESULT_COLUMNS, result_row, result_table
@@ -22,12 +23,10 @@ from biomarkers.study.study import Study
 
 from .adverse_events import toxicity
 from .comparison import arm_summaries, compare_arms
-from .designs_file import DesignFile
+from .designs_file import DesignFile, SingleArm
 from .rates import rate_difference, response_rate, stratified_rate
 from .single_arm import one_arm
 
-TIMES: Mapping[str, tuple[int, ...]] = {"pfs": (182, 365), "os": (365, 1096)}
-"""Days at which survival is given where nothing else is asked: half a year, one year, three years."""
 RESPONSES = ("CR", "PR", "SD", "PD", "NE")
 """Best first."""
 FAMILY = "trial endpoints"
@@ -87,29 +86,31 @@ def endpoint_table(
     design: DesignFile | None = None,
     endpoints: Sequence[str] | None = None,
     times: Mapping[str, Sequence[float]] | None = None,
-    alpha: float = 0.10,
-    level: float = 0.95,
+    alpha: float | None = None,
+    level: float | None = None,
     compare: str = "arm",
-    benefit_days: int = 168,
+    benefit_days: int | None = None,
 ) -> pd.DataFrame:
     """Primary and secondary endpoints of the trial, per cohort.
 
     Parameters
     ----------
     study : Study
+        Its `[trial]` gives what is not given here: level, days, and the question of each cohort.
     design : DesignFile, optional
-        From `read_design`: alpha of each comparison, day and null share of each single arm.
+        From `read_design`, in place of the study's `[trial]`: alpha of each comparison, day and null share of each single arm.
     endpoints : sequence of str, optional
         Time-to-event endpoints; by default all that have outcomes.
     times : mapping of endpoint to days, optional
         Where survival is given.
-    alpha : float
-        One-sided level where no design gives one.
-    level : float
+    alpha : float, optional
+        One-sided level where neither gives one; 0.10 without any.
+    level : float, optional
+        0.95 unless stated.
     compare : {"arm"}
         Anything else is refused: only a randomised arm is compared.
-    benefit_days : int
-        Stable disease at least this long is clinical benefit.
+    benefit_days : int, optional
+        Stable disease at least this long is clinical benefit; 168 unless stated.
 
     Returns
     -------
@@ -131,13 +132,16 @@ def endpoint_table(
     0     ER+  T-DM1 + abemaciclib vs T-DM1  64        56
     17    ER-  T-DM1 + abemaciclib vs T-DM1  50        45
     """
-    level, alpha = limits.confidence(level), limits.one_sided(alpha)
+    stated = study.design.trial or Trial()
+    alpha = limits.one_sided(next(a for a in (alpha, stated.alpha, 0.10) if a is not None))
+    level = limits.confidence(stated.level if level is None else level)
+    benefit_days = stated.benefit_days if benefit_days is None else benefit_days
     if compare != "arm":
         _refuse(study, compare)
     rows: list[pd.DataFrame] = []
     for endpoint in _endpoints(study, endpoints):
         chosen = analysed(study, endpoint)
-        days = tuple((times or TIMES).get(endpoint, ()))
+        days = tuple((times or stated.times).get(endpoint, ()))
         for cohort in study.design.cohorts or ("all",):
             frame = _cohort(chosen.rows, cohort)
             out = len(_cohort(chosen.members, cohort)) - len(frame)
@@ -342,16 +346,33 @@ def _survival(
         compared = _compared(two, list(study.design.strata), alpha, level, arms)
         by_arm = arm_summaries(two, "time", "event", "arm", times=days, level=level).assign(term="by arm")
         return pd.concat([compared, by_arm], ignore_index=True)
-    question = design.single_arm(cohort) if design else None
+    question = asked_alone(study, design, cohort)
     parts = [arm_summaries(frame, "time", "event", None, times=days, level=level).assign(term="by cohort")]
     if question is not None and question.endpoint == endpoint:
         found = one_arm(frame, "time", "event", at=question.day, null=question.null, level=level)
         against = f"against {question.null:g}" if question.null is not None else "no hypothesis stated"
         parts.append(found.assign(term="primary", timing=f"day {question.day}", contrast=against))
-    elif endpoint == "pfs" and design is None:
+    elif endpoint == "pfs" and question is None and design is None:
         parts.append(one_arm(frame, "time", "event", at=365, level=level).assign(term="one year", timing="day 365"))
     parts += _competing(frame, endpoint, level)
     return pd.concat(parts, ignore_index=True)
+
+
+def asked_alone(study: Study, design: DesignFile | None, cohort: str) -> SingleArm | None:
+    """The question of a cohort by itself: the design registry's where one is given, else the study's own."""
+    if design is not None:
+        return design.single_arm(cohort)
+    asked = study.design.trial.cohorts.get(cohort) if study.design.trial else None
+    return None if asked is None or asked.day is None else single_arm_of(cohort, asked)
+
+
+def single_arm_of(cohort: str, asked: CohortQuestion) -> SingleArm:
+    """The question of study.toml as the noun of a design registry."""
+    assert asked.day is not None
+    rule = asked.two_stage
+    boundary = None if rule is None else {"r1": rule.r1, "n1": rule.n1, "r": rule.r, "n": rule.n}
+    return SingleArm(name=cohort, cohort=cohort, endpoint=asked.endpoint, day=asked.day, null=asked.null,
+                     alternative=asked.alternative, n=asked.n, design=boundary)
 
 
 def _compared(frame: pd.DataFrame, strata: list[str], alpha: float, level: float, arms: list[str]) -> pd.DataFrame:

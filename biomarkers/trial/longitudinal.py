@@ -111,8 +111,9 @@ def trajectories(study: Study, *, days: Sequence[int] = DAYS, window: int = 45, 
     Returns
     -------
     DataFrame
-        ``instrument, cohort, arm, day, n, expected, mean, std_dev, conf_low, conf_high, conf_level, change, n_change``;
-        `expected` are the patients without a PFS event or censoring before the day.
+        ``instrument, cohort, arm, day, n, expected, mean, std_dev, conf_low, conf_high, conf_level, change, change_low,
+        change_high, n_change``: means with t intervals, and the mean change of those with a baseline; `expected` are the
+        patients without a PFS event or censoring before the day.
 
     Raises
     ------
@@ -151,18 +152,30 @@ def trajectories(study: Study, *, days: Sequence[int] = DAYS, window: int = 45, 
                 rows.append({"instrument": instrument, **labels, "day": int(day), **_mean(at, level),
                              "expected": _expected(members, follow, day)})
     columns = ["instrument", *keys, "day", "n", "expected", "mean", "std_dev", "conf_low", "conf_high", "conf_level", "change",
-               "n_change"]
+               "change_low", "change_high", "n_change"]
     return pd.DataFrame(rows)[columns]
 
 
 def _mean(rows: pd.DataFrame, level: float) -> dict[str, float]:
-    y = rows["score"].to_numpy(dtype=float)
-    mean, n = float(y.mean()), len(y)
-    spread = float(y.std(ddof=1)) if n > 1 else float("nan")
-    half = float(stdtrit(n - 1, (1 + level) / 2)) * spread / np.sqrt(n) if n > 1 else float("nan")
-    change = rows["change"].dropna()
-    return {"n": n, "mean": mean, "std_dev": spread, "conf_low": mean - half, "conf_high": mean + half, "conf_level": level,
-            "change": float(change.mean()) if len(change) else float("nan"), "n_change": len(change)}
+    y, change = (rows[c].dropna().to_numpy(dtype=float) for c in ("score", "change"))
+    mean, spread, low, high = _t_interval(y, level)
+    # at the first day everybody's change is 0 by definition: no interval
+    moved, _, change_low, change_high = _t_interval(change, level) if np.any(change != 0) else (*(_nothing(change)), np.nan)
+    return {"n": len(y), "mean": mean, "std_dev": spread, "conf_low": low, "conf_high": high, "conf_level": level,
+            "change": moved, "change_low": change_low, "change_high": change_high, "n_change": len(change)}
+
+
+def _nothing(change: np.ndarray) -> tuple[float, float, float]:
+    return (0.0 if len(change) else np.nan), np.nan, np.nan
+
+
+def _t_interval(y: np.ndarray, level: float) -> tuple[float, float, float, float]:
+    """Mean, standard deviation and the limits of Student's interval; one value has no limits, none has nothing."""
+    if len(y) < 2:
+        return (float(y[0]) if len(y) else np.nan), np.nan, np.nan, np.nan
+    mean, spread = float(y.mean()), float(y.std(ddof=1))
+    half = float(stdtrit(len(y) - 1, (1 + level) / 2)) * spread / np.sqrt(len(y))
+    return mean, spread, mean - half, mean + half
 
 
 def _expected(members: pd.DataFrame, follow: pd.DataFrame | None, day: float) -> int:
