@@ -127,6 +127,18 @@ def capital(words: str) -> str:
     return words[:1].upper() + words[1:] if first == first.lower() else words
 
 
+def variable_label(name: str) -> str:
+    """A column of the study as a reader sees it.
+
+    Examples
+    --------
+    >>> variable_label("liver_mets"), variable_label("er"), variable_label("age")
+    ('Liver mets', 'ER', 'Age')
+    """
+    words = numbers.label(name.replace("_", " "))
+    return words.upper() if len(words) <= 2 else words[:1].upper() + words[1:]
+
+
 def family_label(family: str, timing: str) -> str:
     """ "Tissue, baseline": the heading over the rows of one family and time."""
     head = numbers.label(family or "other")
@@ -423,21 +435,26 @@ def plain(pieces: Sequence[Piece]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One cell; `mark` is a CSS class (lod, em) and `flag` puts a ▲ before the number."""
+    """One cell; `mark` is a CSS class (lod, em), `flag` puts a ▲ before the number, `source` is "table:line" of its CSV."""
 
     text: str
     mark: str = ""
     flag: bool = False
     href: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class GridRow:
-    """A row: kind "" (plain), "g" (a heading over the next rows), "i" (indented), "d" (in the second ink)."""
+    """A row: kind "" (plain), "g" (a heading over the next rows), "i" (indented), "d" (in the second ink).
+
+    `source` is "table:line": the CSV whose line, counted from 1 without the header, holds its numbers unrounded.
+    """
 
     head: str
     cells: tuple[Cell, ...] = ()
     kind: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from biomarkers.report.blocks import (
     Text,
 )
 from biomarkers.report.drawings import Gallery, axis_of, axis_words, curves, forest_picture, small
+from biomarkers.report.robustness import specification_pictures
 from biomarkers.report.view import View, is_main, is_pooled, is_subgroup
 from biomarkers.tables import HETEROGENEITY, POOLED, Cell, Grid, GridRow, Line, Refusal, cells, together
 
@@ -342,13 +343,14 @@ _CHECKS = {
 }
 
 
-def assumptions_section(view: View, count: Numbering) -> Section | None:
-    """Checks of each model and absolute companions of its hazard ratio, one row per question."""
+def assumptions_section(view: View, count: Numbering, gallery: Gallery, name: str) -> Section | None:
+    """Checks of each model and absolute companions of its hazard ratio, one row per question; then its specification curve."""
+    curves = specification_pictures(view, count, gallery, name)
     if not view.others:
-        return None
+        return Section("sens", "Assumptions and sensitivity", "10, 18", tuple(curves)) if curves else None
     if view.crowded:
         words = "Tests of assumptions stand in the reports of the cohorts, so that this page stays readable."
-        return Section("sens", "Assumptions and sensitivity", "10, 18", (Text.of(words),))
+        return Section("sens", "Assumptions and sensitivity", "10, 18", (Text.of(words), *curves))
     kinds = tables.order((x.estimand for x in view.others), tuple(_CHECKS))
     by_cohort = view.cohort is None and len(view.cohorts) > 1
     blocks: list[Block] = []
@@ -377,7 +379,7 @@ def assumptions_section(view: View, count: Numbering) -> Section | None:
                 ),
             )
             blocks.append(Table(count.table(), grid, long=True))
-    return Section("sens", "Assumptions and sensitivity", "10, 18", tuple(blocks))
+    return Section("sens", "Assumptions and sensitivity", "10, 18", (*blocks, *curves))
 
 
 def _check(line: Line | None) -> Cell:
@@ -396,36 +398,3 @@ def _plain(line: Line) -> str:
         return numbers.NONE
     low, high = numbers.value(line.low), numbers.value(line.high)
     return f"{numbers.value(line.estimate)}{numbers.NBSP}({numbers.span(low, high)})"
-
-
-def power_section(view: View, count: Numbering) -> Section | None:
-    """What the data could have shown: absence of evidence has a size."""
-    lines = [x for x in view.main if math.isfinite(x.detectable) and not is_pooled(x)] or [
-        x for x in view.main if math.isfinite(x.detectable)
-    ]
-    if not lines:
-        return None
-    if view.crowded:
-        lines = [x for x in view.main if math.isfinite(x.detectable) and is_pooled(x)] or lines[:0]
-        if not lines:
-            return None
-    rows: list[GridRow] = []
-    for head, part in together(lines, lambda x: x.label if view.cohort is None and not view.crowded else x.group):
-        rows.append(GridRow(head, kind="g"))
-        for x in part:
-            low = numbers.ratio(1 / x.detectable) if x.detectable > 0 else numbers.NONE
-            rows.append(
-                GridRow(
-                    x.label if view.cohort or view.crowded else tables.cohort_label(x.cohort),
-                    cells(x.events, f"{numbers.ratio(x.detectable)} or {low}", x.ratio or numbers.NONE),
-                    "i",
-                )
-            )
-    grid = Grid(
-        "The hazard ratio that the events seen detect with 80% power at a two-sided 5%, beside what was found.",
-        ("Question", "Events", "Detectable, above or below", "Found"),
-        tuple(rows),
-        (False, True, True, True),
-        "A hazard ratio between these two was not ruled out by a large P; the interval says which values are compatible.",
-    )
-    return Section("power", "What the data can say", "9", (Table(count.table(), grid, long=True),))

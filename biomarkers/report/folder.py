@@ -13,6 +13,7 @@ import os
 import shutil
 import time
 from collections.abc import Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +36,16 @@ TABLES = {
     "specimens.csv": "specimens",
     "sensitivity.csv": "sensitivity",
     "amendments.csv": "amendments",
+    "by_variable.csv": "beside.by_variable",
+    "correlation.csv": "beside.correlation",
+    "readers.csv": "beside.readers",
+    "genotypes.csv": "beside.genotypes",
+    "multivariable.csv": "beside.multivariable",
+    "added_value.csv": "beside.added",
 }
-OPTIONAL = ("detectable", "specimens", "sensitivity", "amendments")
-"""Tables that a plan may not have asked for; an empty one is not written."""
+"""File names, each with the attribute of the results that it holds unrounded."""
+ALWAYS = ("results.csv", "flow.csv", "ledger.csv", "curves.csv", "availability.csv", "problems.csv")
+"""Tables that every run has; any other is written where it has a row."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -108,8 +116,8 @@ def may_write(target: Path, *, force: bool) -> None:
 def _fill(folder: Path, results: Results, log: Sequence[str]) -> None:
     written = [Path(p) for p in write_report(results, folder)]
     for name, attribute in TABLES.items():
-        table = getattr(results, attribute)
-        if attribute in OPTIONAL and table.empty:
+        table = attrgetter(attribute)(results)
+        if name not in ALWAYS and table.empty:
             continue
         write_text(folder / name, csv_text(table))
         written.append(folder / name)

@@ -25,7 +25,7 @@ from biomarkers import tables
 from biomarkers.domain import atomic, numbers
 from biomarkers.domain.states import STATES, text
 from biomarkers.figures.tokens import MONO, SANS, SERIF, TOKENS
-from biomarkers.report import accounts, associations, specimens
+from biomarkers.report import accounts, associations, landmarks, robustness, specimens, variables
 from biomarkers.report.blocks import Links, Numbering, Section, Summary
 from biomarkers.report.drawings import Gallery, forest_picture
 from biomarkers.report.methods import methods
@@ -131,12 +131,16 @@ def _cohort(view: View, every: View, gallery: Gallery) -> Page:
         lambda: specimens.assays_section(view, count),
         lambda: specimens.endpoints_section(view, count),
         lambda: specimens.distributions_section(view, count, gallery, name),
+        lambda: variables.by_variable_section(view, count),
         lambda: associations.association(view, count),
         lambda: associations.kaplan_meier_section(view, count, gallery, name),
+        lambda: variables.multivariable_section(view, count),
         lambda: associations.interaction_section(view, count),
-        lambda: associations.assumptions_section(view, count),
+        lambda: landmarks.landmark_section(view, count),
+        lambda: associations.assumptions_section(view, count, gallery, name),
         lambda: accounts.ledger_section(view, count),
-        lambda: associations.power_section(view, count),
+        lambda: robustness.amendments_section(view, count),
+        lambda: robustness.power_section(view, count),
     )
     sections = _sections(builds, view, count)
     if view.main:
@@ -171,10 +175,14 @@ def _overall(view: View, gallery: Gallery) -> Page:
         lambda: specimens.endpoints_section(view, count),
         lambda: specimens.assays_section(view, count),
         lambda: specimens.distributions_section(view, count, gallery, "all"),
+        lambda: variables.by_variable_section(view, count),
+        lambda: variables.multivariable_section(view, count),
         lambda: associations.interaction_section(view, count),
-        lambda: associations.assumptions_section(view, count),
+        lambda: landmarks.landmark_section(view, count),
+        lambda: associations.assumptions_section(view, count, gallery, "all"),
         lambda: accounts.ledger_section(view, count),
-        lambda: associations.power_section(view, count),
+        lambda: robustness.amendments_section(view, count),
+        lambda: robustness.power_section(view, count),
         lambda: accounts.problems_section(view, count),
     )
     sections = _sections(builds, view, count)

@@ -14,6 +14,7 @@ from biomarkers.domain.flow import FLOW
 from biomarkers.domain.states import number, text
 from biomarkers.report.blocks import Block, Definitions, Flow, Numbering, Picture, Section, Table, Text
 from biomarkers.report.drawings import Gallery, distribution_figures, flow_picture
+from biomarkers.report.known import known_blocks
 from biomarkers.report.view import View
 from biomarkers.tables import Cell, Grid, GridRow, Summary, cells
 
@@ -197,14 +198,13 @@ def patients_section(view: View, count: Numbering) -> Section | None:
         (False, *[True] * len(columns)),
         "No P values: randomised arms differ by chance alone." if key == "arm" and len(columns) > 1 else "",
     )
-    return Section("patients", "Patients", "2, 13", (Table(count.table(), grid),), keep=True)
+    return Section("patients", "Patients", "2, 13", (Table(count.table(), grid), *known_blocks(view, count)))
 
 
 def _variable(
     variable: str, rows: Sequence[dict[str, object]], columns: Sequence[str], key: str, totals: dict[str, int]
 ) -> list[GridRow]:
-    words = numbers.label(variable.replace("_", " "))
-    words = words.upper() if len(words) <= 2 else words[:1].upper() + words[1:]
+    words = tables.variable_label(variable)
 
     def found(statistic: str, level: str | None, column: str) -> float:
         values = [

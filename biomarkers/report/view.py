@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -129,6 +129,11 @@ class View:
             return f"in {numbers.in_words(n)} cohorts" if n > 1 else ""
         name = tables.cohort_label(self.cohort)
         return f"in {name}" if "cohort" in name.lower() else f"in the {name} cohort"
+
+
+def lines_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows of a table with their `line` in its CSV, counted from 1 without the header."""
+    return tables.records(frame.assign(line=range(1, len(frame) + 1))) if len(frame) else []
 
 
 def is_subgroup(line: Line) -> bool:

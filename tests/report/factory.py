@@ -14,6 +14,7 @@ from biomarkers.domain.flow import FLOW
 from biomarkers.domain.marker import Marker
 from biomarkers.domain.markers import MARKERS
 from biomarkers.domain.times import Endpoint, Visit
+from biomarkers.plan.beside import Beside
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -48,6 +49,12 @@ class FakeResults:
     assays: pd.DataFrame
     problems: pd.DataFrame
     provenance: dict[str, Any] = field(default_factory=dict)
+    detectable: pd.DataFrame = field(default_factory=pd.DataFrame)
+    specimens: pd.DataFrame = field(default_factory=pd.DataFrame)
+    sensitivity: pd.DataFrame = field(default_factory=pd.DataFrame)
+    amendments: pd.DataFrame = field(default_factory=pd.DataFrame)
+    beside: Beside = field(default_factory=Beside)
+    more: dict[str, pd.DataFrame] = field(default_factory=dict)
 
 
 def curve(time: np.ndarray, event: np.ndarray) -> pd.DataFrame:
