@@ -10,12 +10,13 @@ import numpy as np
 
 from biomarkers.domain.loci import Locus
 from biomarkers.genotype.cells import NO_NUMBERS, CellReader, Numbers, combine, read_column
-from biomarkers.genotype.decide import Decision, Verdict
+from biomarkers.genotype.decide import Decision, Verdict, with_code
 from biomarkers.genotype.header import (
     Build,
     Header,
     HeaderProblem,
     declared_contigs,
+    declares_blocks,
     find_build,
     has_contig_lines,
     parse_header,
@@ -109,7 +110,37 @@ def call_file(path: str, loci: Sequence[Locus], options: Options, *, lane: str =
     except FileProblem as problem:
         # Damage behind a header that could be read costs each of its samples.
         return refuse_file(path, loci, "FILE_ERROR", str(problem), plan.header.samples if plan.header else ("",))
-    return [_call_locus(printable(path), locus, options, header, lines) for locus in loci]
+    found = [_call_locus(printable(path), locus, options, header, lines) for locus in loci]
+    _note_paralog_sites(loci, found)
+    return found
+
+
+def _note_paralog_sites(loci: Sequence[Locus], found: Sequence[LocusCalls]) -> None:
+    """Where the paralog's own base was called as well, and is not the paralog's, the call of the locus says so."""
+    for locus, calls in zip(loci, found, strict=True):
+        if locus.paralog is None or calls.build not in locus.position:
+            continue
+        there = locus.position[calls.build] + locus.paralog.offset
+        for other, those in zip(loci, found, strict=True):
+            if other.chromosome == locus.chromosome and other.position.get(calls.build) == there and those.build == calls.build:
+                _note_where_carried(calls, those)
+
+
+def _note_where_carried(calls: LocusCalls, those: LocusCalls) -> None:
+    astray = {i for i, verdict in enumerate(those.verdicts) if verdict.n_v}
+    if not astray:
+        return
+    noted: dict[int, int] = {}
+    codes = list(calls.codes)
+    for j, (code, that) in enumerate(zip(codes, those.codes, strict=True)):
+        verdict = calls.verdicts[code]
+        if that in astray and verdict.call:
+            if code not in noted:
+                noted[code] = len(calls.verdicts)
+                calls.verdicts.append(verdict._replace(note=with_code(verdict.note, "PARALOG_SITE")))
+                calls.heads.append(calls.heads[code])
+            codes[j] = noted[code]
+    calls.codes = [int(code) for code in codes]
 
 
 def refuse_file(path: str, loci: Sequence[Locus], reason: str, message: str,
@@ -168,15 +199,18 @@ def _call_locus(path: str, locus: Locus, options: Options, header: Header, lines
     p = locus.position[build.name]
     first, last = locus.window(build.name)
     views: list[View] = []
+    has_blocks = len(samples) == 1 and declares_blocks(header.meta)
     for name, pos, end, line in lines.found:
         if name in names and pos <= last and end >= first:
-            views += view_record(parse_record(line, len(samples), header.meta), locus, p, options)
+            record = parse_record(line, len(samples), header.meta)
+            has_blocks |= record.is_block
+            views += view_record(record, locus, p, options)
     for view in sorted(views, key=lambda v: v.refused[0] != "BAD_RECORD"):
         if view.refused[0]:
             return _refused_by(path, locus, samples, view, build.name)
     if not any(v.kind in ("site", "block") for v in views) and (elsewhere := _at_other_build(locus, build.name, lines)):
         return _refuse(path, locus, samples, "BUILD_CONFLICT", elsewhere)
-    decision = Decision(locus, views, options, may_assume=bool(lines.seen & names), notes=lines.notes)
+    decision = Decision(locus, views, options, may_assume=bool(lines.seen & names), has_blocks=has_blocks, notes=lines.notes)
     return _decide(path, locus, build.name, samples, views, decision, options, header)
 
 

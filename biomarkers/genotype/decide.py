@@ -7,6 +7,7 @@ records, copy number, genotype, alleles, filter, depth, quality, balance.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -14,11 +15,29 @@ from biomarkers.domain.loci import Locus
 from biomarkers.genotype import cells
 from biomarkers.genotype.cells import Facts
 from biomarkers.genotype.options import Options
-from biomarkers.genotype.record import View
+from biomarkers.genotype.record import Record, View
 
-# Codes that may stand beside a call, in the order in which they are written.
-NOTES = ("ASSUMED_REF", "REF_MISMATCH_RESOLVED", "STRAND_FLIPPED", "DUPLICATE_SAME", "HOMREF_BLOCK", "MNP", "IMPUTED",
-         "FILTERED", "PARALOG_SIGNAL", "PARALOG_V_LOSS", "CODON_CHANGED", "NO_INDEX", "STALE_INDEX", "UNSORTED")
+# Codes that may stand beside a call, in the order in which they are written, and what each says.
+NOTES = {
+    "ASSUMED_REF": "no record: REF/REF by the user's assertion",
+    "GVCF_GAP": "a gVCF, by its blocks or its header, whose blocks do not cover the site: a gap is no data",
+    "REF_MISMATCH_RESOLVED": "REF and ALT are exchanged; read by their letters",
+    "STRAND_FLIPPED": "the other strand's letters; read as such on request",
+    "DUPLICATE_SAME": "the record stands in the file more than once",
+    "HOMREF_BLOCK": "rests on a reference block, not on a record of the site",
+    "MNP": "rests on a change of several bases",
+    "IMPUTED": "imputed, not observed",
+    "LOW_R2": "imputed with a quality (R2 or INFO) below 0.8",
+    "FILTERED": "the caller's filter failed; called on request",
+    "PARALOG_SIGNAL": "bases of the paralog are called around the site",
+    "PARALOG_SITE": "the locus' reference base is called in the paralog: reads have gone astray",
+    "PARALOG_V_LOSS": "few reads of the alternate base, as where the paralog takes them",
+    "CODON_CHANGED": "another base of the codon is changed as well",
+    "NO_INDEX": "the file has no index and was read whole",
+    "STALE_INDEX": "the index does not fit the file, which was read whole",
+    "UNSORTED": "the file's lines are out of order, and it was read whole",
+}
+LOW_R2 = 0.8
 
 REASONS = {
     "OK": "called",
@@ -137,13 +156,16 @@ class Decision:
     options : Options
     may_assume : bool
         The file has records on the chromosome, so that absence could mean REF if the user asserts it.
+    has_blocks : bool
+        The file has reference blocks elsewhere, so that a site without any is a gap.
     notes : tuple of str
         Codes that hold for the whole file.
     """
 
-    def __init__(self, locus: Locus, views: list[View], options: Options, *, may_assume: bool,
+    def __init__(self, locus: Locus, views: list[View], options: Options, *, may_assume: bool, has_blocks: bool = False,
                  notes: tuple[str, ...] = ()) -> None:
         self.locus, self.views, self.options, self.may_assume, self.file_notes = locus, views, options, may_assume, notes
+        self.has_blocks = has_blocks
         of_kind = {kind: [i for i, v in enumerate(views) if v.kind == kind]
                    for kind in ("site", "block", "indel", "copies", "sentinel", "codon")}
         # The record that offers the alternate base speaks first; among equals, the first in the file.
@@ -160,7 +182,7 @@ class Decision:
         reason, message = self._indel(facts)
         if not reason and used < 0:
             reason, message, genotype = self._absence(facts)
-            notes = [] if reason else ["ASSUMED_REF"]
+            notes = [] if reason else ["ASSUMED_REF", "GVCF_GAP"] if self.has_blocks else ["ASSUMED_REF"]
         elif not reason and genotype.reason:
             reason, message = genotype.reason, genotype.message
         elif not reason:
@@ -325,10 +347,14 @@ class Decision:
         return "ABSENT", "no record at the site" if self.may_assume else "no record on the chromosome", empty
 
     def _evidence(self, used: int, facts: Facts, genotype: Genotype, notes: list[str]) -> tuple[str, str]:
-        """Filter, depth, quality, balance; adds the notes of what was overlooked on request."""
+        """Filter, depth, quality, balance; adds the notes of what was overlooked on request, and says what a call rests on."""
         record, options, n_v = self.views[used].record, self.options, genotype.n_v
-        if genotype.imputed or facts.imputed:
+        said = _block_words(record) if "HOMREF_BLOCK" in notes else ""
+        if genotype.imputed or facts.imputed or record.imputed:
             notes.append("IMPUTED")
+            if record.r2 is not None and record.r2[1] < LOW_R2:
+                notes.append("LOW_R2")
+                said = f"{record.r2[0]} {record.r2[1]:g}"
         if record.filter not in ("PASS", ".") or facts.ft_failed:
             if not options.ignore_filter:
                 return "FILTERED", "FT" if record.filter in ("PASS", ".") else record.filter
@@ -348,7 +374,7 @@ class Decision:
         paralog = self.locus.paralog
         if n_v == 1 and facts.band == cells.BAND_LOW and paralog is not None and paralog.base == self.locus.alt:
             notes.append("PARALOG_V_LOSS")
-        return "", ""
+        return "", said
 
     def _paralog_signal(self, facts: tuple[Facts, ...]) -> bool:
         places = {self.views[i].notes for i in self.sentinels if self._carries(facts, [i])}
@@ -364,12 +390,34 @@ class Decision:
 
     # ------------------------------------------------------------------ verdicts
     def _note(self, codes: list[str], message: str) -> str:
-        chosen = {*codes, *self.file_notes}
-        return ";".join([code for code in NOTES if code in chosen] + ([message] if message else []))
+        return note_of({*codes, *self.file_notes}, message)
 
     def _no_call(self, reason: str, message: str, used: int, *, n_copies: int | None = None, n_v: int | None = None,
                  bases: str = "", phased: bool = False) -> Verdict:
         return Verdict("", n_copies, n_v, bases, phased, reason, self._note([], message), used)
+
+
+def note_of(codes: Collection[str], message: str) -> str:
+    """The cell `note`: codes in their order, then words."""
+    return ";".join([code for code in NOTES if code in codes] + ([message] if message else []))
+
+
+def with_code(note: str, code: str) -> str:
+    """A note with one code more, in its place.
+
+    >>> with_code("MNP;NO_INDEX;some words", "IMPUTED"), with_code("", "MNP")
+    ('MNP;IMPUTED;NO_INDEX;some words', 'MNP')
+    """
+    parts = note.split(";")
+    n = next((i for i, part in enumerate(parts) if part not in NOTES), len(parts))
+    return note_of({*parts[:n], code}, ";".join(parts[n:]))
+
+
+def _block_words(record: Record) -> str:
+    """What a reference block says about the site, and by which of its numbers."""
+    depth = next((key for key in ("MIN_DP", "DP") if key in record.keys), "")
+    words = {"MIN_DP": "its least depth", "DP": "its own depth, which may hide a thinner place", "": "no depth"}[depth]
+    return f"block {record.where}-{record.end} with {words}"
 
 
 _BANDS = (

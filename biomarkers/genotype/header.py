@@ -227,6 +227,11 @@ def has_contig_lines(meta: bytes) -> bool:
     return b"\n##contig=<" in meta
 
 
+def declares_blocks(meta: bytes) -> bool:
+    """True when the header speaks of reference blocks, as that of a gVCF; it may survive joint genotyping."""
+    return any(line in meta for line in (b"\n##GVCFBlock", b"\n##ALT=<ID=NON_REF,", b"\n##FORMAT=<ID=MIN_DP,"))
+
+
 _LENGTH = re.compile(rb"(?:^|,)length=(\d+)(?=[,>]|$)")
 _ASSEMBLY = re.compile(rb"(?:^|,)assembly=([^,>]*)")
 

@@ -44,6 +44,10 @@ class Record:
         Why the line is invalid; empty when it is not.
     shape : CellShape or None
         What the header promises of its cells.
+    imputed : bool
+        INFO holds the flag `IMP` or `IMPUTED`.
+    r2 : (str, float) or None
+        Key and smallest value of the imputation quality in INFO.
     """
 
     contig: str
@@ -59,6 +63,13 @@ class Record:
     alt_text: str = ""
     problem: str = ""
     shape: CellShape | None = None
+    imputed: bool = False
+    r2: tuple[str, float] | None = None
+
+    @property
+    def is_block(self) -> bool:
+        """True for a line that only says "nothing but the reference here", as a gVCF has them."""
+        return bool(self.alts) and _REFERENCE_ONLY.issuperset(self.alts)
 
     @property
     def where(self) -> str:
@@ -104,14 +115,28 @@ def parse_record(line: bytes, n_samples: int, meta: bytes = b"") -> Record:
     record = Record(contig, pos, fields[2].decode("latin-1"), ref, alts, fields[6].decode("latin-1"),
                     extent(pos, fields[3], fields[4], fields[7]), keys, fields[9], ref_text, alt_text)
     record.problem = _problem(record, fields, n_samples, meta)
+    if fields[7] != b".":
+        record.imputed, record.r2 = _IMPUTED.search(fields[7]) is not None, _imputation_quality(fields[7])
     if keys != _GT_ALONE and not record.problem:
         record.shape = cell_shape(keys, tuple(definition(meta, "FORMAT", key) for key in keys), len(alts))
-    if "LEN" in keys and not record.problem and alts and _REFERENCE_ONLY.issuperset(alts):
+    if "LEN" in keys and not record.problem and record.is_block:
         record.end = max(record.end, *(pos + n - 1 for n in _lengths(record)))
     return record
 
 
 _GT_ALONE = ("GT",)
+_IMPUTED = re.compile(rb"(?:^|;)IMP(?:UTED)?(?=;|$)")
+_R2 = re.compile(rb"(?:^|;)(DR2|R2|INFO)=([0-9.,eE+-]+)(?=;|$)")
+
+
+def _imputation_quality(info: bytes) -> tuple[str, float] | None:
+    """Minimac's R2, Beagle's DR2 or IMPUTE's INFO; the smallest where there is one per allele."""
+    if (found := _R2.search(info)) is None:
+        return None
+    try:
+        return found[1].decode(), min(float(v) for v in found[2].split(b",") if v != b".")
+    except ValueError:
+        return None
 
 
 def _lengths(record: Record) -> list[int]:

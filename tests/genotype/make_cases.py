@@ -54,6 +54,7 @@ class Case:
     background: bool = True
     locus: str = "FCGR3A-158"
     version: str = "4.2"
+    keys: Sequence[str] = ("GT", "DP", "GQ", "RGQ", "MIN_DP", "AD", "DS", "GP", "CN", "FT", "LEN")
 
     def names(self) -> Sequence[str]:
         return self.samples or [f"S{i + 1}" for i in range(len(self.answers))]
@@ -157,6 +158,17 @@ CALLS = [
     Case("block of another base at the site", [block("0/0:35:90:31", start=0, ref="G")], ["-REF_MISMATCH"]),
     Case("block too thin", [block("0/0:40:90:9")], ["-LOW_DP dp=9"]),
     Case("block without data", [block("0/0:30:0:30")], ["-LOW_GQ"]),
+    Case("what a block rests on", [block("0/0:35:90", keys="GT:DP:GQ")], ["F/F HOMREF_BLOCK says=may+hide+a+thinner+place"]),
+    Case("a block without numbers", [block("0/0", keys="GT")], ["F/F HOMREF_BLOCK says=with+no+depth"]),
+    Case("a block by its least depth", [block("0/0:35:90:31"), block("0/0:35:90:31")],
+         ["F/F HOMREF_BLOCK says=with+its+least+depth"]),
+    Case("a gap taken for the reference", [block("0/0:35:90:31", end=-1)], ["F/F ASSUMED_REF GVCF_GAP -HOMREF_BLOCK"],
+         {"absent": "hom_ref"}),
+    Case("a gap of two samples", [block("0/0:35:90:31", "0/0:35:90:31", end=-90)], ["F/F ASSUMED_REF GVCF_GAP"] * 2,
+         {"absent": "hom_ref"}),
+    Case("absence in one sample of a gVCF by its header", [], ["F/F ASSUMED_REF GVCF_GAP"], {"absent": "hom_ref"}),
+    Case("absence in two samples of any file", [], ["F/F ASSUMED_REF -GVCF_GAP"] * 2, {"absent": "hom_ref"}),
+    Case("absence in one sample", [], ["F/F ASSUMED_REF -GVCF_GAP"], {"absent": "hom_ref"}, keys=("GT",)),
     Case("gap between blocks", [block("0/0:35:90:31", end=-1), block("0/0:35:90:31", start=1, ref="A")], ["-ABSENT"]),
     Case("block with another allele", [block("0/1:35:90:31")], ["-SYMBOLIC_ONLY"]),
     Case("block without genotype", [block("./.:0:0:0")], ["-MISSING_GT"]),
@@ -167,6 +179,13 @@ CALLS = [
     Case("every site", [row("0/0:25:30", "0/0:25:19", "./.", alt=".", keys="GT:DP:RGQ")], ["F/F", "-LOW_GQ", "-MISSING_GT"]),
     Case("imputed", [row("0.03:0.97,0.03,0", "0.9:0.2,0.7,0.1", "1.99:0,0.01,0.99", ".:.", keys="DS:GP")],
          ["F/F IMPUTED dosage=0.03", "-LOW_GP dosage=0.9", "V/V IMPUTED", "-MISSING_GT"]),
+    *[Case(f"imputed with {info}", [row("0/1:1", keys="GT:DS", info=info)], [answer]) for info, answer in (
+        ("R2=0.41", "V/F IMPUTED LOW_R2 says=R2+0.41"), ("DR2=0.79", "V/F LOW_R2 says=DR2+0.79"),
+        ("INFO=0.8", "V/F IMPUTED -LOW_R2"), ("DR2=.", "V/F -LOW_R2"), ("R2=e", "V/F -LOW_R2"), ("XR2=0.1", "V/F -LOW_R2"),
+        ("AF=0.3;R2=0.3;IMPUTED", "V/F LOW_R2"))],
+    Case("imputed by its flag", [row("0/1", info="IMP;DR2=0.5")], ["V/F IMPUTED LOW_R2"]),
+    Case("quality per allele", [row("0/1", alt="C,T", info="IMPUTED;DR2=0.9,0.7")], ["V/F IMPUTED LOW_R2 says=DR2+0.7"]),
+    Case("genotyped, with a quality", [row("0/1", info="R2=0.1;TYPED")], ["V/F -IMPUTED -LOW_R2"]),
     Case("imputed, lower demand", [row("0.9:0.2,0.7,0.1", keys="DS:GP")], ["V/F IMPUTED"], {"min_gp": 0.6}),
     Case("dosage from probabilities", [row("0.02,0.02,0.96", keys="GP")], ["V/V IMPUTED dosage=1.94"]),
     Case("dosage where REF is the V base", [row("0:0.1", "1:1.0", keys="GT:DS", ref="C", alt="A")],
@@ -299,7 +318,7 @@ def text_of(case: Case, build: str) -> str:
     keys = {"GT": "String", "FT": "String", "DS": "Float", "GP": "Float", "CN": "Integer"}
     declared = {m.split("ID=")[1].split(",")[0] for m in case.meta if m.startswith("##FORMAT")}
     lines += [f'##FORMAT=<ID={k},Number=.,Type={keys.get(k, "Integer")},Description="{k}">'
-              for k in ("GT", "DP", "GQ", "RGQ", "MIN_DP", "AD", "DS", "GP", "CN", "FT", "LEN") if k not in declared]
+              for k in case.keys if k not in declared]
     lines += [f'##INFO=<ID={k},Number=1,Type={t},Description="{k}">' for k, t in
               (("END", "Integer"), ("SVTYPE", "String"), ("SVLEN", "Integer"))]
     for entry in map(fill, case.contigs if case.contigs is not None else ["{C}:{L}"]):

@@ -63,7 +63,8 @@ NOT_AS_BCF = {"GT not first", "letters as genotype", "too many fields", "numbers
               "AF of nought and one"}
 
 
-BY_THE_HEADER = ("FILTER ", "INFO ", "ID ", "cells by", "likelihoods", "reads of each")
+BY_THE_HEADER = ("FILTER ", "INFO ", "ID ", "cells by", "likelihoods", "reads of each", "imputed ", "quality per",
+                 "genotyped, with")
 BCF = [c for c in CALLS if c.id not in NOT_AS_BCF and not c.id.startswith(BY_THE_HEADER)]
 
 
@@ -126,6 +127,33 @@ def test_lines_out_of_order_or_apart_are_called_and_the_rows_say_so(tmp_path: Pa
                        ((a, other, site, b), True), ((a, site, other, b), True), ((site, a), True)):
         (found,) = rows_of(write(tmp_path / "x.vcf", "".join([*head, *body]), "text"), case)
         assert (found["call"], "UNSORTED" in found["note"].split(";")) == ("V/F", said), body
+
+
+@pytest.mark.parametrize("build", ["GRCh37", "GRCh38"])
+@pytest.mark.parametrize("n", [1, 40])
+def test_reads_gone_astray_to_the_paralog_are_noted_where_its_site_is_asked_for(build: str, n: int, tmp_path: Path) -> None:
+    """FCGR3B has C there: an A called in it is FCGR3A's."""
+    cells = ["0/0", "0/1", "0/1", "1/1", "./."] * n
+    there = LOCI["FCGR3B-158"].position[build]
+    case = Case("", [row(*["0/1", "0/1", "0/0", "./.", "0/1"] * n),
+                     row(*cells, ref="C", alt="A", pos=there)], [""] * 5 * n)
+    path = write(tmp_path / "x.vcf.gz", text_of(case, build))
+    alone = [r["note"] for r in rows_of(path, case)]
+    assert not any("PARALOG_SITE" in note for note in alone)
+    for loci in (["FCGR3A-158", "FCGR3B-158"], ["FCGR3B-158", "FCGR2A-131", "FCGR3A-158"]):
+        both = rows_of(path, replace(case, options={"loci": loci}))
+        of_3a = [r for r in both if r["locus"] == "FCGR3A-158"]
+        assert [r["call"] for r in of_3a] == ["V/F", "V/F", "F/F", "", "V/F"] * n
+        assert [r["note"] for r in of_3a] == ["", "PARALOG_SITE", "PARALOG_SITE", "", ""] * n
+        assert [r["pos"] for r in of_3a] == [SITE[build]] * 5 * n
+        assert [r["call"] for r in both if r["locus"] == "FCGR3B-158"] == ["V/V", "V/F", "V/F", "F/F", ""] * n
+
+
+def test_the_paralog_site_lies_where_the_paralog_of_the_locus_says() -> None:
+    here, there = LOCI["FCGR3A-158"], LOCI["FCGR3B-158"]
+    for build, p in here.position.items():
+        assert there.position[build] == p + here.paralog.offset
+    assert (there.ref, there.gene, there.alt) == (here.paralog.base, here.paralog.gene, here.ref)
 
 
 def test_a_file_without_samples_says_so(tmp_path: Path) -> None:
