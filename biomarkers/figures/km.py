@@ -52,6 +52,7 @@ def km(
     ax: Axes | None = None,
     unit: str | None = None,
     kind: str = "class",
+    marks: Mapping[str, Mark] | None = None,
     limit: float | None = None,
     ylabel: str = "Event-free",
     xlabel: str = "",
@@ -74,6 +75,8 @@ def km(
         Of the axis; weeks unless follow-up passes three years.
     kind : {"class", "arm"}
         Marker classes and arms never share a hue; the first group is the reference.
+    marks : mapping of group to Mark, optional
+        How single groups are drawn, in place of `kind`.
     limit : float, optional
         End of the axis in days; the longest time of the table by default.
     notes : sequence of str
@@ -95,12 +98,13 @@ def km(
         unit = unit or time_unit(float(table["time"].max()))
         scale, end = DAYS_PER[unit], (limit or float(table["time"].max())) / DAYS_PER[unit]
         groups = _groups(table)
-        marks = group_marks(len(groups), kind)
+        own = group_marks(len(groups), kind)
+        drawn = [(marks or {}).get(name, mark) for (name, _), mark in zip(groups, own, strict=True)]
         ax.axhline(0.5, color=light("hairline"), linewidth=0.5, zorder=0.5)
         start = float(table["time"].min()) / scale
         if start > 0:
             _unknown(ax, start, before)
-        for (_, rows), mark in zip(groups, marks, strict=True):
+        for (_, rows), mark in zip(groups, drawn, strict=True):
             _curve(ax, rows, mark, scale)
         ticks = time_ticks(end, unit, int(_size(ax)[0] / 20))
         if start > 0:  # the landmark has its own tick; a neighbour that would touch it goes
@@ -113,7 +117,7 @@ def km(
         ax.set_ylabel(fit(ylabel, _size(ax)[1], TEXT), parse_math=False)
         _corner(ax, table, notes, scale, end)
         if counts:
-            _counts(ax, groups, marks, ticks, scale, heads=heads, room=room)
+            _counts(ax, groups, drawn, ticks, scale, heads=heads, room=room)
     return ax
 
 
@@ -305,6 +309,7 @@ def kaplan_meier(
     *,
     cohorts: Sequence[str] = (),
     kind: str = "class",
+    marks: Mapping[str, Mark] | None = None,
     notes: Mapping[str, Sequence[str]] | None = None,
     titles: Mapping[str, str] | None = None,
     ylabel: str = "Event-free",
@@ -322,6 +327,8 @@ def kaplan_meier(
     cohorts : sequence of str
         The order of the design; others follow as they come.
     kind : {"class", "arm"}
+    marks : mapping of group to Mark, optional
+        How single groups are drawn, in place of `kind`.
     notes : mapping of cohort to lines, optional
         Medians and hazard ratio for the corner.
     titles : mapping of cohort to str, optional
@@ -365,6 +372,7 @@ def kaplan_meier(
                 ax=ax,
                 unit=unit,
                 kind=kind,
+                marks=marks,
                 limit=longest,
                 ylabel=ylabel if column == 0 else "",
                 xlabel=f"{unit.capitalize()} from {origin}",

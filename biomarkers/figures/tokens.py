@@ -40,6 +40,7 @@ TOKENS: dict[str, tuple[str, str]] = {
     "class": ("#A23E7B", "#E08FC0"),
     "class-middle": ("#C2689F", "#C98BB0"),
     "class-tint": ("#D9A5C4", "#8C5A78"),
+    "loss0": ("#E6E9EB", "#2C363C"),
     "loss1": ("#C9CED2", "#4A565E"),
     "loss2": ("#868F96", "#6F7C85"),
 }
