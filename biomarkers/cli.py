@@ -154,22 +154,26 @@ def run(plan: Annotated[Path, typer.Argument(metavar="PLAN.toml")],
         dask: Dask = None,
         strict: Strict = False, as_json: Json = False,
         force: Annotated[bool, typer.Option("--force", help="Replace an earlier run, once the new one is complete.")] = False,
+        pdf: Annotated[bool, typer.Option("--pdf", help="Each figure as a PDF beside its SVG.")] = False,
+        word: Annotated[bool, typer.Option("--word", help="The tables of each page as a Word file.")] = False,
         debug: Debug = False) -> None:
     """Run a prespecified plan and write its report, tables and provenance."""
-    _run(plan, out, jobs=jobs, strict=strict, as_json=as_json, force=force, dask=dask)
+    _run(plan, out, jobs=jobs, strict=strict, as_json=as_json, force=force, dask=dask, pdf=pdf, word=word)
 
 
-def _run(plan: Path, out: Path, *, jobs: int, strict: bool, as_json: bool, force: bool, dask: str | None = None) -> None:
+def _run(plan: Path, out: Path, *, jobs: int, strict: bool, as_json: bool, force: bool, dask: str | None = None,
+         pdf: bool = False, word: bool = False) -> None:
     from biomarkers.plan.plan import Plan
     from biomarkers.report.folder import may_write, report
 
     begun = time.perf_counter()
     read = Plan.read(plan)
-    may_write(out, force=force)
+    may_write(out, force=force, word=word)
     study = read.read_study()
     with _progress(len(read.analyses)) as step:
         results = read.run(study, jobs=jobs, dask=dask, progress=step)
-    page = report(results, out, force=force, log=[f"{time.perf_counter() - begun:.2f} s for {len(read.analyses)} analyses"])
+    log = [f"{time.perf_counter() - begun:.2f} s for {len(read.analyses)} analyses"]
+    page = report(results, out, force=force, log=log, pdf=pdf, word=word)
     flagged = int(results.table["note"].str.contains("flag:").sum()) + int((results.problems["severity"] == "warning").sum())
     if as_json:
         print(json.dumps({"report": page.as_posix(), "analyses": len(read.analyses), "tests": len(results.ledger),

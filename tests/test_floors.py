@@ -31,6 +31,7 @@ GUESTS = {
     "statsmodels": ["models/response", "trial"],
     "joblib": ["parallel"],
     "isal": ["genotype/index"],
+    "docx": ["report/paper"],
 }
 NEVER = ["lifelines", "numba", "pickle", "dill", "yaml", "requests", "urllib.request", "urllib3", "httpx"]
 

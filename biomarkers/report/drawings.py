@@ -32,9 +32,10 @@ _CLASSES = {"null": 'class="q"', "line": 'class="l"', "box": 'class="x"', "dots"
 
 @dataclass
 class Gallery:
-    """Collects the figures of a run: the page's picture as an address, the journal's file by name."""
+    """Collects the figures of a run: the page's picture as an address, the journal's file by name; with `pdf`, both forms."""
 
     files: dict[str, bytes] = field(default_factory=dict)
+    pdf: bool = False
 
     def add(self, name: str, figure: Figure, *, file: bool = True) -> str:
         """Keep the journal version under `name` (unless `file` is false), return the page's version as a data address."""
@@ -45,6 +46,8 @@ class Gallery:
     def keep(self, name: str, figure: Figure) -> None:
         """Keep the journal version alone."""
         self.files[f"{name}.svg"] = journal(figure)
+        if self.pdf:
+            self.files[f"{name}.pdf"] = journal(figure, "pdf")
 
 
 def small(axis: Axis, height: float, line: Line, *, side: float = 9.0) -> Markup:

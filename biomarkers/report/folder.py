@@ -23,6 +23,7 @@ from biomarkers.domain.atomic import write_text
 from biomarkers.domain.errors import UseError
 from biomarkers.domain.lock import held
 from biomarkers.plan.results import Results
+from biomarkers.report.paper import harmless, need_word
 from biomarkers.report.render import write_report
 
 TABLES = {
@@ -46,10 +47,10 @@ TABLES = {
 """File names, each with the attribute of the results that it holds unrounded."""
 ALWAYS = ("results.csv", "flow.csv", "ledger.csv", "curves.csv", "availability.csv", "problems.csv")
 """Tables that every run has; any other is written where it has a row."""
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def report(results: Results, out: str | os.PathLike[str], *, force: bool = False, log: Sequence[str] = ()) -> Path:
+def report(results: Results, out: str | os.PathLike[str], *, force: bool = False, log: Sequence[str] = (),
+           pdf: bool = False, word: bool = False) -> Path:
     """Write everything a run found into one folder.
 
     Parameters
@@ -61,6 +62,11 @@ def report(results: Results, out: str | os.PathLike[str], *, force: bool = False
         Replace an earlier run, once the new one is complete.
     log : sequence of str
         Lines for `run.log`.
+    pdf : bool
+        Each figure as a PDF with embedded fonts beside its SVG; off by default, since their fonts cost more time
+        (0.4 s a figure) than the whole page.
+    word : bool
+        The tables of each page as a Word file; needs python-docx.
 
     Returns
     -------
@@ -78,11 +84,11 @@ def report(results: Results, out: str | os.PathLike[str], *, force: bool = False
     target.parent.mkdir(parents=True, exist_ok=True)
     with held(target.parent / f".{target.name}.lock"):
         _sweep(target)
-        may_write(target, force=force)
+        may_write(target, force=force, word=word)
         aside = target.parent / f".{target.name}.partial-{os.getpid()}"
         try:
             aside.mkdir()
-            _fill(aside, results, log)
+            _fill(aside, results, log, pdf=pdf, word=word)
             _into_place(aside, target)
         except BaseException:
             shutil.rmtree(aside, ignore_errors=True)
@@ -101,8 +107,13 @@ def _sweep(target: Path) -> None:
         shutil.rmtree(left, ignore_errors=True)
 
 
-def may_write(target: Path, *, force: bool) -> None:
-    """Refuse a folder that holds something else, or an earlier run without `force`, before anything is computed."""
+def may_write(target: Path, *, force: bool, word: bool = False) -> None:
+    """Refuse a folder that holds something else, or an earlier run without `force`, before anything is computed.
+
+    With `word`, also when Word files cannot be made here.
+    """
+    if word:
+        need_word()
     if target.exists() and not target.is_dir():
         raise UseError(f"{target.name} is a file; give a folder that does not exist yet")
     if not target.is_dir() or not any(target.iterdir()):
@@ -113,8 +124,8 @@ def may_write(target: Path, *, force: bool) -> None:
         raise UseError(f"{target.name} holds an earlier run; --force replaces it once the new one is complete")
 
 
-def _fill(folder: Path, results: Results, log: Sequence[str]) -> None:
-    written = [Path(p) for p in write_report(results, folder)]
+def _fill(folder: Path, results: Results, log: Sequence[str], *, pdf: bool, word: bool) -> None:
+    written = [Path(p) for p in write_report(results, folder, pdf=pdf, word=word)]
     for name, attribute in TABLES.items():
         table = attrgetter(attribute)(results)
         if name not in ALWAYS and table.empty:
@@ -151,12 +162,8 @@ def csv_text(table: pd.DataFrame) -> str:
     safe = table.copy()
     for column in safe.columns:
         if not (pd.api.types.is_numeric_dtype(safe[column]) or pd.api.types.is_bool_dtype(safe[column])):
-            safe[column] = [_harmless(v) for v in safe[column]]
+            safe[column] = [harmless(v) if isinstance(v, str) else v for v in safe[column]]
     return str(safe.to_csv(index=False, lineterminator="\n"))
-
-
-def _harmless(cell: Any) -> Any:
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
 
 
 def canonical_json(value: Any) -> str:

@@ -29,6 +29,7 @@ from biomarkers.report import accounts, associations, landmarks, robustness, spe
 from biomarkers.report.blocks import Links, Numbering, Section, Summary
 from biomarkers.report.drawings import Gallery, forest_picture
 from biomarkers.report.methods import methods
+from biomarkers.report.paper import csv_bytes, sheets, word_bytes
 from biomarkers.report.summary import summary
 from biomarkers.report.view import View, slugs
 
@@ -69,7 +70,7 @@ class Page:
         return (("summary", "Summary"), *((s.anchor, s.title) for s in self.sections))
 
 
-def write_report(results: Results, out_dir: str | os.PathLike[str]) -> list[Path]:
+def write_report(results: Results, out_dir: str | os.PathLike[str], *, pdf: bool = False, word: bool = False) -> list[Path]:
     """Write the report of a run.
 
     Parameters
@@ -77,7 +78,9 @@ def write_report(results: Results, out_dir: str | os.PathLike[str]) -> list[Path
     results : Results
     out_dir : path-like
         Made where it does not exist. Written: ``report.html``, ``cohorts/<slug>/report.html``, ``methods.md``,
-        ``figures/*.svg``; nothing outside it, each file whole or not at all.
+        ``figures/*.svg``, ``tables/*.csv``; nothing outside it, each file whole or not at all.
+    pdf, word : bool
+        Also ``figures/*.pdf`` and ``tables/*.docx``.
 
     Returns
     -------
@@ -86,7 +89,7 @@ def write_report(results: Results, out_dir: str | os.PathLike[str]) -> list[Path
     """
     folder = Path(out_dir)
     written = []
-    for name, content in report_files(results).items():
+    for name, content in report_files(results, pdf=pdf, word=word).items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         atomic.write_bytes(path, content)
@@ -94,28 +97,40 @@ def write_report(results: Results, out_dir: str | os.PathLike[str]) -> list[Path
     return written
 
 
-def report_files(results: Results) -> dict[str, bytes]:
+def report_files(results: Results, *, pdf: bool = False, word: bool = False) -> dict[str, bytes]:
     """The report as bytes by relative name: a pure function of the results.
 
     Parameters
     ----------
     results : Results
+    pdf, word : bool
+        Each figure as a PDF too; the tables of each page as a Word file too.
 
     Returns
     -------
     dict of str to bytes
-        ``report.html`` first, then the cohorts in the order of the design, ``methods.md``, the figures.
+        ``report.html`` first, then the cohorts in the order of the design, ``methods.md``, the figures, the
+        tables.
     """
-    gallery = Gallery()
+    gallery = Gallery(pdf=pdf)
     lines = tuple(tables.lines(results.table, results.design))
     every = View(results, None, lines, {})
     every = View(results, None, lines, slugs(every.cohorts))
-    files = {"report.html": _html(_overall(every, gallery))}
+    pages = {"all": _overall(every, gallery)}
+    files = {"report.html": _html(pages["all"])}
     for cohort in every.cohorts:
         view = View(results, cohort, lines, every.slugs)
-        files[f"cohorts/{every.slugs[cohort]}/report.html"] = _html(_cohort(view, every, gallery))
+        name = every.slugs[cohort]
+        pages[name] = _cohort(view, every, gallery)
+        files[f"cohorts/{name}/report.html"] = _html(pages[name])
     files["methods.md"] = methods(every).encode("utf-8")
-    return files | {f"figures/{name}": data for name, data in gallery.files.items()}
+    files |= {f"figures/{name}": data for name, data in gallery.files.items()}
+    for name, page in pages.items():
+        printed = list(sheets(page.sections))
+        files |= {f"tables/{name}-{sheet.name}.csv": csv_bytes(sheet) for sheet in printed}
+        if word:
+            files[f"tables/{name}.docx"] = word_bytes(page.title, printed)
+    return files
 
 
 Build = Callable[[], Section | None]
