@@ -156,6 +156,7 @@ def run_genotype_qc(calls: str | os.PathLike[str], out: str | os.PathLike[str], 
     UseError
         The table or the list cannot be read, or the folder cannot be written.
     """
+    from biomarkers.genotype.identity import who_is_who
     from biomarkers.genotype.quality import cohort_quality, read_people
     from biomarkers.genotype.quality_page import quality_page
     from biomarkers.genotype.table import read_calls
@@ -169,20 +170,25 @@ def run_genotype_qc(calls: str | os.PathLike[str], out: str | os.PathLike[str], 
             for entry in (about or {}).get("loci", {}).values() if "definition" in entry]
     people = read_people(samples) if samples is not None else None
     found = cohort_quality(read_calls(table), people, seed=seed, loci=loci)
+    identity = who_is_who(found)
     folder = Path(out)
     make_folder(folder / "genotype-qc.html")
     try:
-        for part in ("rates", "reasons", "hardy_weinberg", "pairs", "what_if"):
+        for part in ("rates", "reasons", "notes", "hardy_weinberg", "pairs", "what_if"):
             frames = [getattr(q, part).assign(locus=q.locus.id) for q in found]
             text = _of_all_loci(frames).to_csv(index=False, lineterminator="\n")
             write_text(folder / f"{part}.csv", text)
-        write_text(folder / "genotype-qc.html", quality_page(found, source=table.name, about=about))
+        for name, frame in (("repeated", identity.repeated), ("swaps", identity.swaps)):
+            write_text(folder / f"{name}.csv", frame.to_csv(index=False, lineterminator="\n"))
+        write_text(folder / "genotype-qc.html", quality_page(found, source=table.name, about=about, identity=identity))
     except OSError as error:
         raise UseError(f"{folder}: cannot be written: {error.strerror or error}") from error
     for quality in found:
         said.write(f"{quality.locus.id}: {len(quality.rows):,} rows\n")
         for warning in quality.warnings:
             said.write(f"  ▲ {ascii_safe(warning)}\n")
+    for warning in identity.warnings:
+        said.write(f"▲ {ascii_safe(warning)}\n")
     said.write(f"{folder / 'genotype-qc.html'}\n")
     return 0
 

@@ -20,7 +20,7 @@ from scipy.stats import binomtest, chi2_contingency
 from biomarkers.domain.errors import UseError
 from biomarkers.domain.loci import LOCI, Locus, find_loci
 from biomarkers.domain.numbers import plural
-from biomarkers.genotype.decide import REASONS
+from biomarkers.genotype.decide import NOTES, REASONS
 from biomarkers.genotype.equilibrium import expected_f, hardy_weinberg
 from biomarkers.kernels.binomial import wilson
 from biomarkers.kernels.cox import cox
@@ -46,6 +46,8 @@ class Quality:
         group, level, n, n_called, rate, conf_low, conf_high.
     reasons : DataFrame
         platform (or `all`), reason, n, meaning.
+    notes : DataFrame
+        note, n (calls it stands beside), meaning.
     hardy_weinberg : DataFrame
         group, level, n_ff, n_vf, n_vv, q, p_value, p_mid, f, f_low, f_high.
     pairs : DataFrame
@@ -64,6 +66,7 @@ class Quality:
     rows: pd.DataFrame
     rates: pd.DataFrame
     reasons: pd.DataFrame
+    notes: pd.DataFrame
     hardy_weinberg: pd.DataFrame
     pairs: pd.DataFrame
     table: pd.DataFrame
@@ -168,8 +171,8 @@ def _quality(locus: Locus, rows: pd.DataFrame, seed: int) -> Quality:
     pairs, table = _concordance(locus, rows)
     balance = pd.DataFrame({"sample": rows["sample"], "call": rows["call"], "reason": rows["reason"], "dp": rows["dp"],
                             "v_fraction": _v_fraction(locus, rows)})
-    quality = Quality(locus, rows, _rates(rows, by, orders), _reasons(rows, by), _tests(locus, once, orders), pairs, table,
-                      balance, _what_if(locus, once, seed))
+    quality = Quality(locus, rows, _rates(rows, by, orders), _reasons(rows, by), _notes(rows), _tests(locus, once, orders),
+                      pairs, table, balance, _what_if(locus, once, seed))
     quality.warnings.extend(_warnings(quality, once))
     return quality
 
@@ -207,6 +210,13 @@ def _reasons(rows: pd.DataFrame, by: str | None) -> pd.DataFrame:
     made = [(place, reason, int(n), REASONS.get(reason, "")) for (place, reason), n in counts.items()]
     frame = pd.DataFrame(made, columns=["platform", "reason", "n", "meaning"])
     return frame.sort_values(["platform", "n"], ascending=[True, False], kind="stable", ignore_index=True)
+
+
+def _notes(rows: pd.DataFrame) -> pd.DataFrame:
+    """What stands beside the calls, code by code."""
+    counts = rows.loc[rows["call"] != "", "note"].str.split(";").explode().value_counts()
+    made = [(code, int(counts[code]), meaning) for code, meaning in NOTES.items() if code in counts]
+    return pd.DataFrame(made, columns=["note", "n", "meaning"])
 
 
 def _one_per_subject(rows: pd.DataFrame) -> pd.DataFrame:
@@ -377,14 +387,33 @@ def _warnings(quality: Quality, once: pd.DataFrame) -> list[str]:
         if group in once:
             here = once[once[group] != ""]
             said += _goes_with(here.assign(called=np.where(here["call"] != "", "called", "not called")), "called", group)
-    assumed = int(quality.rows["note"].str.contains("ASSUMED_REF").sum())
-    if assumed:
-        said.append(f"{plural(assumed, 'call')} by the assertion that an absent record means {quality.locus.calls[0]}")
+    said += _of_notes(quality)
+    variant = quality.locus.rsid != ""
+    if variant and set(once["call"]) <= {"", quality.locus.calls[0]} and (once["call"] != "").sum() >= 20:
+        said.append(f"nobody carries {quality.locus.letters[1]}: is the site in the file at all, or its letters exchanged?")
+    return said
+
+
+def _of_notes(quality: Quality) -> list[str]:
+    """What notes that stand beside calls ask the reader to look at."""
+    n = dict(zip(quality.notes["note"], quality.notes["n"], strict=True))
+    ref = quality.locus.calls[0]
+    told = {
+        "ASSUMED_REF": f"by the assertion that an absent record means {ref}",
+        "GVCF_GAP": "of these in a file with reference blocks, none of which covers the site: a gap is no data",
+        "HOMREF_BLOCK": "on a reference block, not on a record of the site: the depth is the block's",
+        "LOW_R2": "imputed with a quality below 0.8; copy-number variation makes imputation doubtful here",
+        "PARALOG_SITE": "with the locus' reference base called in the paralog as well: reads have gone astray",
+        "UNSORTED": "from a file whose lines are out of order",
+        "STALE_INDEX": "from a file whose index was made for other bytes",
+    }
+    said = [f"{plural(n[code], 'call')} {words}" for code, words in told.items() if code in n]
     signal = int(quality.rows["note"].str.contains("PARALOG_SIGNAL|PARALOG_V_LOSS").sum())
     if signal:
-        said.append(f"{plural(signal, 'call')} with a sign of the paralog (few V reads, or its bases around the site)")
-    if set(once["call"]) <= {"", quality.locus.calls[0]} and (once["call"] != "").sum() >= 20:
-        said.append(f"nobody carries {quality.locus.letters[1]}: is the site in the file at all, or its letters exchanged?")
+        said.append(f"{plural(signal, 'call')} with a sign of the paralog (few {quality.locus.letters[1]} reads, or its bases "
+                    "around the site)")
+    if not quality.locus.rsid and (carriers := int((quality.rows["n_v"].astype("Float64").fillna(0) > 0).sum())):
+        said.append(f"{plural(carriers, 'sample')} with a variant where none is known: reads of the paralogous gene")
     return said
 
 

@@ -14,10 +14,12 @@ from markupsafe import Markup, escape
 from biomarkers.domain import numbers
 from biomarkers.genotype.decide import REASONS
 from biomarkers.genotype.equilibrium import subjects_needed
+from biomarkers.genotype.identity import Identity, who_is_who
 from biomarkers.genotype.quality import Quality
 
 
-def quality_page(found: Sequence[Quality], *, source: str, about: dict[str, Any] | None = None) -> str:
+def quality_page(found: Sequence[Quality], *, source: str, about: dict[str, Any] | None = None,
+                 identity: Identity | None = None) -> str:
     """The page.
 
     Parameters
@@ -28,10 +30,14 @@ def quality_page(found: Sequence[Quality], *, source: str, about: dict[str, Any]
         Name of the calls table.
     about : dict, optional
         Its provenance, as written beside it.
+    identity : Identity, optional
+        Who was read more than once; worked out from `found` where it is not given.
     """
+    identity = who_is_who(found) if identity is None else identity
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(Path(__file__).with_name("quality_page.html").read_text(encoding="utf-8"))
-    return template.render(loci=[_Shown(q) for q in found], source=numbers.label(source), about=_about(about or {}))
+    return template.render(loci=[_Shown(q) for q in found], source=numbers.label(source), who=_Who(identity),
+                           about=_about(about or {}))
 
 
 def _about(about: dict[str, Any]) -> list[tuple[str, str]]:
@@ -42,6 +48,24 @@ def _about(about: dict[str, Any]) -> list[tuple[str, str]]:
         digest = about.get("output", {}).get("sha256", "")
         rows.append(("table", f"{counts.get('files')} files, {counts.get('rows')} rows, sha256 {digest}"))
     return [(k, v) for k, v in rows if v]
+
+
+class _Who:
+    """Identity, with every number as it is written."""
+
+    def __init__(self, identity: Identity) -> None:
+        self.warnings = [numbers.label(w, 400) for w in identity.warnings]
+        self.loci, self.n_loci = ", ".join(identity.loci), numbers.plural(len(identity.loci), "locus", "loci")
+        self.chance = numbers.percent(round(1000 * identity.chance), 1000)
+        self.n_repeated = len(identity.repeated)
+        differ = identity.repeated[identity.repeated["n_discordant"] > 0]
+        self.n_differ = len(differ)
+        self.differ = [(numbers.label(r.subject), numbers.label(r.readings), numbers.count(r.n_loci),
+                        numbers.count(r.n_discordant), numbers.label(r.differ)) for r in differ.head(50).itertuples()]
+        self.swaps = [(numbers.label(r.subject), numbers.label(r.other), numbers.label(r.second), numbers.count(r.n_discordant),
+                       numbers.count(r.n_loci), numbers.count(r.alternatives))
+                      for r in identity.swaps.head(50).itertuples()]
+        self.more = max(0, len(differ) - 50), max(0, len(identity.swaps) - 50)
 
 
 _COUNTS = ("n_ff", "n_vf", "n_vv")
@@ -66,6 +90,7 @@ class _Shown:
                        f"{_share(r.conf_low)} to {_share(r.conf_high)}") for r in quality.rates.itertuples()]
         self.reasons = [(numbers.label(r.platform), r.reason, numbers.count(r.n), REASONS.get(r.reason, ""))
                         for r in quality.reasons.itertuples()]
+        self.notes = [(r.note, numbers.count(r.n), r.meaning) for r in quality.notes.itertuples()]
         self.tests = [(_level(r), *(numbers.count(getattr(r, key)) for key in _COUNTS), numbers.decimal(r.q),
                        numbers.p(r.p_value), numbers.p(r.p_mid), _signed(r.f), _limits(r.f_low, r.f_high))
                       for r in quality.hardy_weinberg.itertuples()]

@@ -136,9 +136,10 @@ def _loci() -> dict[str, str]:
     """rs number, and a gene with one known locus, to the name of the locus."""
     from biomarkers.domain.loci import LOCI
 
-    names = {locus.rsid.casefold(): locus.id for locus in LOCI.values() if locus.rsid}
-    genes = Counter(locus.gene.casefold() for locus in LOCI.values())
-    names |= {locus.gene.casefold(): locus.id for locus in LOCI.values() if genes[locus.gene.casefold()] == 1}
+    known = [locus for locus in LOCI.values() if locus.rsid]  # a paralog's own base is no variant: its gene means another one
+    names = {locus.rsid.casefold(): locus.id for locus in known}
+    genes = Counter(locus.gene.casefold() for locus in known)
+    names |= {locus.gene.casefold(): locus.id for locus in known if genes[locus.gene.casefold()] == 1}
     return names | {locus.id.casefold(): locus.id for locus in LOCI.values()}
 
 

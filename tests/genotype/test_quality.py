@@ -19,9 +19,10 @@ from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from make_cases import Case, row, text_of, write
+from make_cases import Case, block, row, text_of, write
 
 from biomarkers.domain.errors import UseError
+from biomarkers.domain.loci import LOCI
 from biomarkers.genotype import call_genotypes, cohort_quality, hardy_weinberg
 from biomarkers.genotype.command import run_genotype, run_genotype_qc
 from biomarkers.genotype.equilibrium import expected_f, subjects_needed
@@ -200,7 +201,8 @@ def test_the_page_is_the_same_bytes_escapes_names_and_loads_nothing(cohort: tupl
     for name in ("a", "b"):
         assert run_genotype_qc(cohort[0], tmp_path / name, samples=cohort[1], said=io.StringIO()) == 0
     files = sorted(p.name for p in (tmp_path / "a").iterdir())
-    assert files == ["genotype-qc.html", "hardy_weinberg.csv", "pairs.csv", "rates.csv", "reasons.csv", "what_if.csv"]
+    assert files == ["genotype-qc.html", "hardy_weinberg.csv", "notes.csv", "pairs.csv", "rates.csv", "reasons.csv",
+                     "repeated.csv", "swaps.csv", "what_if.csv"]
     for name in files:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
     page = (tmp_path / "a" / "genotype-qc.html").read_text()
@@ -244,6 +246,39 @@ def test_a_list_of_people_that_cannot_be_used_is_refused(text: str, words: str, 
     file = write(tmp_path / "x.vcf", text_of(Case("", [row("0/1", "0/0")], ["", ""]), "GRCh38"), "text")
     with pytest.raises(UseError, match=words):
         cohort_quality(call_genotypes(file), read_people(tmp_path / "p.csv"))
+
+
+def test_the_page_says_what_calls_rest_on(tmp_path: Path) -> None:
+    blocks = Case("", [block("0/0:35:90:31", "0/0:35:90:31")], ["", ""])
+    write(tmp_path / "a.vcf", text_of(blocks, "GRCh38"), "text")
+    imputed = Case("", [row("0/1:1", keys="GT:DS", info="R2=0.3")], [""], samples=["X"])
+    write(tmp_path / "b.vcf", text_of(imputed, "GRCh38"), "text")
+    gap = Case("", [block("0/0:35:90:31", end=-1)], [""], samples=["Y"])
+    write(tmp_path / "c.vcf", text_of(gap, "GRCh38"), "text")
+    (found,) = cohort_quality(call_genotypes(tmp_path, absent="hom_ref"))
+    assert dict(zip(found.notes["note"], found.notes["n"], strict=True)) == {
+        "ASSUMED_REF": 1, "GVCF_GAP": 1, "HOMREF_BLOCK": 2, "IMPUTED": 1, "LOW_R2": 1}
+    said = " / ".join(found.warnings)
+    for words in ("1 call by the assertion that an absent record means F/F", "1 call of these in a file with reference blocks",
+                  "2 calls on a reference block", "1 call imputed with a quality below 0.8"):
+        assert words in said
+    page = quality_page([found], source="x")
+    assert "What stands beside calls" in page
+    assert "imputed with a quality (R2 or INFO) below 0.8" in page
+
+
+def test_carriers_of_the_paralogs_base_are_said_and_nobody_else_is_expected(tmp_path: Path) -> None:
+    there = LOCI["FCGR3B-158"].position["GRCh38"]
+    cells = ["0/0"] * 30 + ["0/1"] * 2
+    case = Case("", [row(*["0/1"] * 32), row(*cells, ref="C", alt="A", pos=there)], [""] * 32)
+    file = write(tmp_path / "x.vcf", text_of(case, "GRCh38"), "text")
+    here, paralog = cohort_quality(call_genotypes(file, loci=["FCGR3A-158", "FCGR3B-158"]))
+    assert any(w.startswith("2 calls with the locus' reference base called in the paralog") for w in here.warnings)
+    assert "2 samples with a variant where none is known: reads of the paralogous gene" in paralog.warnings
+    nobody = Case("", [row(*["0/0"] * 32, ref="C", alt="A", pos=there)], [""] * 32)
+    file = write(tmp_path / "y.vcf", text_of(nobody, "GRCh38"), "text")
+    (paralog,) = cohort_quality(call_genotypes(file, loci=["FCGR3B-158"]))
+    assert paralog.warnings == []
 
 
 def test_groups_keep_the_order_of_the_design_and_files_lose_their_folder(tmp_path: Path) -> None:
