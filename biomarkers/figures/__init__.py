@@ -15,6 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from biomarkers.figures.allele_balance import COLUMNS as BALANCE_COLUMNS
+from biomarkers.figures.allele_balance import allele_balance, allele_balance_figure
 from biomarkers.figures.calibration import COLUMNS as CALIBRATION_COLUMNS
 from biomarkers.figures.calibration import calibration, calibration_figure
 from biomarkers.figures.distributions import COLUMNS as DISTRIBUTION_COLUMNS
@@ -23,17 +25,24 @@ from biomarkers.figures.flow import COLUMNS as FLOW_COLUMNS
 from biomarkers.figures.flow import flow, flow_figure
 from biomarkers.figures.forest import COLUMNS as FOREST_COLUMNS
 from biomarkers.figures.forest import forest, forest_figure
+from biomarkers.figures.genotype_outcome import COLUMNS as GENOTYPE_COLUMNS
+from biomarkers.figures.genotype_outcome import genotype_outcome, genotype_outcome_figure
 from biomarkers.figures.km import COLUMNS as KM_COLUMNS
 from biomarkers.figures.km import kaplan_meier, km
+from biomarkers.figures.losses import COLUMNS as LOSS_COLUMNS
+from biomarkers.figures.losses import losses, losses_figure
 from biomarkers.figures.schoenfeld import COLUMNS as SCHOENFELD_COLUMNS
 from biomarkers.figures.schoenfeld import schoenfeld, schoenfeld_figure
 from biomarkers.figures.simon_makuch import COLUMNS as STATE_COLUMNS
 from biomarkers.figures.simon_makuch import simon_makuch, simon_makuch_figure
+from biomarkers.figures.specification import COLUMNS as SPECIFICATION_COLUMNS
 from biomarkers.figures.specification import specification_curve, specification_figure
 from biomarkers.figures.spider import COLUMNS as SPIDER_COLUMNS
 from biomarkers.figures.spider import spider, spider_figure
 from biomarkers.figures.spline import COLUMNS as SPLINE_COLUMNS
 from biomarkers.figures.spline import spline, spline_figure
+from biomarkers.figures.state_occupation import COLUMNS as OCCUPATION_COLUMNS
+from biomarkers.figures.state_occupation import state_occupation, state_occupation_figure
 from biomarkers.figures.svg import journal, themed
 from biomarkers.figures.swimmer import COLUMNS as SWIMMER_COLUMNS
 from biomarkers.figures.swimmer import swimmer, swimmer_figure
@@ -43,11 +52,12 @@ from biomarkers.figures.waterfall import COLUMNS as WATERFALL_COLUMNS
 from biomarkers.figures.waterfall import waterfall, waterfall_figure
 
 __all__ = [
-    "FIGURES", "Drawing", "calibration", "calibration_figure", "distribution_figure", "distributions", "flow",
-    "flow_figure", "forest", "forest_figure", "journal", "kaplan_meier", "km", "schoenfeld", "schoenfeld_figure",
-    "simon_makuch", "simon_makuch_figure", "specification_curve", "specification_figure", "spider", "spider_figure",
-    "spline", "spline_figure", "swimmer", "swimmer_figure", "themed", "trajectories", "trajectory_figure", "waterfall",
-    "waterfall_figure",
+    "FIGURES", "Drawing", "allele_balance", "allele_balance_figure", "calibration", "calibration_figure",
+    "distribution_figure", "distributions", "flow", "flow_figure", "forest", "forest_figure", "genotype_outcome",
+    "genotype_outcome_figure", "journal", "kaplan_meier", "km", "losses", "losses_figure", "schoenfeld",
+    "schoenfeld_figure", "simon_makuch", "simon_makuch_figure", "specification_curve", "specification_figure", "spider",
+    "spider_figure", "spline", "spline_figure", "state_occupation", "state_occupation_figure", "swimmer",
+    "swimmer_figure", "themed", "trajectories", "trajectory_figure", "waterfall", "waterfall_figure",
 ]
 
 
@@ -135,6 +145,31 @@ FIGURES: dict[str, Drawing] = {
         Drawing(
             "spider", spider, spider_figure, "Each patient's change from baseline over time, late draws on a hair",
             SPIDER_COLUMNS,
+        ),
+        Drawing(
+            "genotype_outcome", genotype_outcome, genotype_outcome_figure,
+            "Kaplan-Meier curves by genotype, with those who have none as groups of their own",
+            GENOTYPE_COLUMNS,
+        ),
+        Drawing(
+            "allele_balance", allele_balance, allele_balance_figure,
+            "Share of reads with the second allele by depth, on the caller's limits; a sample without a call with its reason",
+            BALANCE_COLUMNS,
+        ),
+        Drawing(
+            "losses", losses, losses_figure,
+            "Every patient of a group as one bar: analysed, without a value, censored or with an event before the landmark",
+            LOSS_COLUMNS,
+        ),
+        Drawing(
+            "state_occupation", state_occupation, state_occupation_figure,
+            "The share of patients in each state over time, stacked to one or as lines with their intervals",
+            OCCUPATION_COLUMNS,
+        ),
+        Drawing(
+            "specification_curve", specification_curve, specification_figure,
+            "One prespecified analysis under every alternative, which keep their place where they could not be asked",
+            SPECIFICATION_COLUMNS,
         ),
     )
 }

@@ -16,6 +16,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.transforms import ScaledTranslation, Transform
 
 from biomarkers.domain import numbers
 from biomarkers.figures.panels import size
@@ -109,6 +110,7 @@ def person_panels(
     gap: float = 14.0,
     foot: float = 27.0,
     head: float = 24.0,
+    right: float = 6.0,
     narrow: float = 150.0,
 ) -> Figure:
     """A figure of panels with one vertical scale and one key.
@@ -128,14 +130,14 @@ def person_panels(
     width_mm : float
     tall : float or sequence of float
         Points of an axis, or of each panel's where they differ (panels are then aligned at their top).
-    left, gap, foot, head : float
-        Points for the vertical axis, between panels, for the horizontal axis, for the title.
+    left, gap, foot, head, right : float
+        Points for the vertical axis, between panels, for the horizontal axis, for the title, at the free edge.
     narrow : float
         A panel narrower than this many points begins a new row.
     """
     names = panel_names(table, by, groups)
     total = width_mm * POINTS_PER_MM
-    in_row = max(1, min(len(names), int((total - left - 4 + gap) // (narrow + gap))))
+    in_row = max(1, min(len(names), int((total - left - right + gap) // (narrow + gap))))
     in_row = 2 if in_row == 3 and len(names) == 4 else in_row
     high = [float(tall)] * len(names) if isinstance(tall, int | float) else list(tall)
     n_rows = math.ceil(len(names) / in_row)
@@ -144,7 +146,7 @@ def person_panels(
         bottom = key_height(entries, total - 12) + 4 if entries else 2.0
         full = bottom + sum(head + row + foot for row in rows)
         figure = new_figure(width_mm, full / POINTS_PER_MM)
-        panel = (total - left - 6 - gap * (in_row - 1)) / in_row
+        panel = (total - left - right - gap * (in_row - 1)) / in_row
         top = full
         for i, name in enumerate(names):
             row, column = divmod(i, in_row)
@@ -199,6 +201,13 @@ def broken(parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, 
 def spread(n: int) -> np.ndarray:
     """Places in (-0.5, 0.5) by the golden ratio: neighbours in rank are far apart, and no dice are thrown."""
     return (np.arange(n) * GOLDEN) % 1 - 0.5
+
+
+def up(ax: Axes, by: float) -> Transform:
+    """So many points up: added to a transform, it sets a second line under or over a first."""
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    return ScaledTranslation(0, by / 72, figure.dpi_scale_trans)
 
 
 def dots(mark: Mark, size_: float = 3.2) -> dict[str, Any]:

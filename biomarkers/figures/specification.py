@@ -14,8 +14,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from biomarkers.domain import numbers
+from biomarkers.domain.errors import UseError
 from biomarkers.figures.style import NOTE, POINTS_PER_MM, TEXT, TICK, axes_of, data_y, fit, house, new_figure, place, write
 from biomarkers.figures.tokens import light
+from biomarkers.tables import need
 
 COLUMNS = ("dimension", "specification", "primary", "cohort", "per_sd", "per_sd_low", "per_sd_high", "n", "n_events", "note")
 ROW, GAP, FOOT, TOP, LEFT, RIGHT = 10.5, 5.0, 26.0, 14.0, 190.0, 62.0
@@ -36,15 +38,13 @@ def specification_curve(table: pd.DataFrame, *, ax: Axes | None = None, cohort: 
 
     Raises
     ------
-    ValueError
+    UseError
         A column is missing, or the cohort has no prespecified row.
     """
-    missing = [c for c in COLUMNS if c not in table]
-    if missing:
-        raise ValueError(f"a specification curve needs the column {missing[0]!r}")
+    need(table, COLUMNS, "specification_curve")
     rows = table[(table["cohort"] == cohort) | table["note"].str.startswith("not asked")]
     if not rows["primary"].any():
-        raise ValueError(f"no prespecified row for {cohort!r}: give the table of one analysis, with that cohort")
+        raise UseError(f"no prespecified row for {cohort!r}: give the table of one analysis, with that cohort")
     with house():
         ax = axes_of(ax, 150.0, height(rows) / POINTS_PER_MM)
         _draw(ax, rows)
@@ -53,6 +53,7 @@ def specification_curve(table: pd.DataFrame, *, ax: Axes | None = None, cohort: 
 
 def specification_figure(table: pd.DataFrame, *, cohort: str = "all", width_mm: float = 150.0) -> Figure:
     """The whole figure at its final size."""
+    need(table, COLUMNS, "specification_curve")
     rows = table[(table["cohort"] == cohort) | table["note"].str.startswith("not asked")]
     with house():
         figure = new_figure(width_mm, height(rows) / POINTS_PER_MM)
@@ -113,7 +114,7 @@ def _row(ax: Axes, row: dict[str, object], y: float, span: float, limits: tuple[
         ax.plot([max(low, limits[0]), min(high, limits[1])], [y, y], color=light("ink" if strong else "ink2"),
                 lw=1.4 if strong else 0.8, solid_capstyle="butt")
     ax.plot([min(max(value, limits[0]), limits[1])], [y], marker="s" if strong else "o", ms=5.0 if strong else 3.4,
-            mfc=light("ink") if strong else "white", mec=light("ink"), mew=0.8, ls="none")
+            mfc=light("ink") if strong else light("surface"), mec=light("ink"), mew=0.8, ls="none")
     for place_, column in ((span + RIGHT - 30, "n_events"), (span + RIGHT - 2, "n")):
         shown = numbers.label(row[column]) if not pd.isna(row[column]) else ""
         write(ax, place_, y, shown, transform=data_y(ax), size=NOTE, ha="right", va="center")

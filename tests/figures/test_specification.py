@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from biomarkers.domain.errors import UseError
 from biomarkers.figures.specification import COLUMNS, specification_curve, specification_figure
 
 
@@ -27,7 +28,7 @@ def test_every_alternative_has_its_place_and_its_value():
 
 
 def test_a_table_without_its_prespecified_row_is_refused():
-    with pytest.raises(ValueError, match="no prespecified row"):
+    with pytest.raises(UseError, match="no prespecified row"):
         specification_curve(curve().iloc[1:])
-    with pytest.raises(ValueError, match="needs the column 'per_sd'"):
+    with pytest.raises(UseError, match="needs the column per_sd"):
         specification_curve(curve().drop(columns="per_sd"))
