@@ -19,6 +19,8 @@ _WHERE: dict[str, str] = {
     "DataProblem": "domain.errors", "UseError": "domain.errors", "Refused": "domain.errors", "PlanError": "domain.errors",
     "associate": "plan.analysis", "Analysis": "plan.analysis", "Association": "plan.analysis",
     "marker_values": "models.describe",
+    "trajectories": "models.over_time", "best_change": "models.over_time", "lanes": "models.over_time",
+    "genotype_curves": "models.over_time",
     "Plan": "plan.plan", "Results": "plan.results",
     "cox": "models.cox", "kaplan_meier": "models.km", "logrank": "models.logrank", "mantel_byar": "models.logrank",
     "scan": "models.scan", "max_selected": "models.max_selected", "rmst_difference": "models.rmst",
