@@ -38,7 +38,8 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-KERNELS = ROOT / "biomarkers" / "kernels"
+KERNELS = ROOT / "biomarkers" / "kernels"   # another room's harness puts its own folder and package here
+PACKAGE = "biomarkers.kernels"
 
 COMPARISONS: dict[type, tuple[type, ...]] = {
     ast.Lt: (ast.LtE, ast.GtE), ast.LtE: (ast.Lt, ast.Gt), ast.Gt: (ast.GtE, ast.LtE), ast.GtE: (ast.Gt, ast.Lt),
@@ -373,7 +374,7 @@ class Loop:
 
 def lay_over(file: str, tree: ast.Module) -> None:
     """Give the loaded module the mutant's code, in place, so that everyone who imported a function has it."""
-    name = f"biomarkers.kernels.{file.removesuffix('.py')}"
+    name = f"{PACKAGE}.{file.removesuffix('.py')}"
     module = sys.modules[name]
     fresh: dict[str, Any] = {k: module.__dict__[k] for k in ("__name__", "__file__", "__package__", "__spec__", "__loader__")}
     exec(compile(tree, str(module.__file__), "exec"), fresh)  # noqa: S102
