@@ -19,7 +19,7 @@ from typing import Any
 
 import pandas as pd
 
-from biomarkers.domain.atomic import write_text
+from biomarkers.domain.atomic import replace_folder, write_text
 from biomarkers.domain.errors import UseError
 from biomarkers.domain.lock import held
 from biomarkers.plan.results import Results
@@ -89,7 +89,7 @@ def report(results: Results, out: str | os.PathLike[str], *, force: bool = False
         try:
             aside.mkdir()
             _fill(aside, results, log, pdf=pdf, word=word)
-            _into_place(aside, target)
+            replace_folder(aside, target)
         except BaseException:
             shutil.rmtree(aside, ignore_errors=True)
             raise
@@ -136,20 +136,6 @@ def _fill(folder: Path, results: Results, log: Sequence[str], *, pdf: bool, word
     if log:
         write_text(folder / "run.log", "\n".join([*log, f"finished {time.strftime('%Y-%m-%dT%H:%M:%S%z')}", ""]))
     write_text(folder / "run.json", canonical_json({**results.provenance, "outputs": outputs}))
-
-
-def _into_place(aside: Path, target: Path) -> None:
-    """Rename the finished folder; an earlier one steps aside first and goes only when the new one stands."""
-    old = target.parent / f".{target.name}.old-{os.getpid()}"
-    if target.exists():
-        target.rename(old)
-    try:
-        aside.rename(target)
-    except OSError:
-        if old.exists():
-            old.rename(target)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def _entry(path: Path, folder: Path) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 from biomarkers import tables
 from biomarkers.domain import numbers
 from biomarkers.domain.states import number, text
-from biomarkers.report.blocks import Numbering, Table
+from biomarkers.report.blocks import Numbering, Table, Text
 from biomarkers.report.view import View, lines_of
 from biomarkers.tables import Cell, Grid, GridRow, cells, together
 
@@ -23,16 +23,21 @@ LARGE, FEWEST, MOST = 0.25, 5, 12
 Row = dict[str, Any]
 
 
-def known_blocks(view: View, count: Numbering) -> list[Table]:
+def known_blocks(view: View, count: Numbering) -> list[Table | Text]:
     """The comparison of a page's cohort (of all patients on the page of all), ready for the section of the patients."""
     rows = _rows(view)
     if not rows or view.crowded:
         return []
     blocks = together(rows.items(), lambda marker: _same(marker[1]))
-    blocks.sort(key=lambda block: -max(int(r["n_unknown"]) for r in block[1][0][1]))
+    few = [(marker, part) for _, found in blocks for marker, part in found if _unknown(part) < FEWEST]
+    blocks = [block for block in blocks if _unknown(block[1][0][1]) >= FEWEST]
+    blocks.sort(key=lambda block: -_unknown(block[1][0][1]))
+    rest = _few(view, few)
+    if not blocks:
+        return [Text.of(rest)] if rest else []
     arms = [a for a in view.arms if any(text(r["arm"]) == a for part in rows.values() for r in part)] if view.cohort else []
     shown = [row for _, found in blocks[:MOST] for row in _block(view, found, arms)]
-    heads = ("Variable", "Known", "Not known", "Difference", *(f"{name} alone" for name in tables.short_names(arms)))
+    heads = ("Variable", "Known", "Not known", "Difference", *(f"Difference\n{name}" for name in tables.short_names(arms)))
     more = f" {len(blocks) - MOST} further groups of markers stand in specimens.csv." if len(blocks) > MOST else ""
     grid = Grid(
         "Who has the marker: patients in whom it is known beside those in whom it is not.",
@@ -40,9 +45,18 @@ def known_blocks(view: View, count: Numbering) -> list[Table]:
         tuple(shown),
         (False, *[True] * (len(heads) - 1)),
         f"Difference: standardised, of means or shares. ▲: {LARGE} or more with at least {FEWEST} patients not known. "
-        f"Event-free shares by Kaplan–Meier at the median event time; –: nobody was followed so long.{more}",
+        f"Event-free shares by Kaplan–Meier at the median event time; –: nobody was followed so long. {rest}{more}".rstrip(),
     )
     return [Table(count.table(), grid, long=True)]
+
+
+def _few(view: View, few: Sequence[tuple[str, list[Row]]]) -> str:
+    """Markers known in nearly everybody: a comparison with one or two patients is noise."""
+    if not few:
+        return ""
+    said = [f"{tables.marker_label(marker, view.design)} {_unknown(part)}" for marker, part in few]
+    words = ", ".join(said[:12]) + (f" and {len(said) - 12} more markers" if len(said) > 12 else "")
+    return f"Not known in fewer than {numbers.in_words(FEWEST)}, and not compared: {words}."
 
 
 def _rows(view: View) -> dict[str, list[Row]]:
@@ -74,7 +88,7 @@ def _block(view: View, found: Sequence[tuple[str, list[Row]]], arms: Sequence[st
     out = [GridRow(f"{words}: known in {'; '.join(counts)}", kind="g")]
     first = [r for r in whole if text(r["endpoint"]) == text(whole[0]["endpoint"])]
     for (variable, _), part in together(first, lambda r: (text(r["variable"]), text(r["statistic"]))):
-        if variable == "survival":
+        if variable == "survival" or _constant(part):
             continue
         for r in part[1:] if len(part) == 2 else part:  # the first of two shares says nothing that the second does not
             level = numbers.label(text(r["level"])) or "mean"
@@ -84,6 +98,11 @@ def _block(view: View, found: Sequence[tuple[str, list[Row]]], arms: Sequence[st
                 GridRow(label, (*cells(_shown(r, "known"), _shown(r, "unknown")), _difference(r), *alone), "i", _source(r))
             )
     return out + [row for r in whole if text(r["variable"]) == "survival" for row in _survival(view, r, len(arms))]
+
+
+def _constant(rows: Sequence[Row]) -> bool:
+    """Every patient has the same level: there is nothing to compare."""
+    return any(text(r["statistic"]) == "share" and number(r["known"]) == number(r["unknown"]) == 1 for r in rows)
 
 
 def _sizes(rows: Sequence[Row]) -> tuple[int, int]:
