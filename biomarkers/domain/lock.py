@@ -1,4 +1,4 @@
-"""One writer at a time: a lock file that names its holder, and is taken over when the holder is gone."""
+"""One writer at a time: a lock file that names its holder, and falls to the next when the holder is gone."""
 
 from __future__ import annotations
 
@@ -7,8 +7,14 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 from biomarkers.domain.errors import UseError
+
+try:
+    from fcntl import LOCK_EX, LOCK_NB, flock
+except ImportError:  # Windows: there the name alone is the lock
+    flock = None  # type: ignore[assignment]
 
 
 @contextmanager
@@ -18,8 +24,8 @@ def held(path: str | os.PathLike[str]) -> Iterator[None]:
     Parameters
     ----------
     path : path-like
-        Created exclusively, removed at the end. It holds the process id, the machine's boot id and the process's start, so
-        that a lock left behind by a killed process is recognised even when its id is used again.
+        Made where it is not there, removed at the end. The system's own lock on it ends with the process, however that ends.
+        It holds the process id, the machine's boot id and the process's start, to name the holder.
 
     Raises
     ------
@@ -29,29 +35,62 @@ def held(path: str | os.PathLike[str]) -> Iterator[None]:
         The folder cannot be written.
     """
     lock = Path(path)
-    _take(lock)
+    handle = _take(lock) if flock is not None else _take_name(lock)
     try:
         yield
     finally:
         lock.unlink(missing_ok=True)
+        if handle is not None:
+            os.close(handle)
 
 
-def _take(lock: Path) -> None:
+def _take(lock: Path) -> int:
+    """An open handle that holds the lock.
+
+    Whoever waited at the door of a file that its holder then removed holds a lock on nothing, and asks again.
+    """
+    for _ in range(100):
+        handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            flock(handle, LOCK_EX | LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            _refuse(_holder(lock))
+        if _is(lock, handle):
+            os.ftruncate(handle, 0)
+            os.write(handle, json.dumps(_who(os.getpid())).encode())
+            return handle
+        os.close(handle)
+    raise UseError("other runs are starting here at the same moment; give another folder")
+
+
+def _is(path: Path, handle: int) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _take_name(lock: Path) -> None:
+    """Hold the lock by its name alone, for systems without locks on files."""
     for _ in range(3):
         try:
             handle = os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
         except FileExistsError:
             holder = _holder(lock)
             if holder is not None and _runs(holder):
-                raise UseError(
-                    f"another run is writing here (process {holder['pid']}); wait for it, or give another folder"
-                ) from None
-            lock.unlink(missing_ok=True)            # its holder is gone
+                _refuse(holder)
+            lock.unlink(missing_ok=True)  # its holder is gone
             continue
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(_who(os.getpid()), file)
+        os.write(handle, json.dumps(_who(os.getpid())).encode())
+        os.close(handle)
         return
     raise UseError("other runs are starting here at the same moment; give another folder")
+
+
+def _refuse(holder: dict[str, str] | None) -> NoReturn:
+    named = f" (process {holder['pid']})" if holder else ""
+    raise UseError(f"another run is writing here{named}; wait for it, or give another folder")
 
 
 def _who(pid: int) -> dict[str, str]:
