@@ -239,6 +239,25 @@ def design(file: Annotated[Path, typer.Argument(metavar="FILE.toml")], as_json: 
     raise typer.Exit(code)
 
 
+@app.command()
+def qualify(out: Annotated[Path, typer.Option("--out", help="Folder for the dated report.")] = Path("qualification"),
+            as_json: Json = False, debug: Debug = False) -> None:
+    """Check this installation: files, numbers by hand and against R, and the work itself; exit 1 where anything fails."""
+    from biomarkers.qualify.kit import qualify as carry_out
+    from biomarkers.qualify.kit import write
+
+    found = carry_out(progress=lambda outcome: _say(
+        f"{_mark('✔' if outcome.passed else '✘')} {outcome.check.id} {outcome.check.title}"))
+    page, record = write(found, out)
+    if as_json:
+        print(json.dumps(found.record(), ensure_ascii=False, indent=1))
+    else:
+        print(f"{_mark('✔' if found.passed else '✘')} {found.verdict}")
+        print(f"  report: {page}\n  record: {record}")
+    if not found.passed:
+        raise typer.Exit(FLAGGED)
+
+
 @app.command("plan-schema")
 def plan_schema(debug: Debug = False) -> None:
     """Print the JSON Schema of plan.toml, for editors."""

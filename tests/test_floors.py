@@ -13,7 +13,7 @@ MODULES = sorted(p for p in PACKAGE.rglob("*.py") if "sample_data" not in p.part
 
 FLOORS = {
     "kernels": 1, "domain": 2, "readers": 3, "genotype": 3, "study": 4, "models": 5, "trial": 5, "plan": 6,
-    "figures": 7, "tables": 7, "report": 7, "cli": 8, "__init__": 8, "__main__": 8,
+    "figures": 7, "tables": 7, "report": 7, "qualify": 8, "cli": 8, "__init__": 8, "__main__": 8,
     "parallel": 2,   # the one door to joblib, for every floor that runs many things
 }
 GUESTS = {
@@ -22,7 +22,7 @@ GUESTS = {
     "seaborn": ["figures"],
     "sksurv": ["models/screen"],
     "sklearn": ["models/screen"],
-    "jinja2": ["report", "genotype"],
+    "jinja2": ["report", "genotype", "qualify"],
     "typer": ["cli"],
     "rich": ["cli"],
     "pydantic": ["readers/study_file", "plan/plan"],
