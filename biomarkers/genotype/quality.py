@@ -413,7 +413,7 @@ def _of_notes(quality: Quality) -> list[str]:
         said.append(f"{plural(signal, 'call')} with a sign of the paralog (few {quality.locus.letters[1]} reads, or its bases "
                     "around the site)")
     if not quality.locus.rsid and (carriers := int((quality.rows["n_v"].astype("Float64").fillna(0) > 0).sum())):
-        said.append(f"{plural(carriers, 'sample')} with a variant where none is known: reads of the paralogous gene")
+        said.append(f"{plural(carriers, 'sample')} with a variant where none is established: reads of the paralogous gene?")
     return said
 
 
