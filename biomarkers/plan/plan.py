@@ -14,7 +14,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from biomarkers.domain.errors import PlanError, UseError
-from biomarkers.domain.nearest import did_you_mean
+from biomarkers.domain.nearest import did_you_mean, nearest
 from biomarkers.domain.times import Landmark
 from biomarkers.models.gates import OVERRIDES
 from biomarkers.parallel import on_cluster
@@ -24,6 +24,7 @@ from biomarkers.plan.multiplicity import METHODS
 from biomarkers.plan.questions import KINDS, Question
 from biomarkers.plan.results import Results
 from biomarkers.plan.run import run_plan, seed_for
+from biomarkers.readers.study_file import STUDY_KEYS
 from biomarkers.readers.toml_lines import line_of
 from biomarkers.study.study import Study, read_study
 
@@ -243,7 +244,10 @@ def _explain(name: str, text: str, error: Any) -> str:
     key = ".".join(str(p + 1) if isinstance(p, int) else str(p) for p in path)
     if error["type"] == "extra_forbidden":
         model = AnalysisEntry if "analysis" in path else PlanEntry
-        return f"{place}: unknown key {path[-1]!r}; {did_you_mean(str(path[-1]), model.model_fields)}"
+        said, of_study = did_you_mean(str(path[-1]), model.model_fields, ""), nearest(str(path[-1]), STUDY_KEYS, cutoff=0.75)
+        if not said and of_study:
+            said = f"did you mean {of_study!r}? That is a key of study.toml"
+        return f"{place}: unknown key {path[-1]!r}; {said or 'known: ' + ', '.join(model.model_fields)}"
     if error["type"] == "missing":
         return f"{place}: {key}: this key is required"
     given = error.get("input")

@@ -205,6 +205,10 @@ class _Study(_Spelling):
     markers: dict[str, dict[str, Any]] = {}
 
 
+STUDY_KEYS: tuple[str, ...] = tuple(_Study.model_fields)
+"""Keys of study.toml, so that a plan which holds one can say where it belongs."""
+
+
 class _MarkerKeys(_Spelling):
     """What `[markers.X]` may say besides the fields of a Marker."""
 
@@ -269,6 +273,8 @@ def _toml(data: bytes, name: str) -> tuple[str, dict[str, Any]]:
         fault = Problem(file=name, line=line, problem=problem, remedy=remedy, code="study_file")
         return DataProblem(str(fault), [fault])
 
+    if data[:4] == b"PK\x03\x04":
+        raise fail("an archive or a workbook; archives are never unpacked", "give the path of a study.toml, a text file")
     if len(data) > LARGEST:
         raise fail(f"more than {LARGEST:,} bytes: no study.toml", "name the study file, not a data file")
     try:
