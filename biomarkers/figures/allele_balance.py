@@ -123,6 +123,8 @@ def entries(table: pd.DataFrame, *, locus: Locus | None = None, calls: Sequence[
     call = table["call"].map(text)
     share = pd.to_numeric(table["v_fraction"], errors="coerce")
     seen = table.assign(call=call)[share.notna()]
+    if seen.empty:
+        return []
     names = list(calls) or (list(locus.calls) if locus else _by_share(seen))
     found = [Entry(numbers.label(n), dots(m, 3.6)) for n, m in zip(names, group_marks(len(names)), strict=True)]
     lost = seen[seen["call"] == ""]

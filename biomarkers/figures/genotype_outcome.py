@@ -15,6 +15,8 @@ from matplotlib.figure import Figure
 
 from biomarkers.figures.km import COLUMNS as KM_COLUMNS
 from biomarkers.figures.km import kaplan_meier, km
+from biomarkers.figures.people import nobody
+from biomarkers.figures.style import MIDDLE, axes_of, house, new_figure
 from biomarkers.figures.tokens import Mark, group_marks
 from biomarkers.tables import need, order, text
 
@@ -49,6 +51,9 @@ def genotype_outcome(
     matplotlib Axes
     """
     need(table, COLUMNS, "genotype_outcome")
+    if table.empty:
+        with house():
+            return nobody(axes_of(ax), "nobody with an outcome")
     return km(_bare(table), ax=ax, marks=_marks(table), unit=unit, limit=limit, ylabel=ylabel, xlabel=xlabel, notes=notes,
               heads=heads, room=room)  # fmt: skip
 
@@ -66,6 +71,11 @@ def genotype_outcome_figure(
 ) -> Figure:
     """One panel per cohort, with numbers at risk and cumulative events of every genotype and of those without one."""
     need(table, (*COLUMNS, "cohort"), "genotype_outcome")
+    if table.empty:
+        with house():
+            figure = new_figure(MIDDLE, 40)
+            genotype_outcome(table, ax=figure.add_axes((0.1, 0.1, 0.8, 0.8)))
+        return figure
     return kaplan_meier(_bare(table), cohorts=cohorts, marks=_marks(table), titles=titles, notes=notes, places=places,
                         ylabel=ylabel, origin=origin, unit=unit)  # fmt: skip
 

@@ -133,7 +133,9 @@ def losses_figure(
 
 def entries(table: pd.DataFrame, *, landmark: float | None = None) -> list[Entry]:
     """The key: fates with their number in all, only those that occur."""
-    (_, parts), = _bars(table, None, ())
+    ((_, parts),) = _bars(table, None, ())
+    if not sum(parts.values()):
+        return []
     found = []
     for fate, (words, _, tone) in FATES.items():
         if parts[fate] or fate == "analysed":
@@ -171,7 +173,7 @@ def _bar(ax: Axes, parts: dict[str, int], y: float, high: float, per: float) -> 
             continue
         edge = light(_EDGES.get(tone, "surface"))
         ax.barh(y, n, left=at, height=high, facecolor=light(tone), edgecolor=edge, linewidth=1.0 if fate == "analysed" else 0.7,
-                zorder=3 if fate == "analysed" else 2, clip_on=False)  # fmt: skip
+                zorder=3 if tone in _EDGES else 2, clip_on=False)  # fmt: skip
         if width(numbers.count(n), TICK) + 3 < n * per:
             write(ax, at + n / 2, y, numbers.count(n), size=TICK, ha="center", va="center", zorder=4,
                   weight="bold" if fate == "analysed" else "normal",
@@ -181,7 +183,9 @@ def _bar(ax: Axes, parts: dict[str, int], y: float, high: float, per: float) -> 
 
 def _words(ax: Axes, name: str, parts: dict[str, int], y: float, start: str, *, named: bool) -> None:
     total = sum(parts.values())
-    room = 0.36 * (size(ax)[0] + 140)
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    room = 72 * figure.get_size_inches()[0] * ax.get_position().x0 - 8
     if named:
         write(ax, -6, y, fit(name, room, TEXT), transform=data_y(ax) + up(ax, 4.6), ha="right", va="center")
     who = f"{numbers.count(total)} {start}" if total else "nobody"

@@ -180,14 +180,14 @@ def nobody(ax: Axes, words: str) -> Axes:
     return ax
 
 
-def corner_note(ax: Axes, words: str, *, taken: str = "") -> None:
-    """A line above the right end of the axes, beside the title where both have room, else not at all beside it."""
+def corner_note(ax: Axes, words: Sequence[str], *, taken: str = "") -> None:
+    """The first of these words that has room beside the title, else the last of them, under it."""
     wide, _ = size(ax)
     room = wide - (width(numbers.label(taken), TITLE, bold=True) + 10 if taken else 0)
-    if room < width(words, NOTE) and taken:
-        return
-    write(ax, 0, 13, fit(words, room, NOTE), transform=points(ax, 1, 1), size=NOTE, ha="right", va="center",
-          color=light("ink2"))
+    shown = next((w for w in words if width(w, NOTE) <= room), None)
+    y, line = (13.0, shown) if shown is not None else (4.5, fit(words[-1], wide - 16, NOTE))
+    write(ax, 0, y, line, transform=points(ax, 1, 1), size=NOTE, ha="right", va="center", color=light("ink2"))
+
 
 
 def broken(parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:

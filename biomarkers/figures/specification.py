@@ -57,8 +57,9 @@ def specification_figure(table: pd.DataFrame, *, cohort: str = "all", width_mm: 
     rows = table[(table["cohort"] == cohort) | table["note"].str.startswith("not asked")]
     with house():
         figure = new_figure(width_mm, height(rows) / POINTS_PER_MM)
-        inner = width_mm * POINTS_PER_MM - LEFT - RIGHT
-        ax = place(figure, LEFT, FOOT, inner, height(rows) - FOOT - TOP)
+        total = width_mm * POINTS_PER_MM
+        left = min(LEFT, 0.5 * total)
+        ax = place(figure, left, FOOT, total - left - RIGHT, height(rows) - FOOT - TOP)
         specification_curve(table, ax=ax, cohort=cohort)
     return figure
 
@@ -85,23 +86,31 @@ def _draw(ax: Axes, rows: pd.DataFrame) -> None:
     ax.axvline(1.0, color=light("ink"), lw=0.6)
     y = 0.0
     last = ""
+    left = _left(ax)
     span = ax.get_window_extent().width * 72 / ax.get_figure(root=True).dpi
     write(ax, span + RIGHT - 30, 0.2, "events", transform=data_y(ax), size=NOTE, ha="right", va="bottom", color=light("ink2"))
     write(ax, span + RIGHT - 2, 0.2, "n", transform=data_y(ax), size=NOTE, ha="right", va="bottom", color=light("ink2"))
     for row in rows.to_dict("records"):
         if row["dimension"] != last:
             y -= GAP / ROW
-            write(ax, -LEFT + 4, y - 0.5, fit(row["dimension"], 88, TEXT, bold=True), transform=data_y(ax), fontweight="bold",
-                  va="center")
+            write(ax, -left + 4, y - 0.5, fit(row["dimension"], left / 2 - 7, TEXT, bold=True), transform=data_y(ax),
+                  fontweight="bold", va="center")
             last = row["dimension"]
         _row(ax, row, y - 0.5, span, (low, high))
         y -= 1.0
     ax.set_ylim(y - 0.2, 0.9)
 
 
+def _left(ax: Axes) -> float:
+    """Points beside the axis for the names of dimensions and alternatives."""
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    return min(LEFT, 72 * figure.get_size_inches()[0] * ax.get_position().x0)
+
+
 def _row(ax: Axes, row: dict[str, object], y: float, span: float, limits: tuple[float, float]) -> None:
     name = "prespecified" if row["primary"] else str(row["specification"])
-    write(ax, -6, y, fit(name, 92, TICK), transform=data_y(ax), size=TICK, ha="right", va="center",
+    write(ax, -6, y, fit(name, _left(ax) / 2 - 3, TICK), transform=data_y(ax), size=TICK, ha="right", va="center",
           fontweight="bold" if row["primary"] else "normal")
     value, low, high = (float(row[c]) for c in ("per_sd", "per_sd_low", "per_sd_high"))  # type: ignore[arg-type]
     if not math.isfinite(value):

@@ -164,7 +164,7 @@ def spider_figure(
                span=span, origin=origin, title=name, ylabel=ylabel, legend=False)  # fmt: skip
 
     return person_panels(table, draw, by=panel, groups=panels, titles=titles, entries=entries(shown, by=by, groups=groups),
-                         width_mm=width_mm, tall=150.0, left=40.0, gap=16.0)  # fmt: skip
+                         width_mm=width_mm, tall=150.0, left=48.0, gap=16.0)  # fmt: skip
 
 
 def _seen(table: pd.DataFrame) -> pd.DataFrame:
@@ -233,7 +233,7 @@ def _group(ax: Axes, rows: pd.DataFrame, mark: Mark, scale: float) -> None:
             ax.plot(x[here], y[here], **beyond(symbol), zorder=3.2)
 
 
-def _counts(table: pd.DataFrame, shown: pd.DataFrame, seen: pd.DataFrame) -> str:
+def _counts(table: pd.DataFrame, shown: pd.DataFrame, seen: pd.DataFrame) -> list[str]:
     n, total, later = shown["subject"].nunique(), table["subject"].nunique(), len(seen) - len(shown)
     people = f"{numbers.count(n)} of {numbers.plural(total, 'patient')}" if n < total else numbers.plural(n, "patient")
-    return people + (f", {numbers.plural(later, 'later draw')} not shown" if later else "")
+    return [f"{people}, {numbers.plural(later, 'later draw')} not shown", people] if later else [people]

@@ -93,7 +93,8 @@ def state_occupation(
         ax.set_xlabel(fit(f"{unit.capitalize()} from {numbers.label(origin)}", size(ax)[0], TEXT), parse_math=False)
         ax.set_ylabel("Share of patients")
         if "n" in table:
-            corner_note(ax, f"{numbers.plural(int(table['n'].max()), 'patient')} at the start", taken=title)
+            people = numbers.plural(int(table["n"].max()), "patient")
+            corner_note(ax, [f"{people} at the start", people], taken=title)
         if legend:
             key(ax, entries(names, kind), left=-30, top=-27, room=size(ax)[0] + 50)
     return ax

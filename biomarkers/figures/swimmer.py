@@ -111,7 +111,7 @@ def swimmer(
         ax.set_yticks([])
         ax.spines["left"].set_visible(False)
         ax.set_xlabel(fit(f"{unit.capitalize()} from {numbers.label(origin)}", size(ax)[0], TEXT), parse_math=False)
-        corner_note(ax, numbers.plural(len(ends), "patient"), taken=title)
+        corner_note(ax, [numbers.plural(len(ends), "patient")], taken=title)
         if legend:
             key(ax, entries(table, landmark=landmark), left=0, top=-27, room=size(ax)[0])
     return ax

@@ -183,6 +183,8 @@ def entries(table: pd.DataFrame, *, event: str = "event", mark: Mark | None = No
     """The key: only marks that the table has."""
     mark = mark or Mark("ink2")
     seen = table[np.isfinite(_float(table["model_value"]))]
+    if seen.empty:
+        return []
     found = [Entry("measured", dots(mark))]
     if (seen["status"] == "below").any():
         found.append(Entry("below the limit, at the limit", {**_BELOW, "markeredgecolor": light("lod")}))
@@ -327,9 +329,11 @@ def _n_events(table: pd.DataFrame) -> int:
     return int((_float(once["event"]) == 1).sum())
 
 
-def _counts(table: pd.DataFrame, seen: pd.DataFrame, marked: int, cut: bool) -> str:
+def _counts(table: pd.DataFrame, seen: pd.DataFrame, marked: int, cut: bool) -> list[str]:
+    """How many patients and events, in two lengths; events that the axis does not reach are said to be there."""
     n, total, events = seen["subject"].nunique(), table["subject"].nunique(), _n_events(table)
     patients = f"{n} patients" if n == total else f"{n} of {total} patients"
     if not events:
-        return patients
-    return f"{patients}, {numbers.plural(events, 'event')}" + (f", {marked} shown" if cut and marked < events else "")
+        return [patients]
+    shown = f", {marked or 'none'} shown" if cut and marked < events else ""
+    return [f"{patients}, {numbers.plural(events, 'event')}{shown}", patients]

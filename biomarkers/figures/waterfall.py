@@ -155,7 +155,7 @@ def waterfall_figure(
     with house():
         foot = key_height(marks, total - 12) + 8 if key_lines(marks, total - 12) else 6.0
         figure = new_figure(width_mm, (tall + foot + 14) / POINTS_PER_MM)
-        ax = place(figure, 40, foot, total - 46, tall)
+        ax = place(figure, 48, foot, total - 54, tall)
         waterfall(table, ax=ax, marker=marker, measure=measure, by=by, groups=groups, lines=lines, limit=limit, ylabel=ylabel,
                   legend=False)  # fmt: skip
         if marks:
