@@ -19,6 +19,8 @@ from biomarkers.figures.allele_balance import COLUMNS as BALANCE_COLUMNS
 from biomarkers.figures.allele_balance import allele_balance, allele_balance_figure
 from biomarkers.figures.calibration import COLUMNS as CALIBRATION_COLUMNS
 from biomarkers.figures.calibration import calibration, calibration_figure
+from biomarkers.figures.consort import COLUMNS as CONSORT_COLUMNS
+from biomarkers.figures.consort import consort, consort_figure
 from biomarkers.figures.distributions import COLUMNS as DISTRIBUTION_COLUMNS
 from biomarkers.figures.distributions import distribution_figure, distributions
 from biomarkers.figures.flow import COLUMNS as FLOW_COLUMNS
@@ -31,6 +33,8 @@ from biomarkers.figures.km import COLUMNS as KM_COLUMNS
 from biomarkers.figures.km import kaplan_meier, km
 from biomarkers.figures.losses import COLUMNS as LOSS_COLUMNS
 from biomarkers.figures.losses import losses, losses_figure
+from biomarkers.figures.pro_trajectories import COLUMNS as PRO_COLUMNS
+from biomarkers.figures.pro_trajectories import pro_figure, pro_trajectories
 from biomarkers.figures.schoenfeld import COLUMNS as SCHOENFELD_COLUMNS
 from biomarkers.figures.schoenfeld import schoenfeld, schoenfeld_figure
 from biomarkers.figures.simon_makuch import COLUMNS as STATE_COLUMNS
@@ -46,18 +50,24 @@ from biomarkers.figures.state_occupation import state_occupation, state_occupati
 from biomarkers.figures.svg import journal, themed
 from biomarkers.figures.swimmer import COLUMNS as SWIMMER_COLUMNS
 from biomarkers.figures.swimmer import swimmer, swimmer_figure
+from biomarkers.figures.toxicity import COLUMNS as TOXICITY_COLUMNS
+from biomarkers.figures.toxicity import toxicity, toxicity_figure
 from biomarkers.figures.trajectories import COLUMNS as TRAJECTORY_COLUMNS
 from biomarkers.figures.trajectories import trajectories, trajectory_figure
+from biomarkers.figures.two_stage_path import COLUMNS as PATH_COLUMNS
+from biomarkers.figures.two_stage_path import two_stage_figure, two_stage_path
 from biomarkers.figures.waterfall import COLUMNS as WATERFALL_COLUMNS
 from biomarkers.figures.waterfall import waterfall, waterfall_figure
 
 __all__ = [
-    "FIGURES", "Drawing", "allele_balance", "allele_balance_figure", "calibration", "calibration_figure",
-    "distribution_figure", "distributions", "flow", "flow_figure", "forest", "forest_figure", "genotype_outcome",
-    "genotype_outcome_figure", "journal", "kaplan_meier", "km", "losses", "losses_figure", "schoenfeld",
-    "schoenfeld_figure", "simon_makuch", "simon_makuch_figure", "specification_curve", "specification_figure", "spider",
-    "spider_figure", "spline", "spline_figure", "state_occupation", "state_occupation_figure", "swimmer",
-    "swimmer_figure", "themed", "trajectories", "trajectory_figure", "waterfall", "waterfall_figure",
+    "FIGURES", "Drawing", "allele_balance", "allele_balance_figure", "calibration", "calibration_figure", "consort",
+    "consort_figure", "distribution_figure", "distributions", "flow", "flow_figure", "forest", "forest_figure",
+    "genotype_outcome", "genotype_outcome_figure", "journal", "kaplan_meier", "km", "losses", "losses_figure",
+    "pro_figure", "pro_trajectories", "schoenfeld", "schoenfeld_figure", "simon_makuch", "simon_makuch_figure",
+    "specification_curve", "specification_figure", "spider", "spider_figure", "spline", "spline_figure",
+    "state_occupation", "state_occupation_figure", "swimmer", "swimmer_figure", "themed", "toxicity",
+    "toxicity_figure", "trajectories", "trajectory_figure", "two_stage_figure", "two_stage_path", "waterfall",
+    "waterfall_figure",
 ]
 
 
@@ -170,6 +180,26 @@ FIGURES: dict[str, Drawing] = {
             "specification_curve", specification_curve, specification_figure,
             "One prespecified analysis under every alternative, which keep their place where they could not be asked",
             SPECIFICATION_COLUMNS,
+        ),
+        Drawing(
+            "consort", consort, consort_figure,
+            "The trial's own flow: registered, assigned, who left and why, analysed with events; a column per arm",
+            CONSORT_COLUMNS,
+        ),
+        Drawing(
+            "toxicity", toxicity, toxicity_figure,
+            "Worst grades by term, control to the left and experimental to the right of one middle, counts at the ends",
+            TOXICITY_COLUMNS,
+        ),
+        Drawing(
+            "two_stage_path", two_stage_path, two_stage_figure,
+            "Successes by evaluable patients against what stops the trial and what it takes to succeed",
+            PATH_COLUMNS,
+        ),
+        Drawing(
+            "pro_trajectories", pro_trajectories, pro_figure,
+            "Reported scores over time: means with intervals, the minimal important difference, who still answers",
+            PRO_COLUMNS,
         ),
     )
 }

@@ -32,6 +32,9 @@ from biomarkers.tables import lines
 HERE = spec_from_file_location("biomarkers_people_tables", Path(__file__).with_name("people_tables.py"))
 PEOPLE = module_from_spec(HERE)
 HERE.loader.exec_module(PEOPLE)
+THERE = spec_from_file_location("biomarkers_trial_tables", Path(__file__).with_name("trial_tables.py"))
+TRIAL = module_from_spec(THERE)
+THERE.loader.exec_module(TRIAL)
 
 
 @lru_cache(maxsize=8)
@@ -86,6 +89,8 @@ def table_for(name, results):
         return table[table["cohort"] == first], {"marker": MARKERS["tk1_dul"]} if name == "spline" else {}
     if name in PEOPLE.TABLES:
         return PEOPLE.example(name, results)
+    if name in TRIAL.TABLES:
+        return TRIAL.example(name, results)
     raise AssertionError(f"a new figure needs its example table here: {name}")
 
 
@@ -112,6 +117,9 @@ def composed(results, *wanted):
                                 cohorts=results.design.cohorts, **more)
     for name in PEOPLE.TABLES:
         table, more = PEOPLE.whole(name, results)
+        compose[name] = partial(FIGURES[name].compose, table, **more)
+    for name in TRIAL.TABLES:
+        table, more = TRIAL.whole(name, results)
         compose[name] = partial(FIGURES[name].compose, table, **more)
     return {name: compose[name]() for name in wanted or compose}
 
