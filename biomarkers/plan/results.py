@@ -12,6 +12,7 @@ from biomarkers.domain.errors import UseError
 from biomarkers.models.results_table import result_table
 from biomarkers.plan.beside import Beside
 from biomarkers.plan.multiplicity import adjusted
+from biomarkers.plan.patients import Patients
 from biomarkers.plan.pictures import Pictures
 from biomarkers.trial.opening import Account
 
@@ -55,6 +56,8 @@ class Results:
         Markers by variable, agreement of readers, genotype counts, models with the standard variables (`plan.beside`).
     trial : Account
         The trial's own endpoints (`trial.account`); empty where study.toml has no `[trial]`.
+    over_time : Patients
+        Patients over time, numbered and not named (`plan.patients`).
     more : dict
         Tables that one kind of question alone has, by "id: name".
     pictures : Pictures
@@ -82,6 +85,7 @@ class Results:
     amendments: pd.DataFrame = field(default_factory=pd.DataFrame)
     beside: Beside = field(default_factory=Beside)
     trial: Account = field(default_factory=Account)
+    over_time: Patients = field(default_factory=Patients)
     more: dict[str, pd.DataFrame] = field(default_factory=dict)
     pictures: Pictures = field(default_factory=Pictures)
 

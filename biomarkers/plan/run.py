@@ -19,6 +19,7 @@ from biomarkers.plan.analysis import Analysis
 from biomarkers.plan.beside import Beside, beside
 from biomarkers.plan.family import MaxTFamilies, family_tests
 from biomarkers.plan.multiplicity import adjusted
+from biomarkers.plan.patients import patients_over_time
 from biomarkers.plan.pictures import Pictures, pictures_of
 from biomarkers.plan.power import detectable_table
 from biomarkers.plan.questions import Answer, Question
@@ -90,6 +91,7 @@ def collect(plan: Plan, study: Study, answers: Iterable[dict[str, Any]], sensiti
         specimens=_specimens(plan, study), sensitivity=pd.DataFrame() if sensitivity is None else sensitivity,
         amendments=changes, beside=found, more={name: t for a in answers for name, t in a.get("more", {}).items()},
         trial=account(study) if study.design.trial else Account(),
+        over_time=patients_over_time(study, plan.analyses),
         pictures=Pictures.together(a.get("pictures", Pictures()) for a in answers),
     )
 
