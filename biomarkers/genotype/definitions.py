@@ -1,7 +1,9 @@
 """What a header says about a key: how many values it has and of which type; and whether a line keeps to it.
 
 A line that breaks its own header's word is invalid, and an invalid line yields no call. A key that the header does not
-define is held to the specification's definition where that reserves the key, else to none.
+define is held to the specification's definition where that reserves the key, else to none. Only numbers and flags are held
+to their definition: texts are not, since widely used programs count them in their own way (GATK writes `12,3|4,5` under
+AS_SB_TABLE of Number=1, GLnexus `..` under RNC of Number=2).
 """
 
 from __future__ import annotations
@@ -98,7 +100,8 @@ def _wrong_entry(key: str, equals: str, value: str, n_alts: int, defined: Defini
         return ""
     values = value.split(",")
     # An INFO of Number=G would depend on a ploidy that only samples have; A and R of a line without ALT are left open.
-    n = None if defined.number == "G" or not n_alts else n_values(defined.number, n_alts, 2)
+    counted = defined.number != "G" and n_alts and (defined.type in _VALUE or key in _RESERVED["INFO"])
+    n = n_values(defined.number, n_alts, 2) if counted else None
     if n is not None and n != len(values):
         return f"has {len(values)} values where Number={defined.number} demands {n}"
     if not all(v == "." or _value_fits(key, v, defined.type) for v in values):
@@ -119,7 +122,7 @@ def _value_fits(key: str, value: str, kind: str) -> bool:
 
 
 # ---------------------------------------------------------------------- the cells
-_VALUE = {"Integer": rb"(?:\.|[+-]?\d+)", "Character": rb"[^,:]",
+_VALUE = {"Integer": rb"(?:\.|[+-]?\d+)",
           "Float": rb"(?:\.|[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|inf(?:inity)?|nan))"}
 # What a call rests on is read, and judged, by `cells`; of these only the number of values is looked at here.
 _READ_ELSEWHERE = frozenset({"DP", "MIN_DP", "GQ", "RGQ", "AD", "CN", "LEN", "DS", "GP", "FT"})
@@ -175,8 +178,8 @@ def _pattern(keys: tuple[str, ...], defined: tuple[Definition, ...], n_alts: int
 
 def _field(key: str, defined: Definition, n_alts: int, ploidy: int) -> bytes:
     n = n_values(defined.number, n_alts, ploidy) if n_alts or defined.number not in "ARG" else None
-    value = rb"[^,:]*" if key in _READ_ELSEWHERE else _VALUE.get(defined.type, rb"[^,:]*")
-    if key == "GT" or (n is None and value == rb"[^,:]*") or n == 0:
+    value = rb"[^,:]*" if key in _READ_ELSEWHERE else _VALUE.get(defined.type, b"")
+    if key == "GT" or defined.type not in _VALUE or (n is None and key in _READ_ELSEWHERE) or n == 0:
         return rb"[^:]*"
     if n is None:  # VCF 4.5 writes a list of no local alleles as nothing at all
         return b"(?:%s(?:,%s)*)?" % (value, value)
