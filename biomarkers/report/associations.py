@@ -27,6 +27,7 @@ from biomarkers.report.blocks import (
     Text,
 )
 from biomarkers.report.drawings import Gallery, axis_of, axis_words, curves, forest_picture, small
+from biomarkers.report.over_time import doubt_pictures
 from biomarkers.report.robustness import specification_pictures
 from biomarkers.report.view import View, is_main, is_pooled, is_subgroup
 from biomarkers.tables import HETEROGENEITY, POOLED, Cell, Grid, GridRow, Line, Refusal, cells, together
@@ -345,7 +346,7 @@ _CHECKS = {
 
 def assumptions_section(view: View, count: Numbering, gallery: Gallery, name: str) -> Section | None:
     """Checks of each model and absolute companions of its hazard ratio, one row per question; then its specification curve."""
-    curves = specification_pictures(view, count, gallery, name)
+    curves = [*doubt_pictures(view, count, gallery, name), *specification_pictures(view, count, gallery, name)]
     if not view.others:
         return Section("sens", "Assumptions and sensitivity", "10, 18", tuple(curves)) if curves else None
     if view.crowded:

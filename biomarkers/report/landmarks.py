@@ -8,6 +8,8 @@ from biomarkers import tables
 from biomarkers.domain import numbers
 from biomarkers.domain.states import text
 from biomarkers.report.blocks import Block, Numbering, Section, Table, Text
+from biomarkers.report.drawings import Gallery
+from biomarkers.report.over_time import losses_pictures
 from biomarkers.report.view import View, is_main
 from biomarkers.tables import Cell, Grid, GridRow, cells, together
 
@@ -24,7 +26,7 @@ NO_VALUE = (
 OUTSIDE = ("not_in_cohort", "no_outcome")
 
 
-def landmark_section(view: View, count: Numbering) -> Section | None:
+def landmark_section(view: View, count: Numbering, gallery: Gallery, name: str) -> Section | None:
     """For each landmark and marker: followed, gone before it, at risk, without a value, analysed, and the share lost."""
     flow = view.part(view.results.flow)
     rows = [r for r in tables.records(flow) if text(r["timing"]).startswith("landmark")]
@@ -37,6 +39,7 @@ def landmark_section(view: View, count: Numbering) -> Section | None:
             "before is shown first: a ratio at day 49 says nothing about them."
         )
     ]
+    blocks += losses_pictures(view, count, gallery, name)
     body: list[GridRow] = []
     ratios = {(x.analysis, x.cohort): x for x in view.here if is_main(x)}
     for timing, part in together(rows, lambda r: text(r["timing"])):
@@ -48,7 +51,7 @@ def landmark_section(view: View, count: Numbering) -> Section | None:
                 here = [r for r in mine if text(r["cohort"]) == cohort]
                 where = f", {tables.cohort_label(cohort)}" if view.cohort is None else ""
                 line = ratios.get((analysis, cohort))
-                body.append(_counted(f"{label}{where}", here, line.ratio if line and line.modelled else "", "i"))
+                body.append(_counted(f"{label}{where}", here, line.ratio if line and line.modelled else "", ""))
                 arms = tables.order((r["arm"] for r in here), view.arms) if by_arm else []
                 if len(arms) > 1:
                     body += [
