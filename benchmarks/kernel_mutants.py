@@ -43,7 +43,8 @@ PACKAGE = "biomarkers.kernels"
 
 COMPARISONS: dict[type, tuple[type, ...]] = {
     ast.Lt: (ast.LtE, ast.GtE), ast.LtE: (ast.Lt, ast.Gt), ast.Gt: (ast.GtE, ast.LtE), ast.GtE: (ast.Gt, ast.Lt),
-    ast.Eq: (ast.NotEq,), ast.NotEq: (ast.Eq,), ast.Is: (ast.IsNot,), ast.IsNot: (ast.Is,), ast.In: (ast.NotIn,), ast.NotIn: (ast.In,),
+    ast.Eq: (ast.NotEq,), ast.NotEq: (ast.Eq,), ast.Is: (ast.IsNot,), ast.IsNot: (ast.Is,),
+    ast.In: (ast.NotIn,), ast.NotIn: (ast.In,),
 }  # fmt: skip
 ARITHMETIC: dict[type, type] = {
     ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Mult, ast.Mod: ast.FloorDiv,
@@ -188,7 +189,8 @@ class Trace:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: Any) -> Any:
-        self.uses[item.nodeid] = [_fixture(d[-1]) for d in item._fixtureinfo.name2fixturedefs.values() if d[-1].scope != "function"]
+        used = [d[-1] for d in item._fixtureinfo.name2fixturedefs.values()]
+        self.uses[item.nodeid] = [_fixture(d) for d in used if d.scope != "function"]
         before, start, spent = self._enter(item.nodeid), time.perf_counter(), sum(self._fixture_times())
         answer = yield
         self.seconds[item.nodeid] = time.perf_counter() - start - (sum(self._fixture_times()) - spent)
@@ -377,7 +379,7 @@ def lay_over(file: str, tree: ast.Module) -> None:
     name = f"{PACKAGE}.{file.removesuffix('.py')}"
     module = sys.modules[name]
     fresh: dict[str, Any] = {k: module.__dict__[k] for k in ("__name__", "__file__", "__package__", "__spec__", "__loader__")}
-    exec(compile(tree, str(module.__file__), "exec"), fresh)  # noqa: S102
+    exec(compile(tree, str(module.__file__), "exec"), fresh)
     for key, new in fresh.items():
         old = module.__dict__.get(key)
         if key.startswith("__") or old is new:
@@ -452,9 +454,9 @@ def table(path: Path, survivors: bool) -> int:
         for r in rows:
             ends[r["end"]] += 1
         print(f"{file:24} {total:8} {n:6} {n - alive - slow:7} {slow:8} {alive:9} {100 * p:8.1f}  {100 * error**0.5:5.1f}")
-    n = sum(map(len, by_file.values()))
-    print(f"{'all, weighted':24} {whole:8} {n:6} {n - ends['survived'] - ends['not reached'] - ends['timeout']:7} {ends['timeout']:8} "
-          f"{ends['survived'] + ends['not reached']:9} {100 * share:8.1f}  {100 * variance**0.5:5.1f}")
+    n, alive = sum(map(len, by_file.values())), ends["survived"] + ends["not reached"]
+    print(f"{'all, weighted':24} {whole:8} {n:6} {n - alive - ends['timeout']:7} {ends['timeout']:8} {alive:9} "
+          f"{100 * share:8.1f}  {100 * variance**0.5:5.1f}")
     print(dict(ends))
     if survivors:
         for file, rows in sorted(by_file.items()):
