@@ -28,6 +28,8 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an e
 Json = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON on stdout.")]
 Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Worker processes; results do not depend on it.")]
 Dask = Annotated[str | None, typer.Option("--dask", metavar="ADDRESS", help="A Dask scheduler instead of --jobs.")]
+Pseudonyms = Annotated[Path | None, typer.Option("--pseudonyms", metavar="KEYFILE", help=(
+    "Replace identifiers by pseudonyms under the secret key in this file."))]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit 1 when anything was flagged.")]
 
 
@@ -113,11 +115,11 @@ def demo(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder th
 
 @app.command()
 def check(study: Annotated[Path, typer.Argument(metavar="STUDY.toml")], strict: Strict = False, as_json: Json = False,
-          debug: Debug = False) -> None:
+          pseudonyms: Pseudonyms = None, debug: Debug = False) -> None:
     """Read everything a study names, list every problem, and model nothing."""
     from biomarkers.study.study import read_study
 
-    found = read_study(study, strict=False)
+    found = read_study(study, strict=False, pseudonyms=pseudonyms)
     counts = found.problems["severity"].value_counts()
     if as_json:
         print(json.dumps({"study": found.design.name, "subjects": len(found.subjects), "markers": found.markers,
@@ -156,20 +158,22 @@ def run(plan: Annotated[Path, typer.Argument(metavar="PLAN.toml")],
         force: Annotated[bool, typer.Option("--force", help="Replace an earlier run, once the new one is complete.")] = False,
         pdf: Annotated[bool, typer.Option("--pdf", help="Each figure as a PDF beside its SVG.")] = False,
         word: Annotated[bool, typer.Option("--word", help="The tables of each page as a Word file.")] = False,
+        pseudonyms: Pseudonyms = None,
         debug: Debug = False) -> None:
     """Run a prespecified plan and write its report, tables and provenance."""
-    _run(plan, out, jobs=jobs, strict=strict, as_json=as_json, force=force, dask=dask, pdf=pdf, word=word)
+    _run(plan, out, jobs=jobs, strict=strict, as_json=as_json, force=force, dask=dask, pdf=pdf, word=word,
+         pseudonyms=pseudonyms)
 
 
 def _run(plan: Path, out: Path, *, jobs: int, strict: bool, as_json: bool, force: bool, dask: str | None = None,
-         pdf: bool = False, word: bool = False) -> None:
+         pdf: bool = False, word: bool = False, pseudonyms: Path | None = None) -> None:
     from biomarkers.plan.plan import Plan
     from biomarkers.report.folder import may_write, report
 
     begun = time.perf_counter()
     read = Plan.read(plan)
     may_write(out, force=force, word=word)
-    study = read.read_study()
+    study = read.read_study(pseudonyms=pseudonyms)
     with _progress(len(read.analyses)) as step:
         results = read.run(study, jobs=jobs, dask=dask, progress=step)
     log = [f"{time.perf_counter() - begun:.2f} s for {len(read.analyses)} analyses"]
@@ -269,13 +273,13 @@ def plan_schema(debug: Debug = False) -> None:
 @app.command()
 def export(plan: Annotated[Path, typer.Argument(metavar="PLAN.toml")],
            out: Annotated[Path, typer.Option("--out", help="Folder for the data sets and the script.")],
-           jobs: Jobs = 1, debug: Debug = False) -> None:
+           jobs: Jobs = 1, pseudonyms: Pseudonyms = None, debug: Debug = False) -> None:
     """Write what a plan analysed as ADaM-shaped data sets, results in long form, and an R script that refits every row."""
     from biomarkers.plan.plan import Plan
     from biomarkers.report.exports import export_run
 
     read = Plan.read(plan)
-    study = read.read_study()
+    study = read.read_study(pseudonyms=pseudonyms)
     with _progress(len(read.analyses)) as step:
         results = read.run(study, jobs=jobs, progress=step)
     for path in export_run(read, study, results.table, out):
@@ -300,7 +304,7 @@ def _progress(total: int) -> Iterator[Callable[[str], None]]:
 def verify(folder: Annotated[Path, typer.Argument(metavar="DIR")],
            rerun: Annotated[Path | None, typer.Option("--rerun", metavar="PLAN.toml",
                                                       help="Run this plan again and compare every file.")] = None,
-           as_json: Json = False, debug: Debug = False) -> None:
+           pseudonyms: Pseudonyms = None, as_json: Json = False, debug: Debug = False) -> None:
     """Recompute every hash of a finished run, and name whatever was altered; with --rerun, make it again and compare."""
     from biomarkers.report.folder import compare_runs
     from biomarkers.report.folder import verify as faults_of
@@ -311,7 +315,7 @@ def verify(folder: Annotated[Path, typer.Argument(metavar="DIR")],
         with tempfile.TemporaryDirectory() as place:
             again = Path(place) / "again"
             with contextlib.redirect_stdout(sys.stderr):
-                _run(rerun, again, jobs=1, strict=False, as_json=False, force=False)
+                _run(rerun, again, jobs=1, strict=False, as_json=False, force=False, pseudonyms=pseudonyms)
             said, faults = compare_runs(folder, again)
     if as_json:
         print(json.dumps({"faults": faults, "verdict": said if not faults else "not the same"}))

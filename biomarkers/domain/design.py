@@ -9,6 +9,7 @@ from typing import Literal, TypeVar
 from biomarkers.domain.errors import UseError
 from biomarkers.domain.marker import Marker
 from biomarkers.domain.nearest import did_you_mean
+from biomarkers.domain.privacy import Privacy
 from biomarkers.domain.times import Endpoint, Visit
 from biomarkers.domain.trial import Trial
 
@@ -40,6 +41,8 @@ class Design:
         What the trial states about its own endpoints; without it a report holds the markers alone.
     notes : tuple of str
         Facts about the study a report prints as they stand.
+    privacy : Privacy
+        Whether identifiers are replaced, and below which size a count is not shown.
     """
 
     name: str
@@ -55,6 +58,7 @@ class Design:
     markers: Mapping[str, Marker] = field(default_factory=dict)
     trial: Trial | None = None
     notes: tuple[str, ...] = ()
+    privacy: Privacy = field(default_factory=Privacy)
 
     def marker(self, name: str) -> Marker:
         """The marker of this name.

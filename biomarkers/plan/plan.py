@@ -172,9 +172,9 @@ class Plan:
         """What this version changed: see `plan.amendments`; empty where it amends nothing."""
         return differences(self.amends, self) if self.amends is not None else pd.DataFrame(columns=list(COLUMNS))
 
-    def read_study(self, *, strict: bool = True) -> Study:
-        """The study that the plan names."""
-        return read_study(self.path.parent / self.study, strict=strict)
+    def read_study(self, *, strict: bool = True, pseudonyms: str | os.PathLike[str] | None = None) -> Study:
+        """The study that the plan names; see `bm.read_study`."""
+        return read_study(self.path.parent / self.study, strict=strict, pseudonyms=pseudonyms)
 
     def against(self, study: Study) -> Plan:
         """The plan with its visits resolved and every name checked against the study, before anything is computed.

@@ -20,6 +20,7 @@ from biomarkers.domain.errors import DataProblem, UseError
 from biomarkers.domain.marker import Marker, define
 from biomarkers.domain.markers import MARKERS
 from biomarkers.domain.nearest import did_you_mean
+from biomarkers.domain.privacy import Privacy
 from biomarkers.domain.problems import Problem, sort, visible
 from biomarkers.domain.schema import TABLES
 from biomarkers.domain.source import EndpointRule, MarkerColumn, Origin, Source, Spelling
@@ -184,6 +185,11 @@ class _Trial(_Keys):
     instruments: dict[str, _Instrument] = {}
 
 
+class _Privacy(_Keys):
+    pseudonyms: bool = False
+    minimum_cell_size: Annotated[int, Field(ge=0, le=1000)] = 0
+
+
 class _Study(_Spelling):
     name: str
     time_zero: str = "time zero"
@@ -195,6 +201,7 @@ class _Study(_Spelling):
     drug_effect: dict[str, list[str]] = {}
     trial: _Trial | None = None
     notes: list[str] = []
+    privacy: _Privacy = _Privacy()
     unknown_subjects: Literal["error", "exclude"] = "error"
     replicates: Literal["error", "mean", "median", "first", "last"] = "error"
     day0: _Origin | None = None
@@ -385,6 +392,7 @@ class _Reading:
             markers=markers,
             trial=self._trial(study, endpoints),
             notes=tuple(study.notes),
+            privacy=Privacy(**study.privacy.model_dump()),
         )
 
     def _trial(self, study: _Study, endpoints: Mapping[str, Endpoint]) -> Trial | None:

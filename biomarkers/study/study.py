@@ -6,7 +6,7 @@ import hashlib
 import os
 import tomllib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
@@ -18,12 +18,14 @@ from biomarkers.domain.design import Design
 from biomarkers.domain.errors import DataProblem, UseError
 from biomarkers.domain.flow import FLOW
 from biomarkers.domain.marker import Marker
+from biomarkers.domain.privacy import read_key
 from biomarkers.domain.problems import COLUMNS, Problem, rows, sort, summary
 from biomarkers.readers.study_file import StudyFile, read_study_file
 from biomarkers.readers.tables import read_tables
 from biomarkers.study.analysis_set import AnalysisSet
 from biomarkers.study.checks import check
 from biomarkers.study.measurements import measurements
+from biomarkers.study.pseudonyms import without_identifiers
 
 TABLES = ("subjects", "outcomes", "specimens", "tissue_reads", "blood", "genotypes", "therapy", "response",
           "adverse_events", "pros")
@@ -179,7 +181,8 @@ class Study:
         return study_page(self)
 
 
-def read_study(path: str | os.PathLike[str], *, strict: bool = True) -> Study:
+def read_study(path: str | os.PathLike[str], *, strict: bool = True,
+               pseudonyms: str | os.PathLike[str] | None = None) -> Study:
     """Read everything a study.toml names, reconcile it, and list every problem at once.
 
     Parameters
@@ -188,6 +191,9 @@ def read_study(path: str | os.PathLike[str], *, strict: bool = True) -> Study:
         study.toml.
     strict : bool
         Raise when there is an error among the problems; False returns the study with its problems.
+    pseudonyms : path-like, optional
+        A file with a secret key of at least 16 bytes: every identifier of a subject or sample becomes its keyed pseudonym,
+        the same in every run with the same key, in tables, messages and names of files.
 
     Returns
     -------
@@ -197,18 +203,28 @@ def read_study(path: str | os.PathLike[str], *, strict: bool = True) -> Study:
     ------
     DataProblem
         The data hold errors, or study.toml cannot be read. The exception's text is the table of problems.
+    UseError
+        study.toml asks for pseudonyms and no key was given, or the key cannot be used.
     """
     file = read_study_file(path)
+    if file.design.privacy.pseudonyms and pseudonyms is None:
+        raise UseError(f"{file.path.name} asks for pseudonyms; give the key: --pseudonyms KEYFILE, or "
+                       "bm.read_study(path, pseudonyms=KEYFILE)")
+    key = None if pseudonyms is None else read_key(pseudonyms)
     before = _hashes(file)
     read = read_tables(file)
     frames = {name: read[name].rows for name in TABLES if name in read}
     found: list[Problem] = [problem for table in read.values() for problem in table.problems]
     frames, more = check(frames, file.design, file.sources)
     found += [*more, *_changed(before, _hashes(file))]
+    design = file.design
+    if key is not None:
+        frames, found, before = without_identifiers(frames, found, before, key)
+        design = replace(design, privacy=replace(design.privacy, pseudonyms=True))
     problems = problem_table(found)
     if strict:
         refuse(found)
-    return Study(file.design, frames, problems, tuple(before.values()), Path(path),
+    return Study(design, frames, problems, tuple(before.values()), Path(path),
                  {source.table: source.replicates for source in file.sources})
 
 
