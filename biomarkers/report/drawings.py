@@ -144,7 +144,7 @@ def curves(view: View) -> list[Curve]:
                 lines[0].endpoint,
                 figure,
                 _alt(view, label, lines, medians, cohorts, unit),
-                _behind(steps, cohorts, unit),
+                behind_curves(steps, cohorts, unit),
                 len(cohorts) == 1,
                 _cut_words(lines),
             )
@@ -193,7 +193,7 @@ def _alt(view: View, label: str, lines: Sequence[Line], medians: pd.DataFrame, c
     return f"{view.short(lines[0].endpoint)} by {label}. " + ". ".join(parts) + "."
 
 
-def _behind(steps: pd.DataFrame, cohorts: Sequence[str], unit: str) -> Grid:
+def behind_curves(steps: pd.DataFrame, cohorts: Sequence[str], unit: str) -> Grid:
     """The numbers behind a curve at a few times."""
     from biomarkers.domain.times import DAYS_PER
 

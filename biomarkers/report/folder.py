@@ -13,6 +13,7 @@ import os
 import shutil
 import time
 from collections.abc import Sequence
+from dataclasses import fields
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,10 @@ from biomarkers.domain.lock import held
 from biomarkers.plan.results import Results
 from biomarkers.report.paper import harmless, need_word
 from biomarkers.report.render import write_report
+from biomarkers.trial.opening import Account
 
+BY_PATIENT = ("waterfall", "path")
+"""Tables of the trial with a row per patient: drawn without names, never written."""
 TABLES = {
     "results.csv": "table",
     "flow.csv": "flow",
@@ -43,6 +47,7 @@ TABLES = {
     "genotypes.csv": "beside.genotypes",
     "multivariable.csv": "beside.multivariable",
     "added_value.csv": "beside.added",
+    **{f"trial_{each.name}.csv": f"trial.{each.name}" for each in fields(Account) if each.name not in BY_PATIENT},
 }
 """File names, each with the attribute of the results that it holds unrounded."""
 ALWAYS = ("results.csv", "flow.csv", "ledger.csv", "curves.csv", "availability.csv", "problems.csv")

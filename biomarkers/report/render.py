@@ -31,6 +31,7 @@ from biomarkers.report.drawings import Gallery, forest_picture
 from biomarkers.report.methods import methods
 from biomarkers.report.paper import csv_bytes, sheets, word_bytes
 from biomarkers.report.summary import summary
+from biomarkers.report.trial_sections import trial_sections
 from biomarkers.report.view import View, slugs
 
 if TYPE_CHECKING:
@@ -140,6 +141,7 @@ def _cohort(view: View, every: View, gallery: Gallery) -> Page:
     assert view.cohort is not None
     count, name = Numbering(), view.slugs[view.cohort]
     builds: tuple[Build, ...] = (
+        *trial_sections(view, count, gallery, name),
         lambda: specimens.study_section(view),
         lambda: specimens.flow_section(view, count, gallery, name),
         lambda: specimens.patients_section(view, count),
@@ -183,6 +185,7 @@ def _overall(view: View, gallery: Gallery) -> Page:
     count = Numbering()
     several = bool(view.cohorts)
     builds: tuple[Build, ...] = (
+        *trial_sections(view, count, gallery, "all"),
         lambda: associations.matrix(view, count) if several else associations.association(view, count),
         lambda: associations.forest_section(view, count, gallery),
         lambda: associations.kaplan_meier_section(view, count, gallery, "all"),
