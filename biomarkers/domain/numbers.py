@@ -14,6 +14,9 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from biomarkers.domain.times import DAYS_PER
 
@@ -22,6 +25,36 @@ NONE = EN_DASH
 """What stands where there is nothing to say. A blank never means zero, so a cell is never blank."""
 
 _MOST_DECIMALS = 5
+_CELL: ContextVar[int] = ContextVar("minimum cell size", default=0)
+
+
+@contextmanager
+def minimum_cell(size: int) -> Iterator[None]:
+    """While it lasts, counts below `size` are written as "<5" (with 5), and all others to the nearest multiple of it.
+
+    Rounding all counts is what keeps a hidden one from being had by subtraction.
+
+    Examples
+    --------
+    >>> with minimum_cell(5):
+    ...     count(3), count(0), count(38), n_of(3, 38), n_percent(18, 38), plural(1, "event")
+    ('<5', '0', '40', '<5 of 40', '20\xa0(50%)', '<5 events')
+    """
+    before = _CELL.set(size)
+    try:
+        yield
+    finally:
+        _CELL.reset(before)
+
+
+def hidden(n: float) -> bool:
+    """Whether a count is too small to be written where a minimum cell size is set."""
+    return 0 < n < _CELL.get()
+
+
+def _to_cell(n: float) -> float:
+    size = _CELL.get()
+    return n if not size else math.copysign(size * math.floor(abs(n) / size + 0.5), n)
 
 
 def label(text: object, limit: int = 200) -> str:
@@ -70,7 +103,9 @@ def _fixed(value: float, decimals: int) -> str:
 
 
 def count(n: float | None) -> str:
-    """A whole number; a thin no-break space groups from five digits.
+    """A number of people or of what happened to them; a thin no-break space groups from five digits.
+
+    Under `minimum_cell` it is protected; a number of anything else is written by `whole`.
 
     Examples
     --------
@@ -79,10 +114,28 @@ def count(n: float | None) -> str:
     """
     if n is None or not math.isfinite(n):
         return NONE
+    if hidden(abs(n)):
+        return f"<{_CELL.get()}"
+    return whole(_to_cell(n))
+
+
+def whole(n: float) -> str:
+    """A whole number of anything but people: tests, lines, days.
+
+    Examples
+    --------
+    >>> whole(3), whole(38873)
+    ('3', '38\\u202f873')
+    """
+    if not math.isfinite(n):
+        return NONE
     text = f"{abs(round(n))}"
     if len(text) >= 5:
         text = f"{abs(round(n)):,}".replace(",", THIN)
     return (MINUS if n < 0 and round(n) else "") + text
+
+
+_PEOPLE = frozenset({"patient", "subject", "event", "death", "draw", "sample", "specimen", "progression"})
 
 
 def percent(part: float, whole: float) -> str:
@@ -95,8 +148,9 @@ def percent(part: float, whole: float) -> str:
     >>> percent(1, 3000), percent(2999, 3000)
     ('<0.1%', '>99.9%')
     """
-    if not whole > 0 or not math.isfinite(part):
+    if not whole > 0 or not math.isfinite(part) or hidden(part) or hidden(whole) or hidden(whole - part):
         return NONE
+    part, whole = _to_cell(part), _to_cell(whole)
     if part in (0, whole):
         return "0%" if part == 0 else "100%"
     decimals = 0 if whole < 100 else 1
@@ -113,12 +167,15 @@ def n_percent(part: float, whole: float) -> str:
     """ "17 (50%)" for a table; 0 stands alone."""
     if not math.isfinite(part):
         return NONE
+    if hidden(part) or hidden(whole):
+        return count(part)
     return count(part) if part == 0 or not whole > 0 else f"{count(part)}{NBSP}({percent(part, whole)})"
 
 
 def n_of(part: float, whole: float) -> str:
     """ "17 of 34 (50%)" for a sentence."""
-    return f"{count(part)} of {count(whole)} ({percent(part, whole)})"
+    share = percent(part, whole)
+    return f"{count(part)} of {count(whole)}" + (f" ({share})" if share != NONE else "")
 
 
 def p(value: float | None, alpha: float = 0.05) -> str:
@@ -339,8 +396,10 @@ def size(n_bytes: float) -> str:
 
 
 def plural(n: float, noun: str, nouns: str = "") -> str:
-    """ "1 event", "17 events"."""
-    return f"{count(n)} {noun if n == 1 else nouns or noun + 's'}"
+    """ "1 event", "17 events"; a noun of people, or of what happens to them, is protected as `count` is."""
+    people = noun.rpartition(" ")[2] in _PEOPLE
+    one = n == 1 and not (people and hidden(n))
+    return f"{count(n) if people or not math.isfinite(n) else whole(n)} {noun if one else nouns or noun + 's'}"
 
 
 _WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
@@ -348,4 +407,4 @@ _WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", 
 
 def in_words(n: int) -> str:
     """Small numbers in words, for titles."""
-    return _WORDS[n] if 0 <= n < len(_WORDS) else count(n)
+    return _WORDS[n] if 0 <= n < len(_WORDS) else f"{n}"

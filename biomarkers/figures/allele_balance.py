@@ -170,7 +170,7 @@ def _depth_axis(ax: Axes, depth: np.ndarray, min_depth: float | None) -> bool:
         step = next(s for s in (5, 10, 20, 50, 100) if deepest / s <= 7)
         ax.set_xlim(0, deepest * 1.05)
         ticks = [float(t) for t in range(0, int(deepest * 1.05) + 1, step)]
-    ax.set_xticks(ticks, [numbers.count(t) for t in ticks])
+    ax.set_xticks(ticks, [numbers.whole(t) for t in ticks])
     ax.minorticks_off()
     if min_depth is not None and ax.get_xlim()[0] < min_depth < ax.get_xlim()[1]:
         ax.axvline(min_depth, color=light("lod-line"), linewidth=0.8, linestyle=(0, (4, 2)), zorder=0.5)
@@ -193,6 +193,6 @@ def _reasons(ax: Axes, lost: pd.DataFrame, logged: bool) -> None:
         at = math.log(depth / low) / math.log(high / low) if logged else (depth - low) / (high - low)
         right = at < 0.6
         said = reason if n == 1 else f"{reason}, {n} samples"
-        write(ax, depth, share, f"  {fit(said, 0.38 * size(ax)[0], NOTE)}  ", size=NOTE, color=light("refused"),
+        write(ax, depth, share, f"  {fit(said, 0.6 * size(ax)[0], NOTE)}  ", size=NOTE, color=light("refused"),
               ha="left" if right else "right", va="center", zorder=3.5,
               bbox={"facecolor": light("plate"), "edgecolor": "none", "pad": 0.2, "alpha": 0.85})  # fmt: skip

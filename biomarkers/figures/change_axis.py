@@ -66,7 +66,7 @@ def fold(doublings: float) -> str:
     """
     whole = float(doublings).is_integer()
     if whole:
-        shown = numbers.count(2.0 ** abs(doublings))
+        shown = numbers.whole(2.0 ** abs(doublings))
         return f"×1/{shown}" if doublings < 0 else f"×{shown}"
     return f"×1/{2.0**-doublings:.3g}" if doublings < 0 else f"×{2.0**doublings:.3g}"
 
