@@ -108,8 +108,8 @@ def printed(table: pd.DataFrame) -> None:
         logs = part["estimate"].astype(float).dropna()
         mean = math.exp(logs.map(math.log).mean())
         bare = 100 * float(part["p"].isna().mean())
-        print(f"{name:<28} {100 * rate:5.1f} %  ±{100 * error:.1f}  {said:>5} {z:>5}   {bare:5.1f} %   {mean:5.3f}  {planted:5.3f}   "
-              f"n {part['n'].mean():.0f}")
+        print(f"{name:<28} {100 * rate:5.1f} %  ±{100 * error:.1f}  {said:>5} {z:>5}   {bare:5.1f} %   "
+              f"{mean:5.3f}  {planted:5.3f}   n {part['n'].mean():.0f}")
 
 
 def main() -> None:

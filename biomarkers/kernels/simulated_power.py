@@ -10,6 +10,7 @@ Abrahamowicz, Stat Med 27 (2008) 2618.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -168,11 +169,30 @@ def detectable(
     >>> 1.4 < found.hazard_ratio < 1.75
     True
     """
+
+    def simulated(beta: float) -> float:
+        return float(rejections(study, beta, replicates=replicates, seed=seed, alpha=alpha, test=test).mean())
+
+    return read_off(simulated, formula, power=power, alpha=alpha, replicates=replicates)
+
+
+def read_off(
+    simulated: Callable[[float], float], formula: float, *, power: float = 0.80, alpha: float = 0.05, replicates: int = 1000
+) -> Detectable:
+    """The ratio that has this power, off the line through the simulated power at two ratios.
+
+    Parameters
+    ----------
+    simulated : callable
+        Power at a log ratio, from `replicates` simulated studies.
+    formula : float
+        Where to begin: the ratio of a formula, above 1.
+    """
     if not (np.isfinite(formula) and formula > 1):
         return Detectable(np.nan, np.nan, np.nan, np.nan, 0)
     floor, ceiling = 0.5 / replicates, 1 - 0.5 / replicates
     first = float(np.log(formula))
-    p1 = float(rejections(study, first, replicates=replicates, seed=seed, alpha=alpha, test=test).mean())
+    p1 = simulated(first)
     quantile, wanted = float(ndtri(1 - alpha / 2)), float(ndtri(power))
     reached = float(ndtri(min(max(p1, floor), ceiling)))
     second = first * float(np.clip((quantile + wanted) / max(quantile + reached, 0.3), 0.6, 1.8))
@@ -180,7 +200,7 @@ def detectable(
         second = first * (1.05 if reached < wanted else 0.95)
     if second > _LARGEST:
         return Detectable(np.nan, np.nan, p1, float(np.sqrt(p1 * (1 - p1) / replicates)), replicates)
-    p2 = float(rejections(study, second, replicates=replicates, seed=seed, alpha=alpha, test=test).mean())
+    p2 = simulated(second)
     z1, z2 = (float(ndtri(min(max(p, floor), ceiling))) for p in (p1, p2))
     # The line through the origin of the effect: z + quantile = slope b, fitted to both points.
     slope = ((z1 + quantile) * first + (z2 + quantile) * second) / (first**2 + second**2)

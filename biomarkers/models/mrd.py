@@ -27,6 +27,7 @@ from biomarkers.domain.times import Landmark, Visit
 from biomarkers.kernels.adjust import adjust
 from biomarkers.kernels.multistate import occupation
 from biomarkers.models.association import HAZARD_RATIO, Model
+from biomarkers.models.cox import CoxFit
 from biomarkers.models.cumulative_incidence import cumulative_incidence
 from biomarkers.models.km import kaplan_meier
 from biomarkers.models.landmark_association import fit_question, landmark_question
@@ -73,6 +74,7 @@ class MRD:
     competing : DataFrame
         Cumulative incidence of progression or death and of restart from each landmark, by status; empty without restarts.
     current : TimeDependentAnalysis or None
+    fits : mapping of landmark label to the fits by cohort
     """
 
     table: pd.DataFrame
@@ -88,6 +90,7 @@ class MRD:
     states_table: pd.DataFrame
     level: float = 0.95
     max_age: float | None = None
+    fits: Mapping[str, Mapping[str, CoxFit]] = field(default_factory=dict, repr=False)
     question: Any = field(default=None, repr=False)
 
     @property
@@ -280,6 +283,7 @@ def mrd(
     model = Model(tuple(strata), tuple(adjust), level, permutations, seed)
     rows: list[dict[str, Any]] = []
     sets: dict[str, AnalysisSet] = {}
+    fits: dict[str, Mapping[str, CoxFit]] = {}
     status, competing = [], []
     for landmark in landmarks:
         label = str(landmark)
@@ -289,6 +293,7 @@ def mrd(
         constant = {"analysis": f"{marker}_day{landmark.day:g}_{endpoint.lower()}", "family": own.family,
                     "endpoint": endpoint.lower(), "timing": label}  # fmt: skip
         fitted, exposure = fit_question(question, model, by=by, order=order, constant=constant)
+        fits[label] = fitted.fits
         rows += [row | {"n_excluded": _excluded(question.sets, by, row["cohort"])} for row in fitted.rows]
         frame = question.rows.assign(status=exposure.groups)
         status.append(_event_free(frame, label, by, order, exposure.order, landmark.day, horizon, clock, level))
@@ -314,6 +319,7 @@ def mrd(
         states,
         level,
         max_age,
+        fits,
     )
 
 

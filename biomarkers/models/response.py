@@ -19,6 +19,7 @@ from biomarkers.domain.errors import UseError
 from biomarkers.kernels.fourfold import conditional
 from biomarkers.kernels.logistic import Logistic, logistic
 from biomarkers.kernels.resample import generator
+from biomarkers.kernels.response_power import Responses, cells_of, detectable_odds_ratio
 from biomarkers.models.association import Model
 from biomarkers.models.exposure import Exposure
 from biomarkers.models.gates import MIN_EVENTS_PER_GROUP
@@ -105,6 +106,42 @@ def response_rows(rows: pd.DataFrame, exposure: Exposure, marker: str, model: Mo
     return out
 
 
+def response_studies(rows: pd.DataFrame, exposure: Exposure, model: Model, *, groups: str | None = None,
+                     order: Sequence[str] = ()) -> dict[str, Responses]:
+    """What each odds ratio of `response_rows` was made of, by cohort, for what it could detect; descriptive rows have none."""
+    frame = rows.reset_index(drop=True)
+    parts = [(str(o), (frame[groups] == o).to_numpy(), ()) for o in order] if groups else []
+    parts.append(("all", np.ones(len(frame), bool), (groups,) if groups else ()))
+    out = {}
+    for name, part, within in parts:
+        here, own = frame[part], exposure.part(part)
+        if not _descriptive(here["event"].to_numpy(float), own):
+            out[name] = _study(here, own, [*within, *model.strata, *model.adjust])
+    return out
+
+
+def _study(frame: pd.DataFrame, exposure: Exposure, others: Sequence[str]) -> Responses:
+    y, Z = frame["event"].to_numpy(float), _dummies(frame, others)
+    small = min(y.sum(), len(y) - y.sum()) < PER_PARAMETER * Z.shape[1]
+    cell = cells_of(_cells(frame, others)[0]) if exposure.binary and small else None
+    return Responses(exposure.x, Z, y, cell)
+
+
+def _descriptive(y: np.ndarray, exposure: Exposure) -> str:
+    """Why no odds ratio may be given, or ""."""
+    responders, n = int(y.sum()), len(y)
+    if min(responders, n - responders) < MIN_EVENTS_PER_GROUP:
+        return f"{responders} responders among {n}"
+    return f"the marker is constant in {n} subjects" if np.unique(exposure.x).size < 2 else ""
+
+
+def _cells(frame: pd.DataFrame, others: Sequence[str]) -> tuple[np.ndarray, list[str]]:
+    """The cell of each subject by the discrete terms, and which they are."""
+    discrete = [c for c in others if frame[c].nunique() <= 4]
+    labels = frame[discrete].astype(str).agg("\x1f".join, axis=1).to_numpy() if discrete else np.full(len(frame), "")
+    return labels, discrete
+
+
 def _one(frame: pd.DataFrame, exposure: Exposure, model: Model, within: Sequence[str],
          shared: Mapping[str, Any]) -> dict[str, Any]:
     y = frame["event"].to_numpy(float)
@@ -112,12 +149,14 @@ def _one(frame: pd.DataFrame, exposure: Exposure, model: Model, within: Sequence
     others = [*within, *model.strata, *model.adjust]
     row = result_row(**shared, n=n, n_events=responders, model=_words(others), method="none")
     few = min(responders, n - responders)
-    if few < MIN_EVENTS_PER_GROUP or np.unique(exposure.x).size < 2:
-        why = f"{responders} responders among {n}" if few < MIN_EVENTS_PER_GROUP else f"the marker is constant in {n} subjects"
+    why = _descriptive(y, exposure)
+    if why:
         return row | {"note": "; ".join([f"descriptive only: {why}", *exposure.assumed])}
-    Z = _dummies(frame, others)
+    study = _study(frame, exposure, others)
+    Z = study.Z
     small = few < PER_PARAMETER * Z.shape[1]
-    if exposure.binary and small:
+    row["detectable"] = detectable_odds_ratio(study)
+    if study.cell is not None:
         return row | _exact(frame, exposure, others, model.level)
     fit = logistic(np.column_stack([Z, exposure.x]), y)
     j = Z.shape[1]
@@ -137,12 +176,11 @@ def _one(frame: pd.DataFrame, exposure: Exposure, model: Model, within: Sequence
 
 def _exact(frame: pd.DataFrame, exposure: Exposure, others: Sequence[str], level: float) -> dict[str, Any]:
     """Fisher's test and the conditional odds ratio, within the cells of strata and discrete adjusters."""
-    discrete = [c for c in others if frame[c].nunique() <= 4]
-    cells = frame[discrete].astype(str).agg("\x1f".join, axis=1) if discrete else pd.Series("", frame.index)
+    cells, discrete = _cells(frame, others)
     x, y = exposure.x == exposure.x.max(), frame["event"].to_numpy(bool)
     tables = []
-    for cell in sorted(cells.unique()):
-        here = (cells == cell).to_numpy()
+    for cell in np.unique(cells):
+        here = cells == cell
         tables.append([int(y[here & x].sum()), int((here & x).sum()), int(y[here & ~x].sum()), int((here & ~x).sum())])
     found = conditional(tables, level=level)
     finite = bool(np.isfinite(found.odds_ratio) and found.odds_ratio > 0)
@@ -157,9 +195,7 @@ def _exact(frame: pd.DataFrame, exposure: Exposure, others: Sequence[str], level
 
 def _permuted(frame: pd.DataFrame, y: np.ndarray, x: np.ndarray, others: Sequence[str], model: Model) -> float:
     """Permutation P of the score of the marker given the other terms, within the cells of the discrete ones."""
-    discrete = [c for c in others if frame[c].nunique() <= 4]
-    cells = frame[discrete].astype(str).agg("\x1f".join, axis=1).to_numpy() if discrete else np.full(len(y), "")
-    code = np.unique(cells, return_inverse=True)[1].reshape(-1)
+    code = cells_of(_cells(frame, others)[0])
     null = logistic(_dummies(frame, others), y)
     residual = y - null.fitted
     canon = np.lexsort((residual, x, code))

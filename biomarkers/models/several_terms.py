@@ -19,7 +19,7 @@ from scipy.special import fdtrc
 from biomarkers.domain.errors import UseError
 from biomarkers.domain.marker import Marker
 from biomarkers.kernels.profile import t_df
-from biomarkers.models.association import COVARIATE, HAZARD_RATIO, Fitted, Model, describe
+from biomarkers.models.association import COVARIATE, HAZARD_RATIO, Fitted, Model, describe, detectable_of
 from biomarkers.models.cox import CoxFit, cox
 from biomarkers.models.gates import EVENTS_PER_PARAMETER, MIN_EVENTS_PER_GROUP
 from biomarkers.models.results_table import result_row
@@ -137,6 +137,7 @@ def _joint(
                 "conf_low": float(line["conf_low"]),
                 "conf_high": float(line["conf_high"]),
                 "statistic": float(line["statistic"]),
+                "detectable": detectable_of(fit, c),
                 "finite": finite,
                 "note": joined(*notes),
             }

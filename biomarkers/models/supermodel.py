@@ -24,6 +24,7 @@ from scipy.special import chdtrc, ndtr, ndtri
 
 from biomarkers.domain.errors import UseError
 from biomarkers.kernels import accuracy
+from biomarkers.kernels.history_power import Histories, detectable_by_error, histories
 from biomarkers.kernels.window import window_risk
 from biomarkers.models.columns import names
 from biomarkers.models.cox import CoxFit, cox
@@ -166,6 +167,41 @@ class Supermodel:
             return pd.Series({"statistic": np.nan, "df": 0, "p_value": np.nan})
         chi2 = float(b @ np.linalg.solve(V.loc[parts, parts].to_numpy(), b))
         return pd.Series({"statistic": chi2, "df": len(parts), "p_value": float(chdtrc(len(parts), chi2))})
+
+    def contrast(self, landmark: float) -> Floats:
+        """The combination of coefficients that is the log hazard ratio at a landmark, (p,)."""
+        u, names_ = self.unit(float(landmark)), list(self.fit.term_names)
+        out = np.zeros(len(names_))
+        for k in range(self.degree + 1):
+            out[names_.index(self.varying[0] if not k else f"{self.varying[0]}:u{k}")] = u**k
+        return out
+
+    def histories(self, followed_until: pd.Series) -> Histories:
+        """The histories behind the stack, for what it could detect.
+
+        A subject that is dealt a longer follow-up than its own stands at the later landmarks with its last value.
+
+        Parameters
+        ----------
+        followed_until : Series
+            End of follow-up by subject.
+        """
+        own = self.rows[self.fit.rows.kept].drop(columns=["time", "event"])
+        seen = self.rows.loc[self.fit.rows.kept & (self.rows["event"] == 1).to_numpy(bool), "subject"]
+        end = own["subject"].map(followed_until)
+        newest = own.sort_values("landmark", kind="stable").drop_duplicates("subject", keep="last")
+        later = [newest[end.loc[newest.index] <= s].assign(landmark=float(s)) for s in self.stack.landmarks]
+        whole = pd.concat([own, *later], ignore_index=True)
+        whole = _with_bases(whole, np.array([self.unit(s) for s in whole["landmark"]]), max(self.degree, self.shift))
+        people = pd.Index(own["subject"].unique())
+        held = own.drop_duplicates("subject").set_index("subject").loc[people]
+        labels = held[list(self.strata)].astype(str).agg("\x1f".join, axis=1) if self.strata else None
+        begin = whole["landmark"].to_numpy(float)
+        return histories(
+            begin, begin + self.stack.window, np.column_stack([self.fit._columns_of(whole, t) for t in self.fit.rows.terms]),
+            subject=people.get_indexer(pd.Index(whole["subject"])), time=followed_until.loc[people], event=people.isin(seen),
+            effect=whole[self.varying[0]], stratum=labels, row_stratum=begin if self.kind == "ipl" else None,
+        )
 
     def predict(self, frame: pd.DataFrame, landmark: float, *, horizon: float | None = None) -> pd.DataFrame:
         """Probability of an event within (landmark, horizon] for those at risk at the landmark, with limits.
@@ -477,6 +513,7 @@ def _effect_rows(fit: Supermodel, shared: Mapping[str, Any], marker: str, notes:
             "term": marker, "timing": f"landmark day {line['landmark']:g}, window {fit.stack.window:g}",
             "estimate": line["hazard_ratio"], "std_error": line["std_error"], "conf_low": line["conf_low"],
             "conf_high": line["conf_high"], "statistic": z, "p_value": float(2 * ndtr(-abs(z))), "n": int(line["n"]),
+            "detectable": detectable_by_error(float(line["std_error"])),
             "n_events": int(line["n_events"]), "note": "; ".join(said),
         })  # fmt: skip
     if fit.degree:

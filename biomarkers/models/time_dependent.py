@@ -20,6 +20,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from biomarkers.domain.errors import UseError
+from biomarkers.kernels.history_power import Histories, detectable_by_information, histories, null_information
 from biomarkers.models.association import describe, estimates
 from biomarkers.models.cox import CoxFit, cox
 from biomarkers.models.gates import EVENTS_PER_PARAMETER, MIN_EVENTS_PER_GROUP
@@ -52,10 +53,13 @@ class StartStop(AnalysisSet):
     audit : DataFrame
         what, n, person_time, n_events: where draws fell and what person-time, with its events, is not analysed.
     stamp : str
+    max_age : float
+        How old a value may be.
     """
 
     audit: pd.DataFrame = field(default_factory=pd.DataFrame)
     stamp: str = ""
+    max_age: float = math.inf
 
     def __repr__(self) -> str:
         head = f"{self.stamp}\n{len(self.rows)} rows, {len(self)} subjects, {int(self.rows['event'].sum())} events"
@@ -131,7 +135,7 @@ def start_stop(
     said = f"value acts from {lag:g} after its draw, {unlimited}" + (
         "" if duplicates == "error" else f"; duplicates: {duplicates}"
     )
-    chosen = replace(_members(people), audit=audit, stamp=said)
+    chosen = replace(_members(people), audit=audit, stamp=said, max_age=float(max_age))
     drawn = np.zeros(people.n, dtype=bool)
     code = pd.Index(people.frame["subject"]).get_indexer(pd.Index(draws["subject"]))
     drawn[code[(code >= 0) & draws["day"].notna().to_numpy(bool)]] = True
@@ -339,13 +343,13 @@ def time_dependent(
     fits: dict[str, CoxFit] = {}
     for cohort, inside, own_strata in question.parts:
         part = whole.rows[whole.rows["subject"].isin(set(question.subjects.loc[inside, "subject"]))]
-        row, fit = _current(question, part.reset_index(drop=True), cohort, own_strata, whole.stamp)
+        row, fit = _current(question, part.reset_index(drop=True), cohort, own_strata, whole)
         rows.append(row)
         fits |= {cohort: fit} if fit is not None else {}
     everybody = question.parts[-1]
     for other in (k for k in lags if k != lag):
         held = _start_stop_days(question, other, max_age, rule)
-        row, _ = _current(question, held.rows, "all", everybody[2], held.stamp)
+        row, _ = _current(question, held.rows, "all", everybody[2], held)
         rows.append(row | {"note": f"sensitivity: lag {other} days; {row['note']}".rstrip("; ")})
     sets = flow_of(question.sets, whole)
     return TimeDependentAnalysis(with_excluded(result_table(rows), sets, by), sets, whole, fits, question)
@@ -360,13 +364,13 @@ def _start_stop_days(question: Serial, lag: int, max_age: float, rule: str) -> S
 
 
 def _current(
-    question: Serial, rows: pd.DataFrame, cohort: str, strata: tuple[str, ...], stamp: str
+    question: Serial, rows: pd.DataFrame, cohort: str, strata: tuple[str, ...], whole: StartStop
 ) -> tuple[dict[str, Any], CoxFit | None]:
     """One model, one row; n counts subjects, the note says how many rows they have."""
     adjust = question.usable(rows)
     n, n_events = int(rows["subject"].nunique()), int(rows["event"].sum())
     row = question.row(cohort, analysis=f"{question.marker.name}_time_dependent_{question.endpoint.lower()}",
-                       term=question.marker.name, timing=f"current value; {stamp}", estimand="hazard ratio",
+                       term=question.marker.name, timing=f"current value; {whole.stamp}", estimand="hazard ratio",
                        model=f"time-dependent {describe(strata, adjust)}", n=n, n_events=n_events)  # fmt: skip
     notes = [f"{len(rows)} rows of {n} subjects", *question.notes]
     why = _short(question, rows, n_events, 1 + len(adjust))
@@ -374,7 +378,34 @@ def _current(
         return row | {"method": "none", "note": "; ".join([f"descriptive only: {why}", *notes])}, None
     fit = cox(rows, "stop", "event", ["value", *adjust], entry="start", strata=strata, level=question.level)
     line = fit.table[fit.table["term"] == "value"].iloc[0]
+    row["detectable"] = detectable_by_information(null_information(value_histories(fit, rows, whole.max_age)))
     return row | estimates(line) | {"method": "likelihood ratio, t² cut-off", "note": "; ".join(notes)}, fit
+
+
+def value_histories(fit: CoxFit, rows: pd.DataFrame, max_age: float) -> Histories:
+    """The histories behind a model of the current value, for what it could detect.
+
+    A subject that is dealt a longer follow-up than its own keeps its last value until that is too old.
+
+    Parameters
+    ----------
+    fit : CoxFit
+        Of the term `value`.
+    rows : DataFrame
+        The (start, stop] rows it was fitted to.
+    max_age : float
+    """
+    used = rows[fit.rows.kept].reset_index(drop=True)
+    people = used.groupby("subject", sort=False).agg(time=("time", "first"), event=("event", "max"))
+    last = (used["stop"] == used["time"]).to_numpy(bool)
+    columns = {term.name: term.X for term in fit.rows.terms}
+    place = people.index.get_indexer(pd.Index(used["subject"]))
+    stratum = np.zeros(len(people), dtype=np.int64)
+    if fit.rows.stratum is not None:
+        stratum[place] = fit.rows.stratum
+    return histories(used["start"], np.where(last, used["draw_day"] + max_age, used["stop"]),
+                     np.column_stack([columns.pop("value"), *columns.values()]), subject=place, time=people["time"],
+                     event=people["event"], stratum=stratum)
 
 
 def _short(question: Serial, rows: pd.DataFrame, n_events: int, n_parameters: int) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -21,12 +22,19 @@ from biomarkers.models.exposure import entering, exposure
 from biomarkers.models.mrd import mrd
 from biomarkers.models.multivariable import added_value_of
 from biomarkers.models.progression import progression_rows
-from biomarkers.models.response import best_responses, response_rows
+from biomarkers.models.response import best_responses, response_rows, response_studies
 from biomarkers.models.results_table import result_table
 from biomarkers.models.simon_makuch import state_curves
 from biomarkers.models.supermodel import supermodel
 from biomarkers.models.time_dependent import TimeDependentAnalysis, time_dependent
 from biomarkers.plan.pictures import Pictures
+from biomarkers.plan.power import (
+    detectable_by_precision,
+    detectable_current,
+    detectable_mrd,
+    detectable_responses,
+    detectable_supermodel,
+)
 from biomarkers.study.draws import baseline_values
 from biomarkers.study.landmark_draws import visit_landmark
 from biomarkers.study.study import Study
@@ -46,6 +54,8 @@ class Answer:
         Tables that only this kind has, by name.
     pictures : Pictures
         Tables behind its figures.
+    power : callable or None
+        Simulated studies and seed to the detectable ratios of its rows (`plan.power`).
     """
 
     table: pd.DataFrame
@@ -55,6 +65,13 @@ class Answer:
     medians: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(MEDIANS)))
     more: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     pictures: Pictures = field(default_factory=Pictures)
+    power: Callable[..., pd.DataFrame] | None = None
+
+    def detectable(self, *, replicates: int, seed: int) -> pd.DataFrame:
+        """What its rows could detect; empty where none is a ratio."""
+        if self.power is None or not len(self.table):
+            return pd.DataFrame()
+        return self.power(replicates=replicates, seed=seed).assign(analysis=self.table["analysis"].iloc[0])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +140,7 @@ class Question:
         timing = str(table["timing"].iloc[0]) if len(table) else ""
         flow = flow.assign(timing=flow.get("timing", timing))
         return Answer(result_table(table.to_dict("records")), flow[[c for c in FLOW_COLUMNS if c in flow]], answer.marker,
-                      answer.curves, answer.medians, answer.more, answer.pictures.of(self.id))
+                      answer.curves, answer.medians, answer.more, answer.pictures.of(self.id), answer.power)
 
 
 @dataclass(frozen=True)
@@ -150,14 +167,15 @@ def _serial(question: Question) -> dict[str, Any]:
 
 def _supermodel(question: Question, study: Study, settings: dict[str, Any]) -> Answer:
     found = supermodel(study, question.marker, **settings, **_serial(question))
-    return Answer(found.table, found.flow, study.design.marker(question.marker), more={"by_landmark": found.by_landmark})
+    return Answer(found.table, found.flow, study.design.marker(question.marker), more={"by_landmark": found.by_landmark},
+                  power=partial(detectable_supermodel, found))
 
 
 def _time_dependent(question: Question, study: Study, settings: dict[str, Any]) -> Answer:
     cut = settings.pop("cut", None)
     found = time_dependent(study, question.marker, **settings, **_serial(question))
     return Answer(found.table, found.flow, study.design.marker(question.marker), more={"audit": found.audit},
-                  pictures=Pictures(states=_states(found, study, cut)))
+                  pictures=Pictures(states=_states(found, study, cut)), power=partial(detectable_current, found))
 
 
 def _states(found: TimeDependentAnalysis, study: Study, cut: float | None) -> pd.DataFrame:
@@ -185,7 +203,8 @@ def _mrd(question: Question, study: Study, settings: dict[str, Any]) -> Answer:
         "strata": question.strata or (), "adjust": question.adjust or (), "permutations": question.permutations,
         "seed": question.seed})
     return Answer(found.table, found.flow, found.marker, more={
-        "status": found.status, "competing": found.competing, "rates": found.rates, "lead_times": found.lead_summary})
+        "status": found.status, "competing": found.competing, "rates": found.rates, "lead_times": found.lead_summary},
+        power=partial(detectable_mrd, found))
 
 
 def _progression(question: Question, study: Study, settings: dict[str, Any]) -> Answer:
@@ -217,9 +236,12 @@ def _response(question: Question, study: Study, settings: dict[str, Any]) -> Ans
     rows = chosen.rows.assign(event=chosen.rows["_event"].astype(int))
     model = Model(strata, adjust, question.level, question.permutations, question.seed)
     order = study.design.cohorts if question.by == "cohort" else ()
-    found = response_rows(rows, exposure(rows, marker, cut=cut), marker.name, model, groups=question.by, order=order,
+    faced = exposure(rows, marker, cut=cut)
+    found = response_rows(rows, faced, marker.name, model, groups=question.by, order=order,
                           interaction=question.interaction, constant={"endpoint": "response", "timing": "baseline"})
-    return Answer(result_table(found), chosen.flow, marker)
+    table = result_table(found)
+    studies = response_studies(rows, faced, model, groups=question.by, order=order)
+    return Answer(table, chosen.flow, marker, power=partial(detectable_responses, table, studies))
 
 
 def _added_value(question: Question, study: Study, settings: dict[str, Any]) -> Answer:
@@ -227,7 +249,7 @@ def _added_value(question: Question, study: Study, settings: dict[str, Any]) -> 
     found = added_value_of(study, question.marker, endpoint=question.endpoint, by=question.by, strata=question.strata,
                            seed=question.seed, level=question.level, **settings)
     return Answer(found.table, found.flow, marker, more={"added_value": found.added},
-                  pictures=Pictures(calibration=found.calibration))
+                  pictures=Pictures(calibration=found.calibration), power=partial(detectable_by_precision, found.table))
 
 
 KINDS: dict[str, Kind] = {

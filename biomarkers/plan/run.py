@@ -59,7 +59,8 @@ def _ask(question: Analysis | Question, study: Study, joint: bool, replicates: i
                              "marker": answer.marker, "tests": [], "detectable": pd.DataFrame(), "more": {}}
     if isinstance(answer, Answer):
         more = {f"{question.id}: {name}": table for name, table in answer.more.items()}
-        return found | {"pictures": answer.pictures, "more": more}
+        power = answer.detectable(replicates=replicates, seed=seed_for(question.seed, "power"))
+        return found | {"pictures": answer.pictures, "more": more, "detectable": power}
     return found | {"tests": family_tests(answer) if joint else [], "pictures": pictures_of(answer),
                     "detectable": detectable_table(answer, replicates=replicates, seed=seed_for(question.seed, "power"))}
 

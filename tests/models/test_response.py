@@ -104,6 +104,6 @@ def test_the_best_response_counts_and_the_unassessed_are_counted():
 
 def test_an_unknown_response_or_no_table_is_refused():
     with pytest.raises(UseError, match="no response table"):
-        best_responses(bm.load_example("br1801"))
+        best_responses(bm.load_example("stop_her2"))
     with pytest.raises(UseError, match="'RESPONDED' is not one of"):
         best_responses(study_with([(0, 42, "responded")])[0])
