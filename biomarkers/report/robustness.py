@@ -36,7 +36,8 @@ def power_section(view: View, count: Numbering) -> Section | None:
     rows: list[GridRow] = []
     for head, part in together(lines, lambda x: x.label if view.cohort is None and not view.crowded else x.group):
         rows.append(GridRow(head, kind="g"))
-        rows += [_detectable(view, x, simulated.get((x.analysis, x.cohort, x.term, text(x.row.get("contrast"))))) for x in part]
+        rows += [_detectable(view, x, simulated.get((x.analysis, x.cohort, x.term, text(x.row.get("contrast")),
+                                                  text(x.row.get("timing"))))) for x in part]
     heads = (
         "Question",
         "Events",
@@ -62,7 +63,7 @@ def power_section(view: View, count: Numbering) -> Section | None:
 
 
 def _key(row: Row) -> tuple[str, ...]:
-    return tuple(text(row[k]) for k in ("analysis", "cohort", "term", "contrast"))
+    return tuple(text(row.get(k)) for k in ("analysis", "cohort", "term", "contrast", "timing"))
 
 
 def _detectable(view: View, line: Line, row: Row | None) -> GridRow:
