@@ -22,6 +22,7 @@ from __future__ import annotations
 import argparse
 import ast
 import copy
+import functools
 import json
 import os
 import random
@@ -391,18 +392,26 @@ def lay_over(file: str, tree: ast.Module) -> None:
             old.cache_clear()
         elif isinstance(new, type) and new.__module__ == name:
             for attribute, value in vars(new).items():
-                held = vars(old).get(attribute)
-                if isinstance(value, types.FunctionType) and isinstance(held, types.FunctionType):
-                    if value.__code__.co_freevars or held.__code__.co_freevars:
-                        type.__setattr__(old, attribute, value)  # type: ignore[arg-type]
-                    else:
-                        _recode(held, value)
-                elif not attribute.startswith("__") and held is not value:
-                    type.__setattr__(old, attribute, value)  # type: ignore[arg-type]
+                _renew(old, attribute, value)
         elif getattr(new, "__module__", name) == name or not callable(new):
             for other in [m for n, m in list(sys.modules.items()) if n.startswith("biomarkers")]:
                 if other.__dict__.get(key) is old:
                     other.__dict__[key] = new
+
+
+def _renew(cls: type, attribute: str, new: Any) -> None:
+    """Give a class the mutant's method, property, value or (of a dataclass, whose defaults it holds) `__init__`."""
+    old = vars(cls).get(attribute)
+    inside = {property: "fget", functools.cached_property: "func", classmethod: "__func__", staticmethod: "__func__"}
+    if type(new) in inside and type(old) is type(new):
+        _recode(getattr(old, inside[type(new)]), getattr(new, inside[type(new)]))
+    elif isinstance(new, types.FunctionType) and isinstance(old, types.FunctionType):
+        if not new.__code__.co_freevars and not old.__code__.co_freevars:
+            _recode(old, new)
+        elif attribute == "__init__":
+            type.__setattr__(cls, attribute, new)  # type: ignore[arg-type]
+    elif isinstance(new, int | float | str | tuple | None) and not attribute.startswith("__"):
+        type.__setattr__(cls, attribute, new)  # type: ignore[arg-type]
 
 
 def _recode(old: types.FunctionType, new: types.FunctionType) -> None:
