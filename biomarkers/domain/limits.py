@@ -56,7 +56,7 @@ def positive(value: float, name: str, unit: str = "") -> float:
 def count(value: float, name: str, *, least: int = 0) -> int:
     """A whole number."""
     _number(value, name)
-    if not (isinstance(value, Integral) or float(value).is_integer()) or value < least:
+    if not float(value).is_integer() or value < least:
         raise UseError(f"{name} = {value!r} must be a whole number of at least {least}")
     return int(value)
 

@@ -73,7 +73,7 @@ def concordance(
     t, s = merged.exit, merged.entry
     d = np.asarray(event).astype(bool)
     n = t.size
-    eta = _near_ties(np.asarray(score, dtype=np.float64))
+    eta = near_ties(np.asarray(score, dtype=np.float64))
     w = np.ones(n) if weight is None else np.asarray(weight, dtype=np.float64)
     g = np.zeros(n, dtype=np.int64) if stratum is None else np.unique(np.asarray(stratum), return_inverse=True)[1].reshape(-1)
     deaths = np.flatnonzero(d if horizon is None else d & (t <= horizon))
@@ -121,7 +121,7 @@ def _uncensored_before(t: Floats, d: np.ndarray[tuple[int], np.dtype[np.bool_]],
     return np.asarray(np.r_[1.0, G][np.searchsorted(curve.time, t, side="left")], dtype=np.float64)
 
 
-def _near_ties(eta: Floats) -> Floats:
+def near_ties(eta: Floats) -> Floats:
     """Scores equal but for rounding become equal: x'b of two equal rows may differ in its last digit."""
     order = np.argsort(eta, kind="stable")
     y = eta[order]

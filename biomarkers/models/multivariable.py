@@ -20,8 +20,7 @@ from scipy.special import chdtrc
 
 from biomarkers.domain.errors import UseError
 from biomarkers.kernels import cox as kernel
-from biomarkers.kernels.accuracy import auc
-from biomarkers.kernels.concordance import concordance
+from biomarkers.kernels.recount import Pairs
 from biomarkers.kernels.resample import generator
 from biomarkers.models.association import HAZARD_RATIO, describe
 from biomarkers.models.calibration import CALIBRATION, FOLDS, calibration_table, crossed_predictions
@@ -115,7 +114,8 @@ def added_value(frame: pd.DataFrame, time: str, event: str, marker: str, standar
         "contrast": f"{marker} added to {', '.join(standard)}", "statistic": statistic, "p_value": float(chdtrc(df, statistic)),
         "note": f"{df} degree{'' if df == 1 else 's'} of freedom"})
     days = float(np.median(rows.time[rows.event])) if horizon is None else float(horizon)
-    judged = _Judged(rows.time, rows.event, rows.stratum, X, X.shape[1] - df, days)
+    judged = _Judged(rows.time, rows.event, rows.stratum, X, X.shape[1] - df, days,
+                     Pairs.of(rows.time, rows.event, stratum=rows.stratum))
     cohort = str((shared or {}).get("cohort", "all"))
     lines = [{"cohort": cohort, "marker": marker, "n": rows.n, "n_events": rows.n_events, "conf_level": level,
               "resamples": resamples, "note": left} | line for line in judged.lines(resamples, seed, level)]
@@ -146,6 +146,7 @@ class _Judged:
     X: np.ndarray
     n_standard: int
     horizon: float
+    pairs: Pairs
 
     def scores(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
         """Coefficients of both models fitted to these rows; None where one has no finite maximum."""
@@ -161,34 +162,34 @@ class _Judged:
             coefs.append(fit.coef)
         return coefs[0], coefs[1]
 
-    def measures(self, coefs: tuple[np.ndarray, np.ndarray], rows: np.ndarray) -> np.ndarray:
-        """(2 models, 2 measures) on these rows."""
-        out = np.empty((2, 2))
+    def measures(self, coefs: tuple[np.ndarray, np.ndarray], *counts: np.ndarray) -> list[np.ndarray]:
+        """(2 models, 2 measures) for each way of counting the subjects."""
+        out = [np.empty((2, 2)) for _ in counts]
         for k, (b, X) in enumerate(zip(coefs, (self.X[:, : self.n_standard], self.X), strict=True)):
-            score = X[rows] @ b
-            out[k, 0] = concordance(self.time[rows], self.event[rows], score,
-                                    stratum=None if self.stratum is None else self.stratum[rows]).c
-            out[k, 1] = auc(self.time[rows], self.event[rows], score, self.horizon).estimate
+            won = self.pairs.won(X @ b)
+            for found, count in zip(out, counts, strict=True):
+                found[k] = self.pairs.concordance(won, count), self.pairs.auc(won, count, self.horizon)
         return out
 
     def lines(self, resamples: int, seed: int, level: float) -> list[dict[str, Any]]:
         """The measures with their optimism-corrected difference."""
-        everybody = np.arange(self.time.size)
-        fitted = self.scores(everybody)
+        n = self.time.size
+        once = np.ones(n, dtype=np.int64)
+        fitted = self.scores(np.arange(n))
         if fitted is None:
             note = "a coefficient is infinite: no prediction can be judged"
             return [{"measure": m, "note": note} for m in ("concordance", "auc")]
-        apparent = self.measures(fitted, everybody)
+        (apparent,) = self.measures(fitted, once)
         difference = apparent[1] - apparent[0]
         # A canonical order, so that the order of the table cannot matter.
         canon = np.lexsort((*self.X.T, self.event, self.time))
         rng, optimism, spread = generator(seed), [], []
         for _ in range(resamples):
-            rows = canon[rng.integers(0, canon.size, canon.size)]
+            rows = canon[rng.integers(0, n, n)]
             coefs = self.scores(rows)
             if coefs is None:
                 continue
-            there, here = self.measures(coefs, rows), self.measures(coefs, everybody)
+            there, here = self.measures(coefs, np.bincount(rows, minlength=n), once)
             optimism.append((there[1] - there[0]) - (here[1] - here[0]))
             spread.append(there[1] - there[0])
         out = []
