@@ -22,6 +22,7 @@ from biomarkers.domain.errors import UseError
 from biomarkers.kernels import cox as kernel
 from biomarkers.kernels.recount import Pairs
 from biomarkers.kernels.resample import generator
+from biomarkers.kernels.riskset import risk_sets
 from biomarkers.models.association import HAZARD_RATIO, describe
 from biomarkers.models.calibration import CALIBRATION, FOLDS, calibration_table, crossed_predictions
 from biomarkers.models.columns import survival_rows
@@ -151,15 +152,16 @@ class _Judged:
     def scores(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
         """Coefficients of both models fitted to these rows; None where one has no finite maximum."""
         coefs = []
-        for X in (self.X[:, : self.n_standard], self.X):
-            try:
-                fit = kernel.cox(self.time[rows], self.event[rows], X[rows], timefix=False,
-                                 stratum=None if self.stratum is None else self.stratum[rows])
-            except ValueError:
-                return None
-            if not (fit.finite.all() and fit.used.all()):
-                return None
-            coefs.append(fit.coef)
+        try:      # both models stand on the same risk sets
+            rs = risk_sets(self.time[rows], self.event[rows], tiebreak=self.X[rows],
+                           stratum=None if self.stratum is None else self.stratum[rows])
+            for X in (self.X[:, : self.n_standard], self.X):
+                fit = kernel.fit(rs, X[rows][rs.order])
+                if not (fit.finite.all() and fit.used.all()):
+                    return None
+                coefs.append(fit.coef)
+        except ValueError:
+            return None
         return coefs[0], coefs[1]
 
     def measures(self, coefs: tuple[np.ndarray, np.ndarray], *counts: np.ndarray) -> list[np.ndarray]:
