@@ -22,6 +22,7 @@ import pandas as pd
 
 from biomarkers.domain.atomic import write_text
 from biomarkers.domain.design import Design
+from biomarkers.domain.errors import UseError
 from biomarkers.kernels import tobit
 from biomarkers.models.association import Model
 from biomarkers.models.below_limit import Entering, impute
@@ -79,7 +80,15 @@ def export_run(plan: Plan, study: Study, results: pd.DataFrame, out: str | os.Pa
     -------
     list of Path
         The files written, in the order of their writing.
+
+    Raises
+    ------
+    UseError
+        The study asks for a minimum cell size: data sets with a row per patient cannot keep it.
     """
+    if study.design.privacy.minimum_cell_size > 1:
+        raise UseError("study.toml asks for a minimum cell size, and an export has a row per patient: nothing was written. "
+                       "Export from a study.toml without minimum_cell_size, for those who may see single patients")
     from biomarkers.plan.analysis import Analysis
 
     asked = [analysis for analysis in plan.against(study).analyses if isinstance(analysis, Analysis)]

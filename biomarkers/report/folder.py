@@ -23,9 +23,12 @@ import pandas as pd
 from biomarkers.domain.atomic import replace_folder, write_text
 from biomarkers.domain.errors import UseError
 from biomarkers.domain.lock import held
+from biomarkers.domain.numbers import minimum_cell
 from biomarkers.plan.results import Results
 from biomarkers.report.paper import harmless, need_word
 from biomarkers.report.render import write_report
+from biomarkers.report.small_cells import protected
+from biomarkers.report.small_cells import written as written_cells
 from biomarkers.trial.opening import Account
 
 BY_PATIENT = ("waterfall", "path")
@@ -93,7 +96,9 @@ def report(results: Results, out: str | os.PathLike[str], *, force: bool = False
         aside = target.parent / f".{target.name}.partial-{os.getpid()}"
         try:
             aside.mkdir()
-            _fill(aside, results, log, pdf=pdf, word=word)
+            size = results.design.privacy.minimum_cell_size
+            with minimum_cell(size):
+                _fill(aside, protected(results, size), log, pdf=pdf, word=word)
             replace_folder(aside, target)
         except BaseException:
             shutil.rmtree(aside, ignore_errors=True)
@@ -135,7 +140,7 @@ def _fill(folder: Path, results: Results, log: Sequence[str], *, pdf: bool, word
         table = attrgetter(attribute)(results)
         if name not in ALWAYS and table.empty:
             continue
-        write_text(folder / name, csv_text(table))
+        write_text(folder / name, csv_text(written_cells(table, results.design.privacy.minimum_cell_size)))
         written.append(folder / name)
     outputs = [_entry(path, folder) for path in sorted(written)]
     if log:

@@ -1,0 +1,175 @@
+"""Results without small counts: what is written for others, where study.toml asks for a minimum cell size.
+
+A count from 1 to one below the size becomes 1, whatever it was, and is written "<5" (with 5); every other count becomes the
+nearest multiple of the size, so that none can be had by subtracting its neighbours from their total. Shares of hidden counts
+go, curves end where fewer than the size are at risk, and whatever shows single patients (values, residuals, lanes) is left out.
+
+What stays: estimates, limits and P-values, and the steps of a survival curve, each of which is the death of somebody. Where
+the rules of a data holder forbid even that, curves must not be handed on.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, TypeVar
+
+import numpy as np
+import pandas as pd
+
+from biomarkers.domain.design import Design
+from biomarkers.plan.results import Results
+
+Thing = TypeVar("Thing")
+
+COUNT = re.compile(
+    r"(n|n_(?!knots|tests|trials|simulated|analyses|imputations|resamples|max)\w+|total|expected|collected|evaluable|below_lod|"
+    r"events|deaths|treated|dlts|responders|successes|censored|assigned|analysed|any_grade|grade_\d)"
+)
+"""Names of columns that count people or what happened to them."""
+OF_ONE = frozenset({"values", "over_time", "residuals", "waterfall", "path", "standing"})
+"""Parts of the results with a row per patient or per event."""
+_NOTE = re.compile(
+    r"\b(\d+)(?= (?:of |in |with |without )?(?:\d+ )?(?:other )?(?:events?|subjects?|patients?|carriers?|values?|draws?|"
+    r"deaths?|specimens?|reads?|progressions?|of|in|with|without|lost|excluded|below|missing)\b)"
+)
+
+
+def protected(results: Results, size: int) -> Results:
+    """The results with every count of people protected.
+
+    Parameters
+    ----------
+    results : Results
+    size : int
+        The minimum cell size; 0 or 1 changes nothing.
+
+    Returns
+    -------
+    Results
+        For showing only: a protected count is no number to calculate with.
+    """
+    return results if size < 2 else _thing(results, size)
+
+
+def _thing(thing: Thing, size: int) -> Thing:
+    if isinstance(thing, pd.DataFrame):
+        return table_protected(thing, size)
+    if isinstance(thing, dict):
+        return type(thing)((key, _thing(value, size)) for key, value in thing.items())
+    if is_dataclass(thing) and not isinstance(thing, Design | type):
+        changed = {
+            f.name: _nobody(getattr(thing, f.name)) if f.name in OF_ONE else _thing(getattr(thing, f.name), size)
+            for f in fields(thing) if f.init
+        }
+        return replace(thing, **changed)
+    return thing
+
+
+def _nobody(thing: Any) -> Any:
+    """The same shape without a row."""
+    if isinstance(thing, pd.DataFrame):
+        return thing.iloc[:0]
+    if isinstance(thing, dict):
+        return {}
+    if is_dataclass(thing) and not isinstance(thing, type):
+        return replace(thing, **{f.name: _nobody(getattr(thing, f.name)) for f in fields(thing) if f.init})
+    return thing
+
+
+def table_protected(table: pd.DataFrame, size: int) -> pd.DataFrame:
+    """One table: counts coded, shares of small counts gone, single patients' rows gone.
+
+    Parameters
+    ----------
+    table : DataFrame
+    size : int
+
+    Returns
+    -------
+    DataFrame
+        Of the same columns; possibly fewer rows.
+    """
+    if {"n_risk", "survival"} <= set(table):
+        table = table[pd.to_numeric(table["n_risk"], errors="coerce").fillna(0) >= size]
+    if "part" in table:
+        table = table[~table["part"].isin(["event", "residual"])]
+    made = table.copy()
+    small = pd.Series(False, index=made.index)
+    for column in made.columns:
+        if _counts(made[column], str(column)):
+            values = pd.to_numeric(made[column], errors="coerce").to_numpy(float, na_value=np.nan)
+            small |= (values > 0) & (values < size)
+            made[column] = _coded(made[column], values, size)
+    if {"statistic", "value", "n_total"} <= set(made):
+        made = _described(made, size)
+    if {"statistic", "known", "unknown"} <= set(made):
+        # a share of few is a count again
+        made.loc[small | made["statistic"].eq("share"), ["known", "unknown"]] = np.nan
+    if {"estimand", "estimate", "n"} <= set(made):
+        made = _rates(made, pd.to_numeric(table["n"], errors="coerce"), size)
+    if "allele_frequency" in made:
+        made.loc[small, "allele_frequency"] = np.nan
+    if "severity" in made:
+        made = made.assign(subject="", value="")
+    for column in ("note", "detail", "problem", "remedy", "words"):
+        if column in made:
+            made[column] = [_said(text, size) for text in made[column]]
+    return made
+
+
+def _rates(table: pd.DataFrame, n: pd.Series, size: int) -> pd.DataFrame:
+    """A proportion times its denominator is a count: where that, or its complement, is small, the proportion goes."""
+    proportion = table["estimand"].astype(str).str.contains("rate|proportion|share|probability", case=False, regex=True)
+    share = pd.to_numeric(table["estimate"], errors="coerce")
+    with_it, without = (share * n).round(6), ((1 - share) * n).round(6)
+    few = proportion & share.between(0, 1) & (with_it.between(0, size, "neither") | without.between(0, size, "neither"))
+    return table.assign(**{c: table[c].mask(few) for c in ("estimate", "conf_low", "conf_high") if c in table})
+
+
+def _counts(column: pd.Series, name: str) -> bool:
+    return bool(COUNT.fullmatch(name)) and pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
+
+
+def _coded(column: pd.Series, values: np.ndarray, size: int) -> pd.Series:
+    """1 for a small count, else the nearest multiple of the size; of the type it had."""
+    coded = np.where((values > 0) & (values < size), 1.0, size * np.floor(values / size + 0.5))
+    return pd.Series(coded, index=column.index).astype(column.dtype)
+
+
+def _described(table: pd.DataFrame, size: int) -> pd.DataFrame:
+    """Table 1: a row whose value is a count has it coded; a median of fewer than the size goes."""
+    counts = table["statistic"].eq("n")
+    values = pd.to_numeric(table["value"], errors="coerce").to_numpy(float, na_value=np.nan)
+    coded = np.where((values > 0) & (values < size), 1.0, size * np.floor(values / size + 0.5))
+    few = pd.to_numeric(table["n"], errors="coerce").eq(1) if "n" in table else pd.Series(False, index=table.index)
+    new = np.where(counts, coded, np.where(few, np.nan, values))
+    return table.assign(value=new)
+
+
+def _said(text: object, size: int) -> object:
+    """A sentence with its numbers of people protected."""
+    if not isinstance(text, str):
+        return text
+
+    def number(found: re.Match[str]) -> str:
+        n = int(found.group(1))
+        return f"<{size}" if 0 < n < size else str(size * int(n / size + 0.5))
+
+    return _NOTE.sub(number, text)
+
+
+def written(table: pd.DataFrame, size: int) -> pd.DataFrame:
+    """A protected table as it goes to a file: the code of a small count as "<5"."""
+    if size < 2:
+        return table
+    made = table.copy()
+    for column in made.columns:
+        if _counts(made[column], str(column)) or (column == "value" and "n_total" in made):
+            values = pd.to_numeric(made[column], errors="coerce").to_numpy(float, na_value=np.nan)
+            is_small = (values > 0) & (values < size)
+            if column == "value":
+                is_small &= made["statistic"].eq("n").to_numpy()
+            made[column] = pd.Series([f"<{size}" if few else cell for few, cell in zip(is_small, made[column], strict=True)],
+                                     index=made.index, dtype=object)
+    return made
