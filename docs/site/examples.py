@@ -6,7 +6,7 @@ A page is one session in one folder, where `trial/study` is what `biomarkers dem
   is what is printed; where none follows, nothing may be.
 * ``<!-- file: NAME -->`` before a block: its text is written to that file.
 * ``<!-- python of lifelines -->`` before a block: run by the interpreter named in BIOMARKERS_LIFELINES, whose pandas is older.
-* ``<!-- shown only -->`` before a block: not run, and the words around it say why.
+* ``<!-- shown only: WHY -->`` before a block: not run.
 
 `python docs/site/examples.py PAGE ...` rewrites the ``text`` blocks; tests/test_docs.py compares.
 """
@@ -54,7 +54,7 @@ class Example:
     @property
     def runner(self) -> str:
         """Who runs it: python, lifelines, sh, r, file or nobody."""
-        if self.block.note == "shown only":
+        if self.block.note.startswith("shown only"):
             return "nobody"
         if self.block.note.startswith("file: "):
             return "file"
@@ -101,13 +101,14 @@ def run_page(page: str, folder: Path, *, demo: Path | None = None, with_r: bool 
     folder : Path
         Working folder; holds `trial/study` afterwards.
     demo : Path, optional
-        A finished `biomarkers demo` folder: a page's ``biomarkers demo trial`` shows this one instead of running it again.
+        A finished `biomarkers demo` folder, with what it printed in `said.txt`: a page's ``biomarkers demo trial`` shows this
+        one instead of running it again.
     with_r : bool
         Run R where Rscript is found.
     """
     from biomarkers.study.study import example_folder
 
-    (folder / "trial").mkdir(exist_ok=True)
+    (folder / "trial").mkdir(parents=True, exist_ok=True)
     shutil.copytree(example_folder("br1801"), folder / "trial" / "study", dirs_exist_ok=True)
     if demo is not None:
         shutil.copytree(demo / "report", folder / "trial" / "report", dirs_exist_ok=True)
@@ -142,10 +143,10 @@ def _python(text: str, space: dict[str, Any], folder: Path) -> str:
 
 def _shell(text: str, folder: Path, demo: Path | None) -> str:
     """The lines of a shell block; `make` and `pip` prepare a machine and are checked elsewhere."""
-    kept = [line for line in text.splitlines() if not re.match(r"\s*(make|pip|python3? -m venv|\.?\S*activate)\b", line)]
+    kept = [line for line in text.splitlines() if not re.match(r"\s*(make|pip|python3? -m venv|\. \S+activate)\b", line)]
     script = "\n".join(kept)
     if demo is not None:
-        script = re.sub(r"^biomarkers demo trial.*$", "true", script, flags=re.MULTILINE)
+        script = re.sub(r"^biomarkers demo trial\b[^|\n]*", f"cat {demo / 'said.txt'} ", script, flags=re.MULTILINE)
     places = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     return _program(["bash", "-euo", "pipefail", "-c", script], folder, PATH=places, NO_COLOR="1")
 
@@ -170,7 +171,7 @@ def renew(path: Path, demo: Path | None = None) -> bool:
     """Rewrite the ``text`` blocks of a page with what its examples print; True where that changed it."""
     page = path.read_text(encoding="utf-8")
     with tempfile.TemporaryDirectory() as place:
-        said = list(run_page(page, Path(place), demo=demo))
+        said = list(run_page(page, Path(place) / "work", demo=demo))
     new = page
     for example, text in reversed(said):
         if example.expected is not None and text is not None:
