@@ -52,6 +52,13 @@ def together(items: Iterable[Item], key: Callable[[Item], Key]) -> list[tuple[Ke
     return list(groups.items())
 
 
+def split(frame: pd.DataFrame, column: str) -> dict[str, pd.DataFrame]:
+    """Parts of a table by the text of a column, in the order in which they first appear; one pass instead of one per part."""
+    if not len(frame):
+        return {}
+    return {text(key): part for key, part in frame.groupby(column, sort=False, observed=True, dropna=False)}
+
+
 def need(table: pd.DataFrame, columns: Sequence[str], drawing: str) -> None:
     """Say which columns a drawing lacks.
 

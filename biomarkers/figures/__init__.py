@@ -47,7 +47,7 @@ from biomarkers.figures.spline import COLUMNS as SPLINE_COLUMNS
 from biomarkers.figures.spline import spline, spline_figure
 from biomarkers.figures.state_occupation import COLUMNS as OCCUPATION_COLUMNS
 from biomarkers.figures.state_occupation import state_occupation, state_occupation_figure
-from biomarkers.figures.svg import journal, themed
+from biomarkers.figures.svg import both, journal, themed
 from biomarkers.figures.swimmer import COLUMNS as SWIMMER_COLUMNS
 from biomarkers.figures.swimmer import swimmer, swimmer_figure
 from biomarkers.figures.toxicity import COLUMNS as TOXICITY_COLUMNS
@@ -60,13 +60,52 @@ from biomarkers.figures.waterfall import COLUMNS as WATERFALL_COLUMNS
 from biomarkers.figures.waterfall import waterfall, waterfall_figure
 
 __all__ = [
-    "FIGURES", "Drawing", "allele_balance", "allele_balance_figure", "calibration", "calibration_figure", "consort",
-    "consort_figure", "distribution_figure", "distributions", "flow", "flow_figure", "forest", "forest_figure",
-    "genotype_outcome", "genotype_outcome_figure", "journal", "kaplan_meier", "km", "losses", "losses_figure",
-    "pro_figure", "pro_trajectories", "schoenfeld", "schoenfeld_figure", "simon_makuch", "simon_makuch_figure",
-    "specification_curve", "specification_figure", "spider", "spider_figure", "spline", "spline_figure",
-    "state_occupation", "state_occupation_figure", "swimmer", "swimmer_figure", "themed", "toxicity",
-    "toxicity_figure", "trajectories", "trajectory_figure", "two_stage_figure", "two_stage_path", "waterfall",
+    "FIGURES",
+    "Drawing",
+    "allele_balance",
+    "allele_balance_figure",
+    "both",
+    "calibration",
+    "calibration_figure",
+    "consort",
+    "consort_figure",
+    "distribution_figure",
+    "distributions",
+    "flow",
+    "flow_figure",
+    "forest",
+    "forest_figure",
+    "genotype_outcome",
+    "genotype_outcome_figure",
+    "journal",
+    "kaplan_meier",
+    "km",
+    "losses",
+    "losses_figure",
+    "pro_figure",
+    "pro_trajectories",
+    "schoenfeld",
+    "schoenfeld_figure",
+    "simon_makuch",
+    "simon_makuch_figure",
+    "specification_curve",
+    "specification_figure",
+    "spider",
+    "spider_figure",
+    "spline",
+    "spline_figure",
+    "state_occupation",
+    "state_occupation_figure",
+    "swimmer",
+    "swimmer_figure",
+    "themed",
+    "toxicity",
+    "toxicity_figure",
+    "trajectories",
+    "trajectory_figure",
+    "two_stage_figure",
+    "two_stage_path",
+    "waterfall",
     "waterfall_figure",
 ]
 

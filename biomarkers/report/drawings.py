@@ -19,7 +19,7 @@ from biomarkers import tables
 from biomarkers.domain import fragments, numbers
 from biomarkers.domain.fragments import Axis
 from biomarkers.domain.states import number, text
-from biomarkers.figures import distribution_figure, flow_figure, forest_figure, journal, kaplan_meier, themed
+from biomarkers.figures import both, distribution_figure, flow_figure, forest_figure, journal, kaplan_meier, themed
 from biomarkers.report.view import View, is_main
 from biomarkers.tables import Grid, GridRow, Line, cells
 
@@ -40,12 +40,18 @@ class Gallery:
     def add(self, name: str, figure: Figure, *, file: bool = True) -> str:
         """Keep the journal version under `name` (unless `file` is false), return the page's version as a data address."""
         if file:
-            self.keep(name, figure)
-        return "data:image/svg+xml;base64," + base64.b64encode(themed(figure)).decode("ascii")
+            self.files[f"{name}.svg"], page = both(figure)
+            self._pdf(name, figure)
+        else:
+            page = themed(figure)
+        return "data:image/svg+xml;base64," + base64.b64encode(page).decode("ascii")
 
     def keep(self, name: str, figure: Figure) -> None:
         """Keep the journal version alone."""
         self.files[f"{name}.svg"] = journal(figure)
+        self._pdf(name, figure)
+
+    def _pdf(self, name: str, figure: Figure) -> None:
         if self.pdf:
             self.files[f"{name}.pdf"] = journal(figure, "pdf")
 
@@ -114,15 +120,14 @@ def curves(view: View) -> list[Curve]:
     if not len(every):
         return []
     out = []
-    for analysis in tables.order(every["analysis"]):
-        steps = every[every["analysis"].map(text) == analysis]
+    medians_of = tables.split(view.results.medians, "analysis")
+    for analysis, steps in tables.split(every, "analysis").items():
         cohorts = tables.order(steps["cohort"], view.design.cohorts)
         lines = [x for x in view.lines if x.analysis == analysis and is_main(x)]
         if not lines:
             continue
         arms = set(map(text, steps["group"])) <= set(view.design.arms)
-        medians = view.results.medians
-        medians = medians[medians["analysis"].map(text) == analysis] if len(medians) else medians
+        medians = medians_of.get(analysis, view.results.medians.iloc[:0])
         unit = tables.time_unit(float(steps["time"].max()))
         notes = {c: _notes(medians, c, [x for x in lines if x.cohort == c], unit) for c in cohorts}
         figure = kaplan_meier(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -16,7 +16,7 @@ from biomarkers.report.blocks import Block, Definitions, Flow, Numbering, Pictur
 from biomarkers.report.drawings import Gallery, distribution_figures, flow_picture
 from biomarkers.report.known import known_blocks
 from biomarkers.report.view import View
-from biomarkers.tables import Cell, Grid, GridRow, Summary, cells
+from biomarkers.tables import Cell, Grid, GridRow, Summary, cells, together
 
 _ASSIGNED = {
     "randomised": "Cohorts were assigned at random.",
@@ -71,7 +71,7 @@ def study_section(view: View) -> Section:
 
 
 def _days(first: int, last: int) -> str:
-    return f"days {numbers.span(numbers.count(first), numbers.count(last))}"
+    return f"days {numbers.span(numbers.whole(first), numbers.whole(last))}"
 
 
 def flow_section(view: View, count: Numbering, gallery: Gallery, name: str) -> Section | None:
@@ -82,10 +82,11 @@ def flow_section(view: View, count: Numbering, gallery: Gallery, name: str) -> S
     blocks: list[Block] = []
     start = "Registered" + (f", {tables.cohort_label(view.cohort)}" if view.cohort else "")
     analyses = tables.order(flow["analysis"])
+    parts = tables.split(flow, "analysis")
     if view.cohort is not None:
-        boxes = {a: tables.stations(_of(flow, a), start=start, arms=view.design.arms) for a in analyses}
+        boxes = {a: tables.stations(parts[a], start=start, arms=view.design.arms) for a in analyses}
         chosen = max(analyses, key=lambda a: (len(boxes[a]), boxes[a][0].n - boxes[a][-1].n))
-        shown = _of(flow, chosen)
+        shown = parts[chosen]
         arms = [numbers.label(a) for a in tables.order(shown["arm"], view.design.arms) if a]
         marker = tables.marker_label(text(shown["marker"].iloc[0]), view.design)
         small = f"; the small figures are {' and '.join(arms)}" if len(arms) > 1 else ""
@@ -97,16 +98,12 @@ def flow_section(view: View, count: Numbering, gallery: Gallery, name: str) -> S
         )
         blocks.append(Flow(tuple(boxes[chosen]), " and ".join(arms)))
         gallery.keep(f"{name}-flow", flow_picture(view, shown, start))
-    grid = _flow_grid(view, flow, analyses)
+    grid = _flow_grid(view, flow, parts)
     blocks.append(Table(count.table(), grid, long=True))
     return Section("flow", "Patient and specimen flow", "6, 12", tuple(blocks))
 
 
-def _of(frame: pd.DataFrame, analysis: str) -> pd.DataFrame:
-    return frame[frame["analysis"].map(text) == analysis]
-
-
-def _flow_grid(view: View, flow: pd.DataFrame, analyses: Sequence[str]) -> Grid:
+def _flow_grid(view: View, flow: pd.DataFrame, parts: Mapping[str, pd.DataFrame]) -> Grid:
     """One row per analysis (and cohort): everybody, each reason that occurs, the analysed, the events."""
     reasons = [r for r in FLOW if r != "included" and ((flow["reason"] == r) & (flow["n_excluded"] > 0)).any()]
     events = {(x.analysis, x.cohort): x.events for x in view.main}
@@ -116,17 +113,16 @@ def _flow_grid(view: View, flow: pd.DataFrame, analyses: Sequence[str]) -> Grid:
         (text(m), numbers.label(text(t).split(",")[0])) for m, t in zip(first["marker"], first["timing"], strict=True)
     )
     rows: list[GridRow] = []
-    for analysis in analyses:
-        part = _of(flow, analysis)
+    for analysis, part in parts.items():
         label = tables.marker_label(text(part["marker"].iloc[0]), view.design)
         timing = numbers.label(text(part["timing"].iloc[0]).split(",")[0])
         if seen[text(part["marker"].iloc[0]), timing] > 1:
             timing = f"{timing} [{numbers.label(analysis, 40)}]"
         if by_cohort:
             rows.append(GridRow(f"{label}, {timing}", kind="g"))
-        split = "cohort" in part and not view.crowded
-        for cohort in tables.order(part["cohort"], view.design.cohorts) if split else [tables.POOLED]:
-            one = part[part["cohort"].map(text) == cohort] if split else part
+        by_cohort_of = tables.split(part, "cohort") if "cohort" in part and not view.crowded else {tables.POOLED: part}
+        for cohort in tables.order(by_cohort_of, view.design.cohorts):
+            one = by_cohort_of[cohort]
             total = int(one.drop_duplicates([c for c in ("cohort", "arm") if c in one])["total"].sum())
             gone = [int(one.loc[one["reason"] == r, "n_excluded"].sum()) for r in reasons]
             left = int(one.loc[one["reason"] == "included", "n_left"].sum())
@@ -339,23 +335,21 @@ def _availability(view: View) -> Grid | None:
         return None
     rows: list[GridRow] = []
     visits = tables.order(frame["visit"], tuple(view.design.visits))
-    for marker in tables.order(frame["marker"]):
+    for marker, mine in together(tables.records(frame), lambda r: text(r["marker"])):
+        by_visit = dict(together(mine, lambda r: text(r["visit"])))
         for visit in visits:
-            part = frame[(frame["marker"].map(text) == marker) & (frame["visit"].map(text) == visit)]
-            once = part.drop_duplicates([c for c in ("cohort", "arm") if c in part])
+            part = by_visit.get(visit, [])
+            once = {(text(r.get("cohort")), text(r["arm"])): r for r in reversed(part)}.values()
             expected, collected, evaluable, below = (
-                pd.to_numeric(once[c]).sum() for c in ("expected", "collected", "evaluable", "below_lod")
+                sum(n for r in once if (n := number(r[c])) == n) for c in ("expected", "collected", "evaluable", "below_lod")
             )
-            if not len(part) or not (expected or collected):
+            if not (expected or collected):
                 continue
-            why = part[(part["reason"].map(text) != "") & (pd.to_numeric(part["n"]) > 0)]
-            reasons = [
-                f"{numbers.count(int(n))} {tables.flow_words(code)}"
-                for code, n in why.assign(n=pd.to_numeric(why["n"]))
-                .groupby("reason", sort=False, observed=True)["n"]
-                .sum()
-                .items()
-            ]
+            why: dict[str, int] = {}
+            for r in part:
+                if text(r["reason"]) and number(r["n"]) > 0:
+                    why[text(r["reason"])] = why.get(text(r["reason"]), 0) + int(number(r["n"]))
+            reasons = [f"{numbers.count(n)} {tables.flow_words(code)}" for code, n in why.items()]
             below_words = Cell(numbers.n_percent(below, evaluable), "lod") if below else Cell("0")
             rows.append(
                 GridRow(
@@ -417,16 +411,16 @@ def _values_grid(view: View, values: pd.DataFrame) -> Grid:
     rows: list[GridRow] = []
     totals = _totals(view)
     by_cohort = view.cohort is None and len(view.cohorts) > 1
-    for name in tables.order(values["marker"]):
+    for name, mine in tables.split(values, "marker").items():
         marker = view.design.markers.get(name)
-        mine = values[values["marker"].map(text) == name]
         head = tables.marker_label(name, view.design) + (
             f", {numbers.unit(marker.unit)}" if marker and marker.unit and marker.quantitative else ""
         )
         if by_cohort:
             rows.append(GridRow(head, kind="g"))
-        for cohort in tables.order(mine["cohort"], view.design.cohorts):
-            part = mine[mine["cohort"].map(text) == cohort]
+        by_cohort_of = tables.split(mine, "cohort")
+        for cohort in tables.order(by_cohort_of, view.design.cohorts):
+            part = by_cohort_of[cohort]
             s = tables.summarise(part)
             total = totals.get(cohort, 0)
             lost = cells(numbers.n_percent(total - s.known, total) if total >= s.known > 0 else "")

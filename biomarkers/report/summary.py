@@ -192,8 +192,7 @@ def _losses(view: View) -> list[Warned]:
     if not len(flow):
         return []
     found = []
-    for analysis in tables.order(flow["analysis"]):
-        part = flow[flow["analysis"].map(text) == analysis]
+    for part in tables.split(flow, "analysis").values():
         keys = [c for c in ("cohort", "arm") if c in part]
         total = int(part.drop_duplicates(keys)["total"].sum())
         left = int(part.loc[part["reason"] == "included", "n_left"].sum())
@@ -273,7 +272,7 @@ def _facts(view: View) -> list[Fact]:
         facts.append(
             Fact(
                 "Prespecified tests",
-                numbers.count(len(planned)),
+                numbers.whole(len(planned)),
                 f"in {numbers.plural(families, 'family', 'families')}"
                 + (f", {view.adjust}" if view.adjust != "adjusted" else ""),
             )
@@ -286,7 +285,7 @@ def _facts(view: View) -> list[Fact]:
         facts.append(
             Fact(
                 f"{'Pooled ' if not view.cohort and view.cohorts else ''}P{NBSP}<{NBSP}0.05 after {view.adjust}",
-                numbers.count(len(holds)),
+                numbers.whole(len(holds)),
                 words or "of " + numbers.plural(len(main), "question"),
             )
         )
@@ -295,7 +294,7 @@ def _facts(view: View) -> list[Fact]:
             0,
             Fact(
                 "Markers",
-                numbers.count(len({x.marker for x in view.lines})),
+                numbers.whole(len({x.marker for x in view.lines})),
                 f"in {numbers.plural(len({x.family for x in view.lines}), 'family', 'families')}",
             ),
         )
@@ -318,7 +317,7 @@ def _people(view: View) -> list[Fact]:
         by_arm = [r for r in mine if text(r["arm"]) not in ("", tables.POOLED)]
         n, events = (sum(int(number(r[k])) for r in whole) for k in ("n", "n_events"))
         if not told:
-            shares = [str(int(number(r["n"]))) for r in by_arm] if view.cohort and len(by_arm) > 1 else []
+            shares = [numbers.count(int(number(r["n"]))) for r in by_arm] if view.cohort and len(by_arm) > 1 else []
             out.append(
                 Fact(
                     "Patients",
