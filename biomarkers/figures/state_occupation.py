@@ -26,7 +26,7 @@ from biomarkers.tables import need, order, text, time_unit
 
 COLUMNS = ("time", "state", "probability", "conf_low", "conf_high")
 Kind = Literal["stacked", "lines"]
-TONES = {"negative": "surface", "positive": "class", "restarted therapy": "loss1", "progressed or dead": "ink2"}
+TONES = {"negative": "surface", "positive": "class-tint", "restarted therapy": "loss2", "progressed or dead": "ink2"}
 """How the states of MRD are filled; other states go from white to dark in their order."""
 _RAMP = ("surface", "loss0", "loss1", "loss2", "ink2", "ink")
 _DASHES: tuple[tuple[float, ...], ...] = ((3.2, 1.6), (), (4, 1.4, 1, 1.4), (1, 1.5), (7, 2), (4, 1.2, 1, 1.2, 1, 1.2))
