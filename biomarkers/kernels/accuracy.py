@@ -6,13 +6,11 @@ the censoring risk set of t), M the score and S the predicted survival to h::
     AUC(h)   = sum_{i: t_i <= h, event} sum_{j: t_j > h} [1(M_i > M_j) + 1(M_i = M_j)/2] / G(t_i-)
                / ( n_controls sum_i 1/G(t_i-) )
     Brier(h) = mean[ 1(t <= h, event) S^2 / G(t-) + 1(t > h) (1 - S)^2 / G(h) ]
-    Uno's C  = concordance with weights G(t-)^-2, truncated at a horizon
 
 The standard error of the AUC sums squared influence functions, those of the estimated G included.
 
 Sources: Blanche, Dartigues and Jacqmin-Gadda, Statistics in Medicine 32 (2013) 5381; Gerds and Schumacher, Biometrical
-Journal 48 (2006) 1029; Uno et al., Statistics in Medicine 30 (2011) 1105. Numbers agree with R's timeROC, riskRegression and
-survival::concordance.
+Journal 48 (2006) 1029. Numbers agree with R's timeROC and riskRegression. Uno's C is `kernels.concordance`.
 """
 
 from __future__ import annotations
@@ -175,25 +173,3 @@ def kaplan_meier_at(time: ArrayLike, event: ArrayLike, horizon: float) -> float:
     u, deaths = np.unique(t[d & (t <= horizon)], return_counts=True)
     at_risk = t.size - np.searchsorted(np.sort(t), u, side="left")
     return float(np.prod(1.0 - deaths / at_risk))
-
-
-def uno_c(time: ArrayLike, event: ArrayLike, score: ArrayLike, horizon: float = np.inf) -> float:
-    """Concordance of score and time, weighted by G(t-)^-2, among events up to the horizon.
-
-    Pairs tied in time are left out; a pair tied in score counts one half.
-
-    Examples
-    --------
-    >>> uno_c([1, 2, 3], [1, 1, 1], [3, 2, 1])
-    1.0
-    """
-    t = np.asarray(time, dtype=np.float64)
-    d = np.asarray(event).astype(bool)
-    M = np.asarray(score, dtype=np.float64)
-    G = censoring(t, d)
-    index = np.flatnonzero(d & (t <= horizon))
-    weight = G.before(t[index]) ** -2.0
-    # At a tied time an event comes before a censoring, so that pair is comparable.
-    later = (t[None, :] > t[index, None]) | ((t[None, :] == t[index, None]) & ~d[None, :])
-    wins = (M[index, None] > M) + 0.5 * (M[index, None] == M)
-    return float(weight @ (later * wins).sum(axis=1) / (weight @ later.sum(axis=1)))

@@ -1,9 +1,10 @@
 """Prediction from many markers: penalised Cox and random survival forests, judged only where they were not trained.
 
-A screen predicts; it tests nothing, gives no P and no hazard ratio of a marker. Every number comes from nested
-cross-validation: the outer folds judge, the inner ones choose the penalty or the forest's leaves, and all that is learnt from
-data (imputation, scale, selection) is learnt inside the training folds. Folds keep the shares of cohort, strata and events.
-Beside each model stands the one of the standard variables alone.
+A screen predicts; it gives no P and no hazard ratio of a marker. Every number comes from nested cross-validation: the outer
+folds judge, the inner ones choose the penalty or the forest's leaves, and all that is learnt from data (imputation, scale,
+selection) is learnt inside the training folds. Folds keep the shares of cohort, strata and events. Beside each model stands the
+one of the standard variables alone. The one P there may be is of all markers together: the patients' marker values, whole rows
+of them, are permuted within strata, and everything, choices included, is done again.
 
 scikit-survival and scikit-learn live in this file and nowhere else; it is loaded when a screen is asked for.
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,15 +26,18 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from biomarkers.domain.errors import UseError
-from biomarkers.kernels.accuracy import auc, uno_c
+from biomarkers.kernels.accuracy import auc
 from biomarkers.kernels.concordance import concordance
+from biomarkers.kernels.resample import generator
 from biomarkers.models.gates import events_word
 
 if TYPE_CHECKING:
     from biomarkers.study.study import Study
 
-SCREEN = ("model", "markers", "measure", "horizon", "estimate", "conf_low", "conf_high", "conf_level", "n", "n_events",
-          "repeats", "note")
+SCREEN = ("model", "markers", "measure", "horizon", "estimate", "conf_low", "conf_high", "conf_level", "p_permutation", "n",
+          "n_events", "repeats", "note")
+PENALTIES = (0.4, 0.2, 0.1, 0.05, 0.02)
+LEAVES = (6, 15)
 MIN_EVENTS = 40
 MODELS = ("standard", "elastic net", "forest")
 
@@ -113,24 +117,28 @@ class Screen:
     ----------
     table : DataFrame
         model, markers, measure ("concordance", "uno concordance", "auc"), horizon, estimate, conf_low, conf_high, conf_level,
-        n, n_events, repeats, note.
+        p_permutation (of the elastic net's concordance, where permutations were asked for), n, n_events, repeats, note.
     scores : DataFrame
         Out-of-fold risk score of each subject, by model (mean rank over repeats), without ids.
     chosen : DataFrame
         How often each marker had a coefficient in the elastic net, over the outer folds.
+    flow : DataFrame
+        Of a study: who was in it, by cohort and arm.
     """
 
     table: pd.DataFrame
     scores: pd.DataFrame
     chosen: pd.DataFrame
+    flow: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def __repr__(self) -> str:
-        return f"A screen predicts and tests nothing.\n{self.table.to_string(index=False)}"
+        return f"A screen predicts and tests no marker.\n{self.table.to_string(index=False)}"
 
 
 def screen_frame(frame: pd.DataFrame, time: str, event: str, markers: Sequence[str], *, standard: Sequence[str] = (),
                  strata: Sequence[str] = (), models: Sequence[str] = MODELS, folds: int = 5, repeats: int = 5,
-                 horizon: float | None = None, seed: int = 0, level: float = 0.95, resamples: int = 200) -> Screen:
+                 horizon: float | None = None, permutations: int = 0, seed: int = 0, level: float = 0.95,
+                 resamples: int = 200) -> Screen:
     """Nested cross-validation of a screen.
 
     Parameters
@@ -148,6 +156,9 @@ def screen_frame(frame: pd.DataFrame, time: str, event: str, markers: Sequence[s
         Outer folds; the whole is repeated with other folds, and ranks are averaged.
     horizon : float, optional
         Of the AUC; the median event time where None.
+    permutations : int
+        Of the elastic net, first repeat: P that all markers together add nothing to the standard variables. Each costs a whole
+        nested cross-validation, about a third of a second; a forest would take minutes, and has none.
     seed, level, resamples
         The interval resamples subjects, their out-of-fold scores held: it is the uncertainty of the judgement.
 
@@ -176,27 +187,61 @@ def screen_frame(frame: pd.DataFrame, time: str, event: str, markers: Sequence[s
     out_of_fold = {m: np.zeros(len(data)) for m in models}
     used = np.zeros(len(markers))
     for repeat in range(repeats):
-        split = StratifiedKFold(folds, shuffle=True, random_state=seed + repeat)
-        for train, test in split.split(X["standard"] if standard else X["elastic net"], _thick(cell, folds)):
-            for name in models:
-                fitted = _fitted(name, X[name][train], y[train], cell[train], seed + repeat)
-                risk = fitted.predict(X[name][test])
-                out_of_fold[name][test] += _ranks(risk)
-                if name == "elastic net":
-                    used += _coefficients(fitted)[-len(markers):] != 0
+        for name in models:
+            risk, chosen_here = _crossed(name, X[name], y, cell, folds, seed + repeat)
+            out_of_fold[name] += risk
+            if name == "elastic net":
+                used += chosen_here[-len(markers):]
     times, events = data[time].to_numpy(float), data[event].to_numpy(bool)
     crossed = data[list(strata)].astype(str).agg("\x1f".join, axis=1) if strata else None
     groups = None if crossed is None else np.unique(crossed, return_inverse=True)[1].reshape(-1)
     days = float(np.median(times[events])) if horizon is None else float(horizon)
     lines = []
+    p = np.nan
+    if permutations and "elastic net" in models:
+        p = _permuted(X["elastic net"], known.shape[1], y, cell, groups, folds, seed, permutations)
     for name in models:
         for line in _judged(times, events, out_of_fold[name], groups, days, seed, level, resamples):
+            if name == "elastic net" and line["measure"] == "concordance":
+                line["p_permutation"] = p
             lines.append(line | {"model": name, "markers": 0 if name == "standard" else len(markers), "conf_level": level,
                                  "n": len(data), "n_events": n_events, "repeats": repeats,
-                                 "note": f"nested cross-validation, {folds} folds, {repeats} repeats; no test"})
+                                 "note": f"nested cross-validation, {folds} folds, {repeats} repeats; no test of a marker"})
     chosen = pd.DataFrame({"marker": list(markers), "share": used / (folds * repeats)})
     return Screen(pd.DataFrame(lines, columns=list(SCREEN)), pd.DataFrame(out_of_fold) / repeats,
                   chosen if "elastic net" in models else chosen[:0])
+
+
+def _crossed(name: str, X: np.ndarray, y: np.ndarray, cell: np.ndarray, folds: int,
+             seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Ranks of each subject's risk where it was not trained, and in how many folds each column had a coefficient."""
+    out, used = np.zeros(len(y)), np.zeros(X.shape[1])
+    for train, test in StratifiedKFold(folds, shuffle=True, random_state=seed).split(X, _thick(cell, folds)):
+        fitted = _fitted(name, X[train], y[train], cell[train], seed)
+        out[test] = _ranks(fitted.predict(X[test]))
+        if name == "elastic net":
+            used += _coefficients(fitted) != 0
+    return out, used
+
+
+def _permuted(X: np.ndarray, n_known: int, y: np.ndarray, cell: np.ndarray, groups: np.ndarray | None, folds: int, seed: int,
+              permutations: int) -> float:
+    """P that the markers together add nothing: their rows permuted within strata against outcome and standard variables."""
+    time, event = (y[name] for name in (y.dtype.names[1], y.dtype.names[0]))
+    stratum = np.zeros(len(y), dtype=np.int64) if groups is None else groups
+
+    def statistic(design: np.ndarray) -> float:
+        return concordance(time, event, _crossed("elastic net", design, y, cell, folds, seed)[0], stratum=groups).c
+
+    observed = statistic(X)
+    rng = generator(seed)
+    reached = 0
+    for _ in range(permutations):
+        order = np.lexsort((rng.random(len(y)), stratum))
+        moved = np.empty(len(y), dtype=np.int64)
+        moved[np.argsort(stratum, kind="stable")] = order
+        reached += statistic(np.column_stack([X[:, :n_known], X[moved, n_known:]])) >= observed - 1e-10
+    return (1 + reached) / (permutations + 1)
 
 
 def pipeline(name: str, *, seed: int = 0) -> Pipeline:
@@ -233,25 +278,42 @@ def _survival() -> Any:
 def _fitted(name: str, X: np.ndarray, y: np.ndarray, cell: np.ndarray, seed: int) -> Any:
     """A model with its own choice by inner folds."""
     model = pipeline(name, seed=seed)
-    grids = {"elastic net": {"model__alphas": [[a] for a in (0.02, 0.05, 0.1, 0.2, 0.4)]},
-             "forest": {"model__min_samples_leaf": [6, 15]}}
-    if name not in grids:
+    if name == "standard":
         return model.fit(X, y)
     inner = list(StratifiedKFold(3, shuffle=True, random_state=seed).split(X, _thick(cell, 3)))
+    if name == "forest":
+        return GridSearchCV(model, {"model__min_samples_leaf": list(LEAVES)}, cv=inner).fit(X, y)
     with warnings.catch_warnings():
         # A penalty that leaves no coefficient predicts nothing, scores one half, and is a legitimate choice.
         warnings.filterwarnings("ignore", message="all coefficients are zero", category=UserWarning)
-        return GridSearchCV(model, grids[name], cv=inner, error_score=0.5).fit(X, y)
+        best = PENALTIES[int(np.argmax(_along_the_path(X, y, inner)))]
+        return model.set_params(model__alphas=[best]).fit(X, y)
 
 
-def _coefficients(search: Any) -> np.ndarray:
-    return np.asarray(search.best_estimator_.named_steps["model"].coef_)[:, 0]
+def _along_the_path(X: np.ndarray, y: np.ndarray, inner: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    """Concordance of every penalty in the inner folds, (penalties,): one fit per fold walks down all of them."""
+    scores = np.zeros(len(PENALTIES))
+    for train, test in inner:
+        path = pipeline("elastic net").set_params(model__alphas=list(PENALTIES)).fit(X[train], y[train])
+        front, net = path[:-1], path[-1]
+        known = front.transform(X[test])
+        time, event = y[test][y.dtype.names[1]], y[test][y.dtype.names[0]]
+        for j, coef in enumerate(np.asarray(net.coef_).T):
+            # One half where no pair can be compared, as for a model that says nothing.
+            scores[j] += np.nan_to_num(concordance(time, event, known @ coef).c, nan=0.5)
+    return scores
+
+
+def _coefficients(fitted: Pipeline) -> np.ndarray:
+    return np.asarray(fitted.named_steps["model"].coef_)[:, 0]
 
 
 def _thick(cell: np.ndarray, folds: int) -> np.ndarray:
-    """Cells with fewer subjects than folds are joined: they cannot be spread."""
+    """Cells with fewer subjects than folds are joined, with the largest where they are too few even so."""
     counts = np.bincount(cell)
-    return np.where(counts[cell] >= folds, cell, counts.size)
+    joined = np.where(counts[cell] >= folds, cell, counts.size)
+    few = np.bincount(joined, minlength=counts.size + 1)[-1] < folds
+    return np.where(joined == counts.size, counts.argmax(), joined) if few else joined
 
 
 def _numbers(data: pd.DataFrame, names: Sequence[str]) -> np.ndarray:
@@ -277,7 +339,8 @@ def _judged(time: np.ndarray, event: np.ndarray, score: np.ndarray, groups: np.n
     def measures(rows: np.ndarray) -> list[float]:
         t, d, s = time[rows], event[rows], score[rows]
         g = None if groups is None else groups[rows]
-        return [concordance(t, d, s, stratum=g).c, uno_c(t, d, s, horizon=float(np.quantile(time[event], 0.9))),
+        late = float(np.quantile(time[event], 0.9))
+        return [concordance(t, d, s, stratum=g).c, concordance(t, d, s, uno=True, horizon=late).c,
                 auc(t, d, s, horizon).estimate]
 
     values = measures(np.arange(time.size))
@@ -287,12 +350,13 @@ def _judged(time: np.ndarray, event: np.ndarray, score: np.ndarray, groups: np.n
     for j, name in enumerate(("concordance", "uno concordance", "auc")):
         low, high = (np.nanquantile(drawn[:, j], [(1 - level) / 2, (1 + level) / 2]) if resamples else (np.nan, np.nan))
         out.append({"measure": name, "horizon": horizon if name == "auc" else np.nan, "estimate": values[j],
-                    "conf_low": float(low), "conf_high": float(high)})
+                    "conf_low": float(low), "conf_high": float(high), "p_permutation": np.nan})
     return out
 
 
 def screen(study: Study, markers: Sequence[str] | None = None, *, endpoint: str = "pfs", standard: Sequence[str] | None = None,
-           models: Sequence[str] = MODELS, folds: int = 5, repeats: int = 5, seed: int = 0, level: float = 0.95) -> Screen:
+           models: Sequence[str] = MODELS, folds: int = 5, repeats: int = 5, horizon: float | None = None,
+           permutations: int = 0, seed: int = 0, level: float = 0.95) -> Screen:
     """A screen of baseline markers of a study, cohorts and strata kept in every fold.
 
     Parameters
@@ -323,5 +387,7 @@ def screen(study: Study, markers: Sequence[str] | None = None, *, endpoint: str 
         both = "arm" in study.groups and study.members["arm"].nunique() > 1
         standard = [*(["arm"] if both else []), *(c for c in study.design.covariates if c in frame and frame[c].nunique() > 1)]
     strata = [c for c in (*(["cohort"] if "cohort" in study.groups else []), *study.design.strata) if c in frame]
-    return screen_frame(frame, "time", "event", names, standard=standard, strata=strata, models=models, folds=folds,
-                        repeats=repeats, seed=seed, level=level)
+    everybody = pd.DataFrame({"subject": study.subjects["subject"], "lost": "", "detail": ""})
+    found = screen_frame(frame, "time", "event", names, standard=standard, strata=strata, models=models, folds=folds,
+                         repeats=repeats, horizon=horizon, permutations=permutations, seed=seed, level=level)
+    return replace(found, flow=study.analysis_set(everybody, endpoint, strata).flow)

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from biomarkers.kernels import rubin, tobit
-from biomarkers.kernels.accuracy import auc, brier, censoring, kaplan_meier_at, uno_c
+from biomarkers.kernels.accuracy import auc, brier, censoring, kaplan_meier_at
 from biomarkers.kernels.carried import NONE, drawn, last, nearest
+from biomarkers.kernels.concordance import concordance
 from biomarkers.kernels.multistate import occupation
 
 EXPECTED = json.loads(
@@ -140,7 +141,7 @@ def test_the_error_of_the_auc_is_that_of_the_bootstrap():
 def test_no_cases_or_no_controls_give_no_number():
     assert np.isnan(auc([1, 2], [0, 0], [1, 2], 1.5).estimate)
     assert np.isnan(auc([1, 2], [1, 1], [1, 2], 5.0).estimate)
-    assert uno_c([1, 2, 3], [1, 1, 1], [1, 1, 1]) == 0.5
+    assert concordance([1, 2, 3], [1, 1, 1], [1, 1, 1], uno=True).c == 0.5
 
 
 # -- carried values ----------------------------------------------------------------

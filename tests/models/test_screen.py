@@ -1,5 +1,7 @@
 """A screen is judged where it was not trained: noise scores one half, and our transformers are scikit-learn's."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -44,7 +46,25 @@ def test_noise_is_judged_as_noise_and_a_marker_is_found():
     table = found.table.set_index(["model", "measure"])["estimate"]
     assert table["elastic net", "concordance"] > 0.68 > table["standard", "concordance"]
     assert found.chosen.set_index("marker")["share"].idxmax() == "m0"
-    assert not [c for c in found.table if c.startswith("p_")]
+    assert found.table["p_permutation"].isna().all(), "nobody asked for a P"
+
+
+def test_all_markers_together_are_tested_by_permuting_their_rows_within_strata():
+    given = {"standard": ["arm"], "strata": ["cohort"], "models": ["standard", "elastic net"], "repeats": 1, "resamples": 0,
+             "permutations": 19}
+    found = screen_frame(trial(seed=3, effect=1.2), "t", "d", [f"m{j}" for j in range(6)], **given).table
+    tested = found.set_index(["model", "measure"])["p_permutation"]
+    assert tested["elastic net", "concordance"] == pytest.approx(1 / 20)
+    assert tested.drop(("elastic net", "concordance")).isna().all()
+    noise = screen_frame(trial(seed=5), "t", "d", [f"m{j}" for j in range(6)], **given).table
+    assert noise["p_permutation"].dropna().iloc[0] > 1 / 20
+
+
+def test_small_cells_are_spread_without_a_warning():
+    frame = trial(100, 1.0, 2, markers=2).assign(site=["a"] * 97 + ["b"] * 3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        screen_frame(frame, "t", "d", ["m0", "m1"], strata=["cohort", "site"], models=["elastic net"], repeats=1, resamples=0)
 
 
 def test_a_forest_predicts_too_and_missing_markers_are_imputed_inside():

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from biomarkers.domain.times import Visit
-from biomarkers.kernels.accuracy import uno_c
+from biomarkers.kernels.concordance import concordance
 from biomarkers.models.cox import cox
 from biomarkers.models.dynamic_accuracy import dynamic_accuracy
 from biomarkers.models.km import kaplan_meier
@@ -307,9 +307,9 @@ def test_accuracy_at_a_landmark_agrees_with_time_roc_and_risk_regression(pbc):
     alone = dynamic_accuracy(rows, "t", "event", "value", horizons=horizons)
     np.testing.assert_allclose(alone["auc"], x["timeROC"]["AUC"], rtol=EXACT)
     np.testing.assert_allclose(alone["auc_std_error"], x["timeROC"]["se"], rtol=2e-6)  # its own way to estimate G's part
-    np.testing.assert_allclose(uno_c(rows["t"], rows["event"], rows["value"]), x["uno_c"]["concordance"], rtol=EXACT)
-    to_5y = uno_c(rows["t"], rows["event"], rows["value"], 5 * YEAR)
-    np.testing.assert_allclose(to_5y, x["uno_c_5y"]["concordance"], rtol=EXACT)
+    for horizon, key in ((None, "uno_c"), (5 * YEAR, "uno_c_5y")):
+        found = concordance(rows["t"], rows["event"], rows["value"], uno=True, horizon=horizon)
+        np.testing.assert_allclose(found.c, x[key]["concordance"], rtol=EXACT)
     stack = landmark_stack(people, draws, landmarks=[YEAR], window=20 * YEAR, max_age=math.inf)
     model = fit_supermodel(stack, effect="constant", covariates="age")
     predicted = np.column_stack([1 - model.predict(rows, YEAR, horizon=YEAR + h)["probability"] for h in horizons])
