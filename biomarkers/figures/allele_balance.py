@@ -8,6 +8,7 @@ reads lost to a paralog, and have a zone of their own.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -188,8 +189,8 @@ def _name(ax: Axes, at: int, name: str, n: int) -> None:
 def _reasons(ax: Axes, lost: pd.DataFrame, logged: bool) -> None:
     """The reason beside each cross, at the side where there is room."""
     low, high = ax.get_xlim()
-    places = lost.assign(reason=lost["reason"].map(text)).groupby(["dp", "v_fraction", "reason"], sort=True).size()
-    for (depth, share, reason), n in places.items():
+    known = zip(lost["dp"].astype(float), lost["v_fraction"].astype(float), lost["reason"].map(text), strict=True)
+    for (depth, share, reason), n in sorted(Counter(known).items()):
         at = math.log(depth / low) / math.log(high / low) if logged else (depth - low) / (high - low)
         right = at < 0.6
         said = reason if n == 1 else f"{reason}, {n} samples"

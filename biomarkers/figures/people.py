@@ -75,11 +75,11 @@ def key(ax: Axes, entries: Sequence[Entry], *, left: float, top: float, room: fl
     for row, line in enumerate(key_lines(entries, room)):
         y = top - KEY_ROW * (row + 0.5)
         for x, words, entry in line:
-            style = {"color": light("ink"), "linestyle": "none", "clip_on": False, **entry.style}
+            style: dict[str, Any] = {"color": light("ink"), "linestyle": "none", "clip_on": False, **entry.style}
             middle = left + x + SAMPLE / 2
             at = [middle] if style["linestyle"] == "none" else [left + x - 1, middle, left + x + SAMPLE + 1]
-            every = {"markevery": [1]} if len(at) > 1 else {}
-            ax.add_line(Line2D(at, [y] * len(at), transform=points(ax), **style, **every))
+            style |= {"markevery": [1]} if len(at) > 1 else {}
+            ax.add_line(Line2D(at, [y] * len(at), transform=points(ax), **style))
             write(ax, left + x + SAMPLE + 3, y, words, transform=points(ax), size=NOTE, va="center")
 
 
