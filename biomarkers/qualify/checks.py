@@ -51,6 +51,8 @@ OPERATION: tuple[Check, ...] = (
     Check("OQ-25", ("R-007", "R-022"), "Every test is in the ledger, adjusted in its family.", _OWN,
           practice.every_test_is_in_the_ledger),
     Check("OQ-26", ("R-023",), "Text of the data is never run.", _OWN, practice.text_is_never_run),
+    Check("OQ-27", ("R-024",), "Under a key nobody is named.", _OWN, practice.pseudonyms_hold),
+    Check("OQ-28", ("R-025",), "Under a minimum cell size few are not counted.", _OWN, practice.few_are_not_counted),
 )
 CHECKS: tuple[Check, ...] = (*INSTALLATION, *OPERATION)
 """Installation first, then operation."""

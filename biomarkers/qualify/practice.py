@@ -372,6 +372,48 @@ def _runs(cell: str) -> bool:
     return False
 
 
+def pseudonyms_hold(folder: Path) -> Iterator[Finding]:
+    """One study under a key, again under it, and under another: no name and no key in any file, the same numbers."""
+    from biomarkers.plan.plan import Plan
+    from biomarkers.report.folder import report
+
+    key = "the secret of this qualification"
+    (folder / "key").write_text(key, encoding="utf-8")
+    (folder / "other").write_text("another secret, of some length", encoding="utf-8")
+    plan = Plan.read(study_in(folder / "study") / "plan.toml")
+    plain, one, again, other = (plan.read_study(pseudonyms=k and folder / k) for k in (None, "key", "key", "other"))
+    people = [set(study.subjects["subject"]) for study in (plain, one, again, other)]
+    yield holds("the same key gives the same pseudonyms", people[1] == people[2] and len(people[1]) == 90)
+    yield holds("another key gives others, and none is a name",
+                not (people[0] | people[1]) & people[3] and not people[0] & people[1])
+    results = plan.run(one)
+    yield holds("no number changes", plan.run(plain).table.equals(results.table))
+    report(results, folder / "out")
+    text = everything_written(folder / "out")
+    yield same("names in the files of the run", "none", ", ".join(sorted(n for n in people[0] if n in text)[:5]) or "none")
+    yield holds("the key is in no file", key not in text)
+
+
+def few_are_not_counted(folder: Path) -> Iterator[Finding]:
+    """A minimum cell size of 5: every count in the tables is hidden or a multiple of 5."""
+    import csv
+
+    study = STUDY + "\n[privacy]\nminimum_cell_size = 5\n"
+    out = _written(study_in(folder / "study", study=study), folder / "out")
+    hidden = others = 0
+    exact = []
+    for path in sorted(out.glob("*.csv")):
+        with path.open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                for name in {"n", "n_events", "n_excluded", "n_left", "n_risk", "n_event", "total"} & set(row):
+                    hidden += row[name] == "<5"
+                    others += row[name] not in ("", "<5")
+                    if row[name] not in ("", "<5") and float(row[name]) % 5:
+                        exact.append(f"{path.name} {name} {row[name]}")
+    yield holds("counts seen", hidden > 0 and others > 0, f"{hidden} hidden, {others} rounded")
+    yield same("counts that are neither", "none", "; ".join(exact[:5]) or "none")
+
+
 def provenance(folder: Path) -> Iterator[Finding]:
     """run.json names inputs, plan, versions and outputs by hash, and neither user nor folder."""
     out = _written(study_in(folder / "study"), folder / "out")
