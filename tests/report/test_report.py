@@ -404,8 +404,9 @@ def test_a_page_may_load_nothing(pages, hostile_pages):
 def test_hostile_names_are_text_everywhere(hostile_pages):
     for name, data in hostile_pages.items():
         text = data.decode()
-        assert "<script>alert" not in text, name
-        assert "<img src=x" not in text, name
+        if not name.endswith(".csv"):          # a table in a spreadsheet has no markup; its formulas have a test of their own
+            assert "<script>alert" not in text, name
+            assert "<img src=x" not in text, name
         assert "\u202e" not in text, name
         assert "\x00" not in text, name
         if name.endswith("report.html"):
