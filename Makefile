@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 JOBS   ?= 2
 
-.PHONY: demo test lint test-browser calibrate clean
+.PHONY: demo test lint test-browser calibrate test-locked test-lowest lock sbom clean
 
 $(VENV)/installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("biomarkers needs Python 3.11 or newer; this is %d.%d. Try: make PYTHON=python3.12 ..." % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
@@ -30,5 +30,30 @@ test-browser: $(VENV)/installed  ## every page in a real browser; needs node and
 calibrate: $(VENV)/installed     ## the full calibrations (long); their printed results are kept in docs/
 	$(BIN)/python -m pytest -q -m slow
 
+LOCKED ?= .venv-locked
+LOWEST ?= .venv-lowest
+SMOKE   = tests/byhand tests/test_floors.py tests/test_qualify.py tests/readers/test_contract.py tests/properties
+
+test-locked:                     ## a smoke set on exactly the locked versions, every download checked against its hash
+	$(PYTHON) -m venv $(LOCKED)
+	$(LOCKED)/bin/python -m pip install --quiet --no-deps --require-hashes --requirement requirements/locked.txt
+	$(LOCKED)/bin/python -m pip install --quiet --no-deps --editable .
+	$(LOCKED)/bin/python -m pytest -q -n $(JOBS) $(SMOKE)
+
+test-lowest:                     ## the same on the oldest versions that pyproject.toml allows
+	$(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet --requirement requirements/lowest.txt pytest pytest-xdist hypothesis
+	$(LOWEST)/bin/python -m pip install --quiet --no-deps --editable .
+	$(LOWEST)/bin/python -m pytest -q -n $(JOBS) -W default $(SMOKE)
+
+lock:                            ## make both lists of versions again (needs uv); read the difference before committing it
+	uv pip compile pyproject.toml --quiet --extra test --python-version 3.11 --generate-hashes --no-header --no-annotate --output-file requirements/locked.txt
+	uv pip compile pyproject.toml --quiet --extra excel --extra sas --python-version 3.11 --resolution lowest-direct --no-header --no-annotate --output-file requirements/lowest.txt
+
+sbom: $(VENV)/installed          ## the list of everything a release contains (CycloneDX), out/sbom.json, from the locked versions
+	$(BIN)/python -m pip install --quiet 'cyclonedx-bom>=5'
+	mkdir -p out
+	$(BIN)/cyclonedx-py requirements requirements/locked.txt --pyproject pyproject.toml --output-reproducible --output-format JSON --output-file out/sbom.json
+
 clean:
-	rm -rf $(VENV) out build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(LOCKED) $(LOWEST) $(VENV) out build dist .pytest_cache .mypy_cache .ruff_cache
