@@ -166,6 +166,8 @@ def _tbi(data: bytes) -> Index:
             raise ValueError("damaged index (interval count)")
         contig.linear = offset + 4, n_interval
         offset += 4 + 8 * n_interval
+    if offset > len(data):
+        raise ValueError("damaged index (cut off)")
     return Index(data, None if end < 0 else end, preset & 0xFFFF == 2 and len(names) == n_ref, names, contigs)
 
 
