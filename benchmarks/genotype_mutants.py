@@ -4,21 +4,46 @@
     python benchmarks/genotype_mutants.py run trace.json found.jsonl [--files decide,record] [--share 0.1] [--minutes 5]
     python benchmarks/genotype_mutants.py table found.jsonl [--survivors]
 
-The harness, and what a mutant is, are those of `kernel_mutants`; here it looks at biomarkers/genotype. A test that starts a
-process of its own runs the unchanged code there, so what only such tests look at counts as survived.
+The harness, and what a mutant is, are those of `kernel_mutants`; here it looks at biomarkers/genotype. Besides what is left
+out there, three kinds of change are no fault and are not drawn: `return None` for `return None`, the `strict` of a zip whose
+parts are equally long by construction, and another spelling of an encoding or size of a cache. A test
+that starts a process of its own runs the unchanged code there, so what only such tests look at counts as survived.
 """
 
 from __future__ import annotations
 
+import ast
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import kernel_mutants as harness  # beside this file
 
+ENCODINGS = ("utf-8", "latin-1", "backslashreplace", "replace", "surrogateescape", "unicode_escape")
+silent, changes = harness._silent, harness.changes
+
+
+def quiet(tree: ast.Module) -> Iterator[ast.AST]:
+    """What changes nothing that anyone could notice, besides what the harness leaves out."""
+    yield from silent(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.keyword) and node.arg in ("strict", "encoding", "maxsize"):
+            yield node
+        if isinstance(node, ast.Constant) and node.value in ENCODINGS:
+            yield node
+
+
+def real_changes(node: ast.AST) -> Iterator[ast.AST]:
+    """The harness' changes without `return None` for itself."""
+    if not (isinstance(node, ast.Return) and isinstance(node.value, ast.Constant) and node.value.value is None):
+        yield from changes(node)
+
+
 harness.KERNELS = harness.ROOT / "biomarkers" / "genotype"
 harness.PACKAGE = "biomarkers.genotype"
+harness._silent, harness.changes = quiet, real_changes
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["trace"]:
