@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtr, ndtri, stdtrit
+from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 from biomarkers.domain import limits
 from biomarkers.domain.errors import UseError
@@ -201,9 +201,9 @@ def mmrm(
     Returns
     -------
     DataFrame
-        One row per visit: ``visit, contrast, estimate, std_error, conf_low, conf_high, conf_level, statistic, p_value, n,
-        n_subjects, converged, note``; the second group minus the first. Limits and p are normal, without the
-        correction of Kenward and Roger: a little too sure in small trials. `attrs` holds the restricted
+        One row per visit: ``visit, contrast, estimate, std_error, df, conf_low, conf_high, conf_level, statistic, p_value,
+        n, n_subjects, converged, note``; the second group minus the first. Limits and p are Student's with Satterthwaite's
+        degrees of freedom; the errors are not inflated as Kenward and Roger do. `attrs` holds the restricted
         log-likelihood and the covariance of the visits.
     """
     level = limits.confidence(level)
@@ -224,14 +224,13 @@ def mmrm(
         found = kernel.fit(y, np.hstack(blocks), who, when, n_visits=len(visits))
     except (ValueError, np.linalg.LinAlgError) as error:
         raise UseError(f"the model has no fit: {error}") from None
-    T, z = len(visits), float(ndtri((1 + level) / 2))
-    estimate, error = found.coef[T : 2 * T], np.sqrt(np.diag(found.covariance)[T : 2 * T])
+    T = len(visits)
+    estimate, error, df = found.coef[T : 2 * T], np.sqrt(np.diag(found.covariance)[T : 2 * T]), found.df[T : 2 * T]
     note = "" if found.converged else "no convergence: do not use these numbers"
+    note = "; ".join(filter(None, (note, _NORMAL if np.isnan(df).any() else "")))
     table = pd.DataFrame(
         {
-            "visit": visits, "contrast": f"{groups[1]} - {groups[0]}", "estimate": estimate, "std_error": error,
-            "conf_low": estimate - z * error, "conf_high": estimate + z * error, "conf_level": level,
-            "statistic": estimate / error, "p_value": 2 * ndtr(-np.abs(estimate / error)),
+            "visit": visits, "contrast": f"{groups[1]} - {groups[0]}", **_student(estimate, error, df, level),
             "n": [int((when == t).sum()) for t in range(T)], "n_subjects": found.n_subjects, "converged": found.converged,
             "note": note,
         }
@@ -258,8 +257,9 @@ def mixed_model(
     Returns
     -------
     DataFrame
-        Fixed effects: ``term, estimate, std_error, conf_low, conf_high, conf_level, statistic, p_value, note``; `attrs` holds
-        the restricted log-likelihood. A variance at its border is said in `note`: the fixed effects stand, it does not.
+        Fixed effects: ``term, estimate, std_error, df, conf_low, conf_high, conf_level, statistic, p_value, note``, with
+        Satterthwaite's degrees of freedom; `attrs` holds the restricted log-likelihood. A variance at its border is said in
+        `note`: the fixed effects stand, it does not, and the limits are normal.
     """
     level = limits.confidence(level)
     if slopes not in ("random", "fixed"):
@@ -275,20 +275,33 @@ def mixed_model(
         found = kernel.fit_growth(rows[score].to_numpy(dtype=float), X, rows[subject].to_numpy(), t, slopes=slopes == "random")
     except (ValueError, np.linalg.LinAlgError) as error:
         raise UseError(f"the model has no fit: {error}") from None
-    estimate, error = found.coef, np.sqrt(np.diag(found.covariance))
-    z = float(ndtri((1 + level) / 2))
+    error = np.sqrt(np.diag(found.covariance))
     notes = [words for words, said in (("a variance of the random effects is 0 (singular fit)", found.singular),
-                                       ("no convergence: do not use these numbers", not found.converged)) if said]
+                                       ("no convergence: do not use these numbers", not found.converged),
+                                       (_NORMAL, bool(np.isnan(found.df).any()))) if said]
     other = f"{group}[{groups[1]}]"
     table = pd.DataFrame(
         {
-            "term": ["(Intercept)", time, other, f"{time}:{other}"], "estimate": estimate, "std_error": error,
-            "conf_low": estimate - z * error, "conf_high": estimate + z * error, "conf_level": level,
-            "statistic": estimate / error, "p_value": 2 * ndtr(-np.abs(estimate / error)), "note": "; ".join(notes),
+            "term": ["(Intercept)", time, other, f"{time}:{other}"],
+            **_student(found.coef, error, found.df, level), "note": "; ".join(notes),
         }
     )  # fmt: skip
     table.attrs |= {"loglik": found.loglik, "effects": found.effects, "residual": found.residual}
     return table
+
+
+_NORMAL = "no degrees of freedom (the covariance is at a border): normal limits"
+
+
+def _student(estimate: np.ndarray, error: np.ndarray, df: np.ndarray, level: float) -> dict[str, object]:
+    """Limits and two-sided P by Student's t; normal where there are no degrees of freedom."""
+    normal = np.isnan(df)
+    degrees = np.where(normal, 1.0, df)
+    half = np.where(normal, ndtri((1 + level) / 2), stdtrit(degrees, (1 + level) / 2))
+    t = estimate / error
+    p = 2 * np.where(normal, ndtr(-np.abs(t)), stdtr(degrees, -np.abs(t)))
+    return {"estimate": estimate, "std_error": error, "df": df, "conf_low": estimate - half * error,
+            "conf_high": estimate + half * error, "conf_level": level, "statistic": t, "p_value": p}
 
 
 def _one_version(scores: pd.DataFrame) -> None:

@@ -1,8 +1,11 @@
 """Patient-reported outcomes: scores by rule, changes, areas, and two mixed models, against their references."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import ttest_ind
 
 import biomarkers as bm
 from biomarkers import trial
@@ -239,6 +242,45 @@ def test_growth_by_group_is_that_of_lme4(longitudinal):
         assert found.attrs["loglik"] == pytest.approx(expected["loglik_reml"], abs=1e-4)
         np.testing.assert_allclose(found["std_error"], expected["se"], atol=1e-4, rtol=0)
         assert ("singular" in found["note"].iloc[0]) == (slopes == "random")
+
+
+@pytest.fixture
+def satterthwaite():
+    table = pd.read_csv(Path(__file__).parent / "reference" / "satterthwaite.csv")
+    return {name: part.reset_index(drop=True) for name, part in table.groupby("model")}
+
+
+def test_degrees_of_freedom_are_those_of_lmertest(longitudinal, satterthwaite):
+    frame, _ = longitudinal
+    growth = trial.mixed_model(frame, "score", subject="subject", time="t", group="grp", slopes="fixed")
+    base = frame[frame["t"] == 0][["subject", "score"]].rename(columns={"score": "base"})
+    later = frame[frame["t"] > 0].merge(base, on="subject")
+    later["change"] = later["score"] - later["base"]
+    repeated = trial.mmrm(later, "change", subject="subject", visit="t", group="grp", baseline="base")
+    for found, expected in ((growth, satterthwaite["intercept"]), (repeated, satterthwaite["mmrm"])):
+        np.testing.assert_allclose(found["df"], expected["df"], atol=1e-3)
+        np.testing.assert_allclose(found["std_error"], expected["std_error"], atol=1e-6)
+        np.testing.assert_allclose(found["p_value"], expected["p_value"], rtol=1e-5)
+
+
+@pytest.mark.parametrize("n", [12, 30])
+def test_without_missing_visits_each_visit_has_the_patients_less_the_groups(n):
+    generator = np.random.default_rng(n)
+    y = generator.multivariate_normal([1, 2, 3], np.eye(3) + 1, size=n)
+    frame = pd.DataFrame({"s": np.repeat(np.arange(n), 3), "v": np.tile([0, 1, 2], n), "y": y.ravel()})
+    frame["g"] = frame["s"] % 2
+    found = trial.mmrm(frame, "y", subject="s", visit="v", group="g")
+    np.testing.assert_allclose(found["df"], n - 2, atol=1e-4)
+    one, zero = (y[np.arange(n) % 2 == g, 1] for g in (1, 0))
+    np.testing.assert_allclose(found["p_value"].iloc[1], ttest_ind(one, zero).pvalue, rtol=1e-5)
+
+
+def test_at_a_border_the_limits_are_normal_and_say_so(longitudinal):
+    frame, _ = longitudinal
+    found = trial.mixed_model(frame, "score", subject="subject", time="t", group="grp")
+    assert found["df"].isna().all()
+    assert "normal limits" in found["note"].iloc[0]
+    np.testing.assert_allclose(found["conf_high"] - found["estimate"], 1.959963984540054 * found["std_error"])
 
 
 def test_change_needs_a_baseline_and_regret_has_none():
