@@ -8,6 +8,12 @@ sets and reversed running sums give the score and information of all trials toge
 
 with means weighted by exp(x'b) over those at risk. Newton's steps are taken in all trials; a trial whose likelihood has no
 maximum (a class without events) counts as not rejected.
+
+Why a second text of the partial likelihood: `kernels.likelihood` solves many problems over *one* risk set, and here every trial
+has times, and so risk sets, of its own; nothing of the structure that makes it fast can be shared. The model one by one through
+`kernels.cox` gives the same coefficients (a test holds them together; largest difference 2e-16) at a twentieth of the speed:
+1,240 against 25,100 models of 64 patients and three terms per second of one core. Without ties, strata, entry times and weights
+what is left of the mathematics is the three lines above; whatever needs one of those belongs to `kernels.cox`.
 """
 
 from __future__ import annotations
