@@ -55,7 +55,7 @@ def key_lines(entries: Sequence[Entry], room: float) -> list[list[tuple[float, s
     lines: list[list[tuple[float, str, Entry]]] = []
     x = room
     for entry in entries:
-        words = fit(entry.words, room - SAMPLE - 3, NOTE)
+        words = fit(entry.words, 0.93 * (room - SAMPLE - 3), NOTE)  # hinting on a screen widens small type
         need = SAMPLE + 3 + width(words, NOTE)
         if not lines or x + need > room:
             lines.append([])

@@ -53,6 +53,7 @@ def spider(
     groups: Sequence[str] = (),
     unit: str | None = None,
     limit: float | None = None,
+    first: float | None = None,
     span: tuple[float, float] | None = None,
     lines: Sequence[float] | None = None,
     origin: str = "time zero",
@@ -76,6 +77,8 @@ def spider(
     unit : {"weeks", "months", "days"}, optional
     limit : float, optional
         End of the time axis in days; the last scheduled draw by default. Draws after it are counted, not drawn.
+    first : float, optional
+        Start of the time axis in days, for panels that share it; the earliest day that is shown by default.
     span : (float, float), optional
         Lowest and highest change of the axis, for panels that share it.
     origin : str
@@ -102,7 +105,7 @@ def spider(
         unit = unit or time_unit(end)
         scale = DAYS_PER[unit]
         shown = seen[floats(seen["day"]) <= end]
-        first = float(min(0.0, floats(shown["day"]).min()))
+        first = first if first is not None else _first(shown)
         low, high = span or span_of(shown)
         breadth = (high - low) or 1.0
         ax.set_xlim((first - 0.04 * (end - first)) / scale, (end + 0.04 * (end - first)) / scale)
@@ -155,13 +158,13 @@ def spider_figure(
     seen = _seen(table)
     end = limit or (end_of(seen) if len(seen) else 7.0)
     shown = seen[floats(seen["day"]) <= end]
-    span = span_of(shown) if len(shown) else None
+    span, first = (span_of(shown), _first(shown)) if len(shown) else (None, None)
 
-    def draw(rows: pd.DataFrame, ax: Axes, mark: Mark, first: bool) -> None:  # noqa: ARG001 - the marks here are those of `by`
+    def draw(rows: pd.DataFrame, ax: Axes, mark: Mark, leads: bool) -> None:  # noqa: ARG001 - the marks here are those of `by`
         names = rows[panel].map(text).unique()
         name = (titles or {}).get(names[0], names[0]) if len(names) else ""
         spider(rows, ax=ax, marker=marker, measure=measure, by=by, groups=groups, unit=unit or time_unit(end), limit=end,
-               span=span, origin=origin, title=name, ylabel=ylabel, legend=False)  # fmt: skip
+               first=first, span=span, origin=origin, title=name, ylabel=ylabel, legend=False)  # fmt: skip
 
     return person_panels(table, draw, by=panel, groups=panels, titles=titles, entries=entries(shown, by=by, groups=groups),
                          width_mm=width_mm, tall=150.0, left=48.0, gap=16.0)  # fmt: skip
@@ -181,6 +184,11 @@ def span_of(shown: pd.DataFrame) -> tuple[float, float]:
     """Lowest and highest change, no change between them."""
     change = floats(shown["change"])
     return min(float(change.min()), 0.0), max(float(change.max()), 0.0)
+
+
+def _first(shown: pd.DataFrame) -> float:
+    """Where the time axis begins: at the earliest draw, never after time zero."""
+    return min(0.0, float(floats(shown["day"]).min()))
 
 
 def _marks(table: pd.DataFrame, by: str | None, groups: Sequence[str]) -> dict[str, Mark]:

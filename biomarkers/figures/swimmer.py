@@ -26,8 +26,8 @@ from biomarkers.figures.tokens import Mark, light
 from biomarkers.tables import need, text, time_unit
 
 COLUMNS = ("subject", "day", "mark", "late")
-LANE, MOST, LEAST = 6.6, 8.0, 3.6
-"""Points: height of a lane in a composed figure, and the most and the least that its symbols are made for."""
+LANE, MOST, PAGE = 6.6, 8.0, 600.0
+"""Points: height of a lane in a composed figure, the most that its symbols are made for, and what a page holds."""
 _POSITIVE, _INK, _LATE = light("class"), light("ink"), light("ink2")
 _MARKS: dict[str, tuple[str, dict[str, Any]]] = {
     "detected": ("detected", {"marker": "o", "markerfacecolor": _POSITIVE, "markeredgecolor": _POSITIVE}),
@@ -54,6 +54,7 @@ def swimmer(
     ax: Axes | None = None,
     unit: str | None = None,
     limit: float | None = None,
+    first: float | None = None,
     landmark: float | None = None,
     origin: str = "time zero",
     title: str = "",
@@ -71,6 +72,8 @@ def swimmer(
     unit : {"weeks", "months", "days"}, optional
     limit : float, optional
         End of the time axis in days; the last mark by default.
+    first : float, optional
+        Start of the time axis in days, for panels that share it; the earliest day that is shown by default.
     landmark : float, optional
         A day, drawn as a dotted line.
     origin : str
@@ -95,7 +98,8 @@ def swimmer(
         if not ends:
             return nobody(ax, "nobody followed")
         day = _days(table)
-        first, last = float(min(0.0, day.min())), limit or float(day.max())
+        first = first if first is not None else min(0.0, float(day.min()))
+        last = limit or float(day.max())
         unit = unit or time_unit(last)
         scale = DAYS_PER[unit]
         lane = min(lane or size(ax)[1] / len(ends), MOST)
@@ -141,14 +145,14 @@ def swimmer_figure(
     """
     need(table, (*COLUMNS, by), "swimmer")
     counted = {text(name): part["subject"].nunique() for name, part in table.groupby(by, observed=True, sort=False)}
-    lane = max(LEAST, min(LANE, 560.0 / max([1, *counted.values()])))
-    last = float(max(_days(table).max(), 1.0)) if len(table) else 7.0
+    lane = min(LANE, PAGE / max([1, *counted.values()]))
+    first, last = (min(0.0, float(_days(table).min())), max(float(_days(table).max()), 1.0)) if len(table) else (0.0, 7.0)
 
-    def draw(rows: pd.DataFrame, ax: Axes, mark: Mark, first: bool) -> None:  # noqa: ARG001 - lanes have no scale of their own
+    def draw(rows: pd.DataFrame, ax: Axes, mark: Mark, leads: bool) -> None:  # noqa: ARG001 - lanes have no scale of their own
         names = rows[by].map(text).unique()
         name = (titles or {}).get(names[0], names[0]) if len(names) else ""
-        swimmer(rows, ax=ax, unit=unit or time_unit(last), limit=last, landmark=landmark, origin=origin, title=name, lane=lane,
-                legend=False)  # fmt: skip
+        swimmer(rows, ax=ax, unit=unit or time_unit(last), limit=last, first=first, landmark=landmark, origin=origin,
+                title=name, lane=lane, legend=False)  # fmt: skip
 
     tall = [lane * (max(counted.get(name, 0), 3) + 0.6) for name in panel_names(table, by, groups)]
     marks = entries(table, landmark=landmark)
@@ -170,7 +174,8 @@ def entries(table: pd.DataFrame, *, landmark: float | None = None) -> list[Entry
 
 
 def _style(mark: str, lane: float) -> dict[str, Any]:
-    return {"markersize": lane * _SIZES.get(mark, 1.0), "markeredgewidth": 0.9 if mark != "death" else 0.4, **_MARKS[mark][1]}
+    edge = min(0.9, 0.25 * lane) * (0.45 if mark == "death" else 1.0)
+    return {"markersize": lane * _SIZES.get(mark, 1.0), "markeredgewidth": edge, **_MARKS[mark][1]}
 
 
 def _check(table: pd.DataFrame, limit: float | None) -> None:

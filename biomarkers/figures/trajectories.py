@@ -22,7 +22,7 @@ from biomarkers.domain.marker import Marker
 from biomarkers.domain.times import DAYS_PER
 from biomarkers.figures.panels import size
 from biomarkers.figures.people import Entry, broken, corner_note, dots, key, nobody, person_panels, spread
-from biomarkers.figures.style import DOUBLE, NOTE, TEXT, TICK, axes_of, data_y, fit, house, width, write
+from biomarkers.figures.style import DOUBLE, NOTE, TEXT, TICK, axes_of, data_x, data_y, fit, house, width, write
 from biomarkers.figures.ticks import raw_ticks, time_ticks
 from biomarkers.figures.tokens import Mark, light
 from biomarkers.tables import need, time_unit
@@ -44,6 +44,7 @@ def trajectories(
     mark: Mark | None = None,
     unit: str | None = None,
     limit: float | None = None,
+    first: float | None = None,
     landmark: float | None = None,
     values: tuple[float, float] | None = None,
     limits: Limits | None = None,
@@ -69,6 +70,8 @@ def trajectories(
     unit : {"weeks", "months", "days"}, optional
     limit : float, optional
         End of the time axis in days; the last scheduled draw by default. An event after it is counted in words, not drawn.
+    first : float, optional
+        Start of the time axis in days, for panels that share it; the earliest day that is shown by default.
     landmark : float, optional
         A day, drawn as a dotted line.
     values : (float, float), optional
@@ -103,7 +106,7 @@ def trajectories(
         end = limit or float(_float(scheduled["day"]).max() if len(scheduled) else 1.0)
         unit = unit or time_unit(end)
         scale = DAYS_PER[unit]
-        early = float(min(0.0, _float(scheduled["day"]).min() if len(scheduled) else 0.0))
+        early = first if first is not None else _first(scheduled)
         pad = 0.05 * (end - early or 7.0)
         span = (early - pad, end + pad)
         shown_strip = strip and len(late) > 0
@@ -111,7 +114,7 @@ def trajectories(
         ax.set_xlim(span[0] / scale, right / scale)
         low, high = values or (float(_float(seen["model_value"]).min()), float(_float(seen["model_value"]).max()))
         breadth = (high - low) or 1.0
-        ax.set_ylim(low - 0.06 * breadth, high + 0.07 * breadth)
+        ax.set_ylim(low - 0.06 * breadth, high + (0.07 if landmark is None else 0.14) * breadth)
         limits = limits or limits_of(seen)
         _limits(ax, limits)
         _zero(ax, landmark, scale)
@@ -166,15 +169,17 @@ def trajectory_figure(
     end = limit or (float(scheduled.max()) if len(scheduled) else 1.0)
 
     limits = limits_of(table)
+    first = _first(table[known & (table["role"] == "scheduled")])
 
-    def draw(rows: pd.DataFrame, ax: Axes, mark: Mark, first: bool) -> None:
+    def draw(rows: pd.DataFrame, ax: Axes, mark: Mark, leads: bool) -> None:
         names = rows[by].map(str).unique()
         name = (titles or {}).get(names[0], names[0]) if len(names) else ""
-        trajectories(rows, ax=ax, marker=marker, mark=mark, unit=unit or time_unit(end), limit=end, landmark=landmark,
-                     values=values, limits=limits, labels=first, origin=origin, title=name, legend=False)  # fmt: skip
+        trajectories(rows, ax=ax, marker=marker, mark=mark, unit=unit or time_unit(end), limit=end, first=first,
+                     landmark=landmark, values=values, limits=limits, labels=leads, origin=origin, title=name,
+                     legend=False)  # fmt: skip
 
     return person_panels(
-        table, draw, by=by, groups=groups, titles=titles, width_mm=width_mm, tall=150.0, left=40.0,
+        table, draw, by=by, groups=groups, titles=titles, width_mm=width_mm, tall=150.0, left=48.0,
         entries=entries(table, event=event), gap=16.0,
     )  # fmt: skip
 
@@ -195,6 +200,11 @@ def entries(table: pd.DataFrame, *, event: str = "event", mark: Mark | None = No
     if seen["role"].isin(("progression", "after the end")).any():
         found.append(Entry("drawn at progression or later: never a predictor", {**_LATE, "markeredgecolor": light("ink")}))
     return found
+
+
+def _first(scheduled: pd.DataFrame) -> float:
+    """Where the time axis begins: at the earliest scheduled draw, never after time zero."""
+    return min(0.0, float(_float(scheduled["day"]).min())) if len(scheduled) else 0.0
 
 
 def _float(column: pd.Series) -> np.ndarray:
@@ -296,7 +306,8 @@ def _events(ax: Axes, rows: pd.DataFrame, mark: Mark, scale: float, end: float) 
     inside = [(day, y, time) for day, y, time, event in _ends(rows) if event and time <= end]
     x, y = broken([(np.array([day, time]) / scale, np.array([value, value])) for day, value, time in inside])
     ax.plot(x, y, color=mark.colour, linewidth=0.6, linestyle=_HAIR, zorder=1.5)
-    ax.plot([t / scale for _, _, t in inside], [v for _, v, _ in inside], **_EVENT, markerfacecolor=light("ink"), zorder=3.5)
+    style = _EVENT if len(inside) < 80 else _EVENT | {"markersize": 2.4}
+    ax.plot([t / scale for _, _, t in inside], [v for _, v, _ in inside], **style, markerfacecolor=light("ink"), zorder=3.5)
     return len(inside)
 
 
@@ -315,13 +326,13 @@ def _strip(
     hx, hy = broken(joined)
     ax.plot(hx, hy, color=mark.colour, linewidth=0.45, linestyle=_HAIR, alpha=0.8, zorder=1.4)
     below = status == "below"
-    ax.plot(x[~below], y[~below], **_LATE, markeredgecolor=light("ink"), zorder=3.1)
+    style = _LATE if len(x) < 80 else _LATE | {"markersize": 2.4, "markeredgewidth": 0.6}
+    ax.plot(x[~below], y[~below], **style, markeredgecolor=light("ink"), zorder=3.1)
     if below.any():
         ax.plot(x[below], y[below], linestyle="none", **_BELOW, markeredgecolor=light("ink"), zorder=3.1)
     room = size(ax)[0] * (right - left) / (ax.get_xlim()[1] - ax.get_xlim()[0])
-    words = next((w for w in ("at progression", "progression", "prog.") if width(w, NOTE) <= room - 2), "×")
-    write(ax, (left + right) / 2, 0.985, words, transform=ax.get_xaxis_transform(), size=NOTE, ha="center", va="top",
-          color=light("ink2"))  # fmt: skip
+    words = next((w for w in ("at progression", "progression") if width(w, TICK) <= room + 14), "×")
+    write(ax, (left + right) / 2, -5.5, words, transform=data_x(ax), size=TICK, ha="center", va="top")
 
 
 def _n_events(table: pd.DataFrame) -> int:

@@ -115,10 +115,11 @@ def waterfall(
         over, under = (0.09 + 24 / size(ax)[1] * bool(cut) for cut in ((change > top).any(), (change < low).any()))
         ax.set_xlim(-0.9, len(shown) - 0.1)
         ax.set_ylim(min(low, 0.0) - under * span, max(top, 0.0) + over * span)
-        fills = fill_of(shown, by, groups)
+        fills = fill_of(shown, by, groups, dense=dense(len(shown), size(ax)[0]))
+        shown_edges = not dense(len(shown), size(ax)[0])
         for name, style in fills.items():
             own = shown[shown[by].map(text) == name] if by else shown
-            ax.bar(own.index, own["change"].clip(low, top), width=0.78, linewidth=0.7, zorder=2, **style)
+            ax.bar(own.index, own["change"].clip(low, top), width=0.78, linewidth=0.7 if shown_edges else 0, zorder=2, **style)
         ax.axhline(0, color=light("ink"), linewidth=0.6, zorder=2.5)
         reference_lines(ax, RECIST.get(measure, ()) if lines is None else lines, measure)
         _bounds(ax, shown, low, top)
@@ -151,7 +152,7 @@ def waterfall_figure(
     need(table, (*COLUMNS, *([by] if by else [])), "waterfall")
     total = width_mm * POINTS_PER_MM
     shown = table[np.isfinite(floats(table["change"]))]
-    marks = entries(shown, fill_of(shown, by, groups), by=by)
+    marks = entries(shown, fill_of(shown, by, groups, dense=dense(len(shown), total - 54)), by=by)
     with house():
         foot = key_height(marks, total - 12) + 8 if key_lines(marks, total - 12) else 6.0
         figure = new_figure(width_mm, (tall + foot + 14) / POINTS_PER_MM)
@@ -165,26 +166,34 @@ def waterfall_figure(
     return figure
 
 
-def fill_of(table: pd.DataFrame, by: str | None, groups: Sequence[str] = ()) -> dict[str, dict[str, Any]]:
+def dense(n: int, wide: float) -> bool:
+    """Whether so many bars are too thin for an outline: open bars would look filled, and are drawn pale instead."""
+    return wide / max(n, 1) < 3.0
+
+
+def fill_of(
+    table: pd.DataFrame, by: str | None, groups: Sequence[str] = (), *, dense: bool = False
+) -> dict[str, dict[str, Any]]:
     """How the bars of each group are filled: control open, contrast filled; more than two from white to dark."""
     if by is None:
         return {"": {"facecolor": light("loss2"), "edgecolor": light("loss2")}}
     names = order(table[by], groups)
     known = [str(g) for g in groups] or names
-    if by == "cohort" and len(known) <= 2:
-        return {n: _filled(cohort_mark(i).colour, full=i == 0) for i, n in _placed(names, known)}
     if len(known) <= 2:
-        return {n: _filled(ARMS[min(i, 1)].colour, full=i == 1) for i, n in _placed(names, known)}
+        colours = [cohort_mark(i).colour if by == "cohort" else ARMS[min(i, 1)].colour for i in range(3)]
+        full = 0 if by == "cohort" else 1
+        return {n: _filled(colours[i], full=i == full, dense=dense) for i, n in _placed(names, known)}
     ramp = {n: _RAMP[min(i, len(_RAMP) - 1)] for i, n in _placed(names, known)}
-    return {n: {"facecolor": light(face), "edgecolor": light(edge)} for n, (face, edge) in ramp.items()}
+    return {n: {"facecolor": light("loss0" if dense and face == "surface" else face), "edgecolor": light(edge)}
+            for n, (face, edge) in ramp.items()}  # fmt: skip
 
 
 def _placed(names: Sequence[str], known: Sequence[str]) -> list[tuple[int, str]]:
     return [(known.index(n) if n in known else len(known), n) for n in names]
 
 
-def _filled(colour: str, *, full: bool) -> dict[str, Any]:
-    return {"facecolor": colour if full else light("surface"), "edgecolor": colour}
+def _filled(colour: str, *, full: bool, dense: bool) -> dict[str, Any]:
+    return {"facecolor": colour if full else light("loss1" if dense else "surface"), "edgecolor": colour}
 
 
 def entries(shown: pd.DataFrame, fills: Mapping[str, Mapping[str, Any]], *, by: str | None) -> list[Entry]:

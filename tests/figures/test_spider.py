@@ -51,9 +51,10 @@ def test_groups_differ_by_line_and_mark_not_by_hue_alone():
 
 
 def test_panels_share_their_scale():
-    table = pd.concat([hand(), hand().assign(cohort="Y", change=lambda t: t["change"] * 3)])
+    table = pd.concat([hand(), hand().assign(cohort="Y", change=lambda t: t["change"] * 3, day=lambda t: t["day"] - 3)])
     figure = spider_figure(table, marker=MARKERS["ctdna_mtm"], panels=["Y", "X"], groups=["A", "B"])
     assert len({ax.get_ylim() for ax in figure.axes[:2]}) == 1
+    assert len({ax.get_xlim() for ax in figure.axes[:2]}) == 1
 
 
 def test_a_single_arm_is_no_group():

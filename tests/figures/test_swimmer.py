@@ -58,8 +58,8 @@ def test_who_was_not_followed_still_has_a_lane():
 
 
 def test_lanes_have_one_height_in_panels_of_different_size():
-    three = pd.concat([hand(), hand().assign(arm="B"), hand().assign(arm="B", subject=lambda t: t["subject"] + "2"),
-                       hand().assign(arm="B", subject=lambda t: t["subject"] + "3")])
+    other = hand().assign(arm="B", day=lambda t: t["day"] - 2)
+    three = pd.concat([hand(), *(other.assign(subject=other["subject"] + k) for k in "123")])
     figure = swimmer_figure(three, groups=["A", "B"])
     lanes = []
     for ax in figure.axes[:2]:

@@ -87,7 +87,8 @@ def test_ticks_carry_the_raw_unit_of_a_log_scale():
 
 
 def test_panels_share_time_and_values_and_come_in_the_order_of_the_design():
-    table = pd.concat([hand(), hand().assign(arm="B", value=1000.0, model_value=np.log2(1000.0), status="measured")])
+    table = pd.concat([hand(), hand().assign(arm="B", value=1000.0, model_value=np.log2(1000.0), status="measured",
+                                             day=lambda t: t["day"] - 3)])
     figure = trajectory_figure(table, marker=CTDNA, groups=["B", "A"])
     panels = [ax for ax in figure.axes if ax.axison]
     assert len({ax.get_ylim() for ax in panels}) == 1

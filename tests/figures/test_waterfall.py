@@ -9,7 +9,7 @@ from biomarkers.domain.errors import UseError
 from biomarkers.domain.markers import MARKERS
 from biomarkers.figures.change_axis import fold, fold_ticks, words_of
 from biomarkers.figures.style import new_figure
-from biomarkers.figures.waterfall import waterfall
+from biomarkers.figures.waterfall import waterfall, waterfall_figure
 
 CHANGES = (2.0, -6.0, 0.5, -1.0, np.nan)
 
@@ -102,3 +102,13 @@ def test_ticks_of_a_fold_axis_keep_one_distance_and_hold_no_change():
 
 def test_a_percent_carries_its_sign():
     assert [words_of(v, "percent") for v in (20.0, -30.0, 0.0)] == ["+20%", "−30%", "0%"]
+
+
+def test_bars_too_thin_for_an_outline_are_pale_and_the_key_says_the_same():
+    table = pd.DataFrame({"subject": range(400), "change": np.linspace(-3, 3, 400), "bound": "", "arm": ["A", "B"] * 200})
+    figure = waterfall_figure(table, groups=["A", "B"], measure="fold", width_mm=89)
+    bars, key = figure.axes
+    assert {p.get_linewidth() for p in bars.patches} == {0}
+    pale = to_hex(bars.patches[0].get_facecolor())
+    assert pale != "#ffffff"
+    assert pale in [str(line.get_markerfacecolor()).lower() for line in key.lines]
