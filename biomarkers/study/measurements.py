@@ -2,7 +2,8 @@
 
 A specimen has one value per marker. Several readers of one section, or several wells of one tube, are combined by the
 mean **on the analysis scale** (log2 for TK1, identity for TIL); nothing is picked. What could not be measured stays a row
-with its reason.
+with its reason. Two versions of an assay or panel never enter one model: the commonest speaks, the others stay out with their
+version as the reason, unless the study declares that they may be pooled.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ COLUMNS = (
     "subject", "specimen", "day", "reason_for_draw", "value", "c", "censor", "lower", "upper", "lod", "status", "reason",
     "excluded", "n_reads",
 )
+VERSIONS = ("assay_version", "panel_version")
 LOST = {
     "not_collected": "no_measurement", "not_received": "no_measurement", "withdrawn_consent": "no_measurement",
     "event_before_draw": "no_measurement", "pending": "no_measurement",
@@ -54,7 +56,30 @@ def measurements(study: Study, marker: Marker) -> pd.DataFrame:
     rows = pd.concat([part for part in parts if len(part)], ignore_index=True) if any(map(len, parts)) else parts[0]
     if rows.empty:
         return pd.DataFrame({c: pd.Series(dtype="object") for c in COLUMNS})
+    rows = _of_one_version(rows, marker)
     return _combined(rows.assign(c=_offsets(rows, marker)), marker)
+
+
+def _of_one_version(rows: pd.DataFrame, marker: Marker) -> pd.DataFrame:
+    """Rows of an assay or panel version that may not be pooled with the commonest one leave, and say which it was."""
+    for column in VERSIONS:
+        if column not in rows or not apart(marker, column):
+            continue
+        counts = rows[column].value_counts()
+        if len(counts) < 2:
+            continue
+        pooled = [set(group) for group in marker.version_compat if str(counts.index[0]) in group]
+        others = [v for v in counts.index[1:] if not any(str(v) in group for group in pooled)]
+        out = rows[column].isin(others) & (rows["excluded"] == "")
+        name = column.replace("_", " ")
+        words = [f"{name} {version}, not pooled with {counts.index[0]}" for version in rows.loc[out, column]]
+        rows = rows.assign(excluded=rows["excluded"].mask(out, pd.Series(words, rows.index[out], dtype="object")))
+    return rows
+
+
+def apart(marker: Marker, column: str) -> bool:
+    """Whether two versions in this column are two assays of the marker."""
+    return column in marker.one_of or (marker.kind == "call" and column == "assay_version")
 
 
 def _placed(rows: pd.DataFrame, specimens: pd.DataFrame) -> pd.DataFrame:

@@ -11,10 +11,10 @@ from biomarkers.domain.flow import MISSING_REASONS
 from biomarkers.domain.marker import Gate, Marker
 from biomarkers.domain.schema import TEXT
 from biomarkers.study.checks.facts import TYPE_OF_MATRIX, Facts
+from biomarkers.study.measurements import VERSIONS, apart
 
 VALID = ("measured", "below", "above")
 TYPED = ("tissue_reads", "blood")
-VERSIONS = ("assay_version", "panel_version")
 RATIOS = (10.0, 100.0, 1000.0, 1e6)
 
 
@@ -274,7 +274,7 @@ def versions(facts: Facts) -> None:
     for table in TYPED:
         for marker, rows in by_marker(facts, table):
             for column in VERSIONS:
-                if column not in marker.one_of and not (marker.kind == "call" and column == "assay_version"):
+                if not apart(marker, column):
                     continue
                 for level, others in _minorities(rows, column):
                     main = rows[column].mode().iloc[0]
