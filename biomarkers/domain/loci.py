@@ -94,6 +94,21 @@ class Locus:
         Residue of `ref`, residue of `alt`.
     calls : (str, str, str)
         Genotype words for 0, 1 and 2 copies of `alt`.
+    rsid, gene, hgnc : str
+        Its names elsewhere; for the reader, never for finding it.
+    hgvs, legacy : tuple of str
+        Spellings found in reports.
+    gene_strand : {"+", "-"}
+    flank_left, flank_right : str
+        Forward bases beside the site, which a reference must confirm.
+    codon_offsets : tuple of int
+        The other two bases of its codon, counted from the site.
+    paralog : Paralog or None
+        A neighbour with nearly the same sequence, and the bases that tell them apart.
+    source : str
+        Where these facts are from.
+    definition : mapping
+        The entry as it was read, for provenance.
     verified : bool
         False: the facts were not pinned by flanking sequence, and calling is refused.
     """

@@ -67,7 +67,9 @@ class Marker:
     convertible : mapping of str to float
         Other units with their factor to `unit`. A unit that is not listed is refused, never guessed.
     legal : (float, float)
-        Lowest and highest possible value; `low_open` excludes the lower end (TK1 > 0).
+        Lowest and highest possible value.
+    low_open : bool
+        The lower end itself is not possible (TK1 > 0).
     integer : bool
         Only whole numbers are legal.
     zero_is_real : bool

@@ -86,6 +86,13 @@ def call_genotypes(paths: Paths, *, loci: Iterable[str | Locus] = ("FCGR3A-158",
     UseError
         An unknown option, locus or build, a reference that contradicts a locus, or nothing to read. What is wrong with a file
         is said in its rows.
+
+    Examples
+    --------
+    >>> from biomarkers.study.study import example_folder
+    >>> calls = call_genotypes(example_folder("br1801") / "vcf")
+    >>> len(calls), int((calls["reason"] == "OK").sum())
+    (114, 110)
     """
     from biomarkers.genotype.table import frame_of_calls, frame_of_tsv
 

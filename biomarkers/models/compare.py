@@ -83,8 +83,13 @@ def compare(
     landmarks, window, max_age
         Of the supermodel; `max_age` also of the time-dependent model.
     lag : int
-    by, strata, adjust
+    endpoint, by, strata, adjust, level
         As `associate`.
+
+    Returns
+    -------
+    Comparison
+        `.table`: the rows of the three analyses, each with what it describes and what it answers.
 
     Examples
     --------

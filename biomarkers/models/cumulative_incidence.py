@@ -144,6 +144,11 @@ def cumulative_incidence(
     entry : str, optional
     level : float
 
+    Returns
+    -------
+    CumulativeIncidenceCurves
+        `.table` of steps, `.at(times)`, `.gray` with Gray's test between groups.
+
     Examples
     --------
     >>> import pandas as pd

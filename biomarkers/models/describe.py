@@ -81,7 +81,26 @@ def _follow_up(part: pd.DataFrame, level: float) -> dict[str, float]:
 
 
 def marker_values(study: Study, names: Sequence[str]) -> pd.DataFrame:
-    """Baseline values of the markers, one row per subject without its id, raw and on the model scale."""
+    """Baseline values of the markers, one row per subject without its id, raw and on the model scale.
+
+    Parameters
+    ----------
+    study : Study
+    names : sequence of str
+        Markers, in the order in which they come back.
+
+    Returns
+    -------
+    DataFrame
+        marker, cohort, arm, value, and what `figures.distributions` draws.
+
+    Examples
+    --------
+    >>> import biomarkers as bm
+    >>> values = marker_values(bm.load_example("br1801"), ["stil"])
+    >>> len(values), values["marker"].unique().tolist()
+    (98, ['stil'])
+    """
     parts = []
     keys = study.analysable[["subject", *study.groups]]
     for name in names:

@@ -189,6 +189,11 @@ def kaplan_meier(
     interval : {"log-log", "log", "plain", "logit", "arcsin"}
     level : float
 
+    Returns
+    -------
+    KaplanMeier
+        `.table` of steps, `.median`, `.at(times)`, `.rmst(tau)`.
+
     Examples
     --------
     >>> import pandas as pd

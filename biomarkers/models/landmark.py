@@ -199,6 +199,13 @@ def landmark_stack(
         Follow-up ends at landmark + window; an event at that very time counts.
     max_age : float
         In the unit of time; ``math.inf`` is allowed, and stamped.
+    draw_at_landmark, duplicates, compat, also
+        As `landmark_set`.
+
+    Returns
+    -------
+    LandmarkStack
+        `.rows` with one row per subject and landmark, `.flow` by landmark.
 
     Examples
     --------

@@ -111,6 +111,11 @@ def logrank(
     alternative : {"two-sided", "greater", "less"}
         "greater": the second group does better. Only with two groups.
 
+    Returns
+    -------
+    LogRank
+        `.z` (two groups), `.chi2`, `.df`, `.p_value`, `.observed`, `.expected`, `.variance`.
+
     Examples
     --------
     >>> import pandas as pd
@@ -142,6 +147,10 @@ def mantel_byar(
     time, event, group, entry : str
     strata : str or list of str
     alternative : {"two-sided", "greater", "less"}
+
+    Returns
+    -------
+    LogRank
 
     Examples
     --------

@@ -109,6 +109,11 @@ def max_selected(
         B of the permutation p.
     seed : int
 
+    Returns
+    -------
+    MaxSelected
+        `.cutpoint`, `.statistic`, `.p_values`.
+
     Examples
     --------
     >>> import pandas as pd

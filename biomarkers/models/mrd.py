@@ -261,9 +261,17 @@ def mrd(
         Days a status counts as current; without it there is no time-dependent analysis and no state occupation.
     horizon : float
         Days from the landmark at which event-free survival by status is given.
+    endpoint : str
     by : str or None
     strata, adjust : sequence of str
     permutations, seed, level
+        As `associate`.
+
+    Returns
+    -------
+    MRD
+        `.table` in the columns of the result table, `.status`, `.rates`, `.lead_times`, `.lead_summary`, `.current`,
+        `.state_occupation(...)`.
 
     Examples
     --------

@@ -84,11 +84,29 @@ def added_value(frame: pd.DataFrame, time: str, event: str, marker: str, standar
         Of the AUC; the median event time where None.
     resamples, seed : int
     level : float
+    shared : mapping, optional
+        Fits and risk sets that several markers of one frame have in common; filled on the way.
+
+    Returns
+    -------
+    AddedValue
+        `.table`: likelihood ratio, differences of concordance and of AUC, apparent and corrected for optimism.
 
     Raises
     ------
     UseError
         No standard variable, or fewer than ten events per parameter.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from numpy.random import default_rng
+    >>> rng = default_rng(2)
+    >>> frame = pd.DataFrame({"age": rng.normal(60, 9, 90).round(), "til": rng.normal(size=90), "d": 1})
+    >>> frame["t"] = rng.exponential((-0.8 * frame["til"]).map(lambda x: 2.718 ** -x)) * 100 + 1
+    >>> found = added_value(frame, "t", "d", "til", ["age"], resamples=20)
+    >>> bool(found.table["p_value"].dropna().iloc[0] < 0.001)
+    True
     """
     if not standard:
         raise UseError("standard is empty: name the variables that are known already")

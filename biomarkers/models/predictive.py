@@ -92,10 +92,25 @@ def stepp(frame: pd.DataFrame, time: str, event: str, marker: str, arm: str, *, 
     permutations, seed : int
     level : float
 
+    Returns
+    -------
+    Stepp
+        `.table` with one row per group, and the permutation P of any heterogeneity and of a trend.
+
     Raises
     ------
     UseError
         Not two arms, or too few patients for two groups.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from numpy.random import default_rng
+    >>> rng = default_rng(3)
+    >>> frame = pd.DataFrame({"tk1": rng.normal(8, 1, 120), "arm": rng.choice(["A", "B"], 120), "d": 1})
+    >>> frame["t"] = rng.exponential(100, 120) + 1
+    >>> len(stepp(frame, "t", "d", "tk1", "arm", size=40, overlap=20, permutations=0).table) > 2
+    True
     """
     if column(frame, arm).nunique() != 2:
         raise UseError(f"STEPP compares two arms; {arm!r} has {column(frame, arm).nunique()} values")
@@ -169,6 +184,18 @@ def spline_by_arm(frame: pd.DataFrame, time: str, event: str, marker: str, arm: 
                   strata: Sequence[str] = (), k: int = 3, points: int = 101, level: float = 0.95) -> pd.DataFrame:
     """The arm's hazard ratio along the marker, from a restricted cubic spline by arm.
 
+    Parameters
+    ----------
+    frame : DataFrame
+    time, event, marker, arm : str
+        The marker a number; the arm with two values, the second against the first.
+    adjust, strata : sequence of str
+    k : int
+        Knots.
+    points : int
+        Places of the marker at which the curve is given.
+    level : float
+
     Returns
     -------
     pandas.DataFrame
@@ -179,6 +206,16 @@ def spline_by_arm(frame: pd.DataFrame, time: str, event: str, marker: str, arm: 
     ------
     UseError
         Not two arms, too few values, or fewer than ten events per parameter.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from numpy.random import default_rng
+    >>> rng = default_rng(3)
+    >>> frame = pd.DataFrame({"tk1": rng.normal(8, 1, 120), "arm": rng.choice(["A", "B"], 120), "d": 1})
+    >>> frame["t"] = rng.exponential(100, 120) + 1
+    >>> spline_by_arm(frame, "t", "d", "tk1", "arm", points=5)[["x", "hazard_ratio"]].shape
+    (5, 2)
     """
     known = frame.dropna(subset=[time, event, marker, arm, *adjust, *strata])
     levels = list(column(known, arm).cat.categories) if isinstance(known[arm].dtype, pd.CategoricalDtype) else sorted(

@@ -85,6 +85,11 @@ def rmst_difference(
         The strata's differences are averaged by their subjects.
     level : float
 
+    Returns
+    -------
+    Comparison
+        `.estimate`, `.std_error`, limits and P, with both means in `.table`.
+
     Examples
     --------
     >>> import pandas as pd
@@ -136,6 +141,11 @@ def survival_difference(
     time, event, group : str
     at : float or sequence of float
     level : float
+
+    Returns
+    -------
+    Comparison
+        `.estimate`, `.std_error`, limits and P, one row per time in `.table`.
 
     Examples
     --------

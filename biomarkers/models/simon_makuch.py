@@ -36,6 +36,11 @@ def simon_makuch(
         Rows that end at or before it leave; others enter at it at the earliest. None starts at time zero.
     level : float
 
+    Returns
+    -------
+    KaplanMeier
+        Its `.notes` say that no curve is a patient's survival.
+
     Examples
     --------
     >>> import pandas as pd

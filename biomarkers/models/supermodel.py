@@ -448,8 +448,13 @@ def supermodel(
         Days followed from each landmark, and how old a value may be.
     kind : {"ipl", "ipl*"}
     effect : {"constant", "linear", "quadratic"}
-    by, strata, adjust
+    endpoint, by, strata, adjust, level
         As `associate`.
+
+    Returns
+    -------
+    SupermodelAnalysis
+        `.table` with a hazard ratio at every landmark and the test that it is constant, `.flow`, `.models`.
 
     Examples
     --------

@@ -326,8 +326,13 @@ def time_dependent(
         A value acts from this many days after its draw.
     lags : sequence of int
         Further lags, pooled, as sensitivities beside it.
-    by, strata, adjust
+    endpoint, by, strata, adjust, level
         As `associate`.
+
+    Returns
+    -------
+    TimeDependentAnalysis
+        `.table`, `.audit` of the person-time that has no value, `.fits`.
 
     Examples
     --------

@@ -121,6 +121,15 @@ def sensitivity(question: Analysis, study: Study, *, jobs: int = 1,
     pandas.DataFrame
         One row per specification and cohort in the columns `COLUMNS`, the prespecified analysis first (`primary`). What a
         specification refuses is a row with its reason.
+
+    Examples
+    --------
+    >>> import biomarkers as bm
+    >>> study = bm.load_example("br1801")
+    >>> question = bm.associate(study, "ctc", permutations=0).question
+    >>> curve = sensitivity(question, study)
+    >>> int(curve["primary"].sum()) > 0
+    True
     """
     return specification_curves([question], study, jobs=jobs, progress=progress)
 

@@ -206,6 +206,13 @@ def read_table(path: str | os.PathLike[str], *, format: str | None = None) -> Ta
     ------
     DataProblem
         The file is missing, a folder, or empty.
+
+    Examples
+    --------
+    >>> from biomarkers.study.study import example_folder
+    >>> table = read_table(example_folder("br1801") / "subjects.csv")
+    >>> len(table.rows), len(table.problems)
+    (114, 0)
     """
     file = Path(path)
     fault = unreadable(file, file.name)

@@ -205,6 +205,13 @@ def read_study(path: str | os.PathLike[str], *, strict: bool = True,
         The data hold errors, or study.toml cannot be read. The exception's text is the table of problems.
     UseError
         study.toml asks for pseudonyms and no key was given, or the key cannot be used.
+
+    Examples
+    --------
+    >>> from biomarkers.study.study import example_folder
+    >>> study = read_study(example_folder("br1801") / "study.toml")
+    >>> study.check()
+    '22 notes'
     """
     file = read_study_file(path)
     if file.design.privacy.pseudonyms and pseudonyms is None:
@@ -259,6 +266,10 @@ def load_example(name: str) -> Study:
     Parameters
     ----------
     name : {"br1801", "stop_her2"}
+
+    Returns
+    -------
+    Study
 
     Examples
     --------
