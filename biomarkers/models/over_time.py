@@ -48,10 +48,10 @@ def trajectories(study: Study, marker: str, *, endpoint: str | None = "pfs") -> 
     -------
     DataFrame
         `TRAJECTORIES`: one row per subject and valid draw, and one with role "none" for a subject without any. `day` from time
-        zero; `role` "scheduled", "progression" (drawn because of it) or "after the end" (on or after the end of follow-up);
+        zero; `role` "scheduled", "progression" (drawn because of it) or "after the end" (on the event day, or after follow-up);
         `model_value` steps of the marker's scale, at the limit where the value lies below it; `baseline` whether it is the
         draw that counts as baseline; `change` from it in units of the scale (doublings where that is a logarithm); `bound`
-        what the change is where a value lies beyond a limit: "at most", "at least", "both below", "both above".
+        what the change is where a value lies beyond a limit: "at most", "at least", "both below", "both above" (then it is 0).
 
     Raises
     ------
@@ -84,10 +84,12 @@ def trajectories(study: Study, marker: str, *, endpoint: str | None = "pfs") -> 
     table = _people(study, endpoint).merge(rows, on="subject", how="left", sort=False).merge(first, on="subject", how="left")
     change = (table["model_value"] - table["_start"]) * known.step
     baseline = (table["specimen"] == table["_specimen"]).fillna(False).astype(bool)
+    bound = np.where(change.notna() & ~baseline, _bounds(table["status"], table["_status"]), "")
+    # Two tubes below their own limits differ by their limits, which says nothing of the patient.
+    change = change.mask(np.isin(bound, ("both below", "both above")), 0.0)
     table = table.assign(
-        role=_roles(table), status=table["status"].fillna("missing"), baseline=baseline, change=change,
-        bound=np.where(change.notna() & ~baseline, _bounds(table["status"], table["_status"]), ""),
-    )  # fmt: skip
+        role=_roles(table), status=table["status"].fillna("missing"), baseline=baseline, change=change, bound=bound
+    )
     return table[list(TRAJECTORIES)].reset_index(drop=True)
 
 
@@ -115,9 +117,15 @@ def _people(study: Study, endpoint: str | None) -> pd.DataFrame:
 
 def _roles(table: pd.DataFrame) -> np.ndarray:
     because = table["reason_for_draw"].fillna("").astype(str) == "progression"
-    after = (table["day"] >= table["time"]).fillna(False)
+    after = _after(table)
     drawn = table["day"].notna()
     return np.select([~drawn, drawn & because, drawn & after], ["none", "progression", "after the end"], "scheduled")
+
+
+def _after(table: pd.DataFrame) -> pd.Series:
+    """Drawn after the end of follow-up, or on the day of the event; on the last day of one without an event it is in time."""
+    ended = table["event"].fillna(0).astype(int) == 1
+    return ((table["day"] > table["time"]) | (ended & (table["day"] == table["time"]))).fillna(False).astype(bool)
 
 
 def _bounds(now: pd.Series, then: pd.Series) -> np.ndarray:
@@ -179,8 +187,8 @@ def lanes(study: Study, marker: str = "mrd", *, endpoint: str = "pfs") -> pd.Dat
     -------
     DataFrame
         `LANES`. `mark` "followed" (to `day`, from time zero), how it ended (`ENDS`), "restart" of therapy, or a call (`CALLS`);
-        `late` says of a call that it was drawn because of progression, or on or after the end: it cannot predict it; `detail`
-        is why there is no call.
+        `late` says of a call that it was drawn because of progression, on the event day, or after follow-up: it cannot predict
+        the event; `detail` is why there is no call.
 
     Raises
     ------
@@ -248,9 +256,8 @@ def _calls(study: Study, marker: Marker, people: pd.DataFrame) -> pd.DataFrame:
         "detail": why.map(lambda code: MISSING_REASONS.get(code, code)).where(~valid, ""),
         "_because": rows["reason_for_draw"].fillna("").astype(str) == "progression",
     })  # fmt: skip
-    found = people[["subject", "cohort", "arm", "time"]].merge(calls.dropna(subset="day"), on="subject")
-    late = found["_because"] | (found["day"] >= found["time"]).fillna(False)
-    return found.assign(late=late.astype(bool))[list(LANES)]
+    found = people[["subject", "cohort", "arm", "time", "event"]].merge(calls.dropna(subset="day"), on="subject")
+    return found.assign(late=found["_because"] | _after(found))[list(LANES)]
 
 
 def genotype_curves(

@@ -38,7 +38,7 @@ def trajectories(results):
             status = "missing" if np.isnan(day) else "below" if value < 2.0 or place == 5 else "measured"
             value = np.nan if status == "missing" else 2.0 if status == "below" else value
             bound = "both below" if k and place == 5 else "at most" if k and status == "below" else ""
-            change = np.log2(value / start) if k else (0.0 if status != "missing" else np.nan)
+            change = np.log2(value / start) if k and bound != "both below" else (0.0 if status != "missing" else np.nan)
             rows.append({**person, "day": day, "role": role, "value": value, "model_value": np.log2(value), "status": status,
                          "lod": 2.0, "baseline": k == 0 and status != "missing", "change": change, "bound": bound})
     return pd.DataFrame(rows)

@@ -41,7 +41,9 @@ def test_subjects_come_in_the_order_of_the_design(br, ctdna):
 
 def test_a_draw_taken_because_of_progression_or_after_the_end_is_never_scheduled(ctdna):
     scheduled = ctdna[ctdna["role"] == "scheduled"]
-    assert (scheduled["day"] < scheduled["time"]).all()
+    ended = scheduled["event"] == 1
+    assert (scheduled.loc[ended, "day"] < scheduled.loc[ended, "time"]).all()
+    assert (scheduled["day"] <= scheduled["time"]).all()
     assert (ctdna["role"] == "progression").sum() > 50
     after = ctdna[ctdna["role"] == "after the end"]
     assert (after["day"] >= after["time"]).all()
@@ -63,6 +65,13 @@ def test_a_change_that_ends_below_the_limit_is_at_most_and_one_that_starts_there
     assert (later.loc[(began == "below") & (later["status"] == "measured"), "bound"] == "at least").all()
     assert (later.loc[(began == "below") & (later["status"] == "below"), "bound"] == "both below").all()
     assert (later.loc[(began == "measured") & (later["status"] == "measured"), "bound"] == "").all()
+
+
+def test_two_tubes_below_their_own_limits_do_not_differ(ctdna):
+    both = ctdna[ctdna["bound"] == "both below"]
+    assert len(both) > 1
+    assert both["lod"].nunique() > 1
+    assert (both["change"] == 0).all()
 
 
 def test_a_step_of_ten_points_does_not_divide_the_change(br):
@@ -123,8 +132,11 @@ def test_a_restart_without_progression_ends_its_lane_once(stop):
 
 def test_a_call_at_progression_is_late(stop):
     table = lanes(stop)
-    calls = table[table["mark"].isin(CALLS)].merge(stop.outcome("pfs")[["subject", "time"]], on="subject")
-    assert (calls["late"] >= (calls["day"] >= calls["time"])).all()
+    calls = table[table["mark"].isin(CALLS)].merge(stop.outcome("pfs")[["subject", "time", "event"]], on="subject")
+    of_event = (calls["event"] == 1) & (calls["day"] >= calls["time"])
+    assert of_event.sum() > 40
+    assert calls.loc[of_event, "late"].all()
+    assert not calls.loc[(calls["event"] == 0) & (calls["day"] == calls["time"]), "late"].any()
     assert not calls.loc[calls["day"] < 0, "late"].any()
 
 
