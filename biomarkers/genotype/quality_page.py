@@ -82,7 +82,8 @@ class _Shown:
         letter = self.locus.letters[1]
         self.facts = [
             ("Samples", numbers.count(every["n"]), f"in {numbers.count(quality.rows['file'].nunique())} files"),
-            ("Called", numbers.percent(every["n_called"], every["n"]), numbers.n_of(every["n_called"], every["n"])),
+            ("Called", numbers.percent(every["n_called"], every["n"]),
+             f"{numbers.count(every['n_called'])} of {numbers.count(every['n'])}"),
             *((word, numbers.count(test[key]), "") for word, key in zip(self.locus.calls, _COUNTS, strict=True)),
             (f"{letter} frequency", numbers.decimal(test["q"]), "among those called"),
         ]

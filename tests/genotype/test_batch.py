@@ -264,7 +264,7 @@ def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path, monkeyp
     monkeypatch.setattr(batch, "call_file", slow)
     code, table, _, _ = run([str(file)], tmp_path / "calls.tsv")
     assert code == 1
-    assert b"the file changed while it was read" in table
+    assert b"\tthe file changed while it was read\n" in table
 
 
 def test_an_error_nobody_foresaw_is_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -162,6 +162,8 @@ def test_further_alleles_are_left_out_of_balance_and_counted_in_depth() -> None:
     assert (other[0].gp, other[1].dosage) == (-2, 0.0)
     both = reader("DS", "A", "C,T").read(b"1.5,0.6")[0]
     assert both.ds == 8
+    assert reader("DS", "A", "C,T").read(b"-0.5,1")[0].ds == 8
+    assert reader("DS", "A", "C,T").read(b"1,1")[0].ds == 0b010
 
 
 def test_phred_probabilities_are_turned_into_probabilities_and_are_no_imputation() -> None:

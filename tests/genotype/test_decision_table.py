@@ -57,7 +57,7 @@ def test_the_answer_is_the_same_in_every_container_and_lane(case: Case, build: s
 NOT_AS_BCF = {"GT not first", "letters as genotype", "too many fields", "numbers that are none", "columns missing at the site",
               "index beyond ALT", "ALT that is no allele", "FORMAT twice", "IUPAC letter", "no build",
               "accession of no known version", "no such contig", "letters in lower case", "no filter applied", "sample filter",
-              "filter", "filter on request", "a count that is not per allele", "quality",
+              "filter", "both filters", "filter on request", "a count that is not per allele", "quality",
               "sentinels whose cells are invalid", "a second record with an index beyond its ALT", "END before POS is no END",
               "copy number near two", "a copy-number record at the site itself",
               "AF of nought and one"}

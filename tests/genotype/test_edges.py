@@ -17,14 +17,14 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from make_cases import CALLS, SITE, SITE_2A, Case, block, row, text_of, write
+from make_cases import CALLS, SITE, SITE_2A, Case, block, row, sv, text_of, write
 
 from biomarkers.domain.errors import UseError
 from biomarkers.domain.loci import LOCI, find_loci
 from biomarkers.genotype import __main__, batch, call_genotypes, cohort_quality, merge_calls, read_calls, reader
 from biomarkers.genotype import index as indexes
 from biomarkers.genotype.calls import COLUMNS, call_file, printable, refuse_file
-from biomarkers.genotype.command import ascii_safe, run_genotype, run_genotype_qc
+from biomarkers.genotype.command import ARGUMENTS, ascii_safe, run_genotype, run_genotype_qc
 from biomarkers.genotype.decide import FILE_REASONS, NOTES, REASONS, note_of, parse_gt
 from biomarkers.genotype.index import (
     EOF_BLOCK,
@@ -426,6 +426,56 @@ def test_the_bar_is_drawn_on_a_terminal_and_wiped(monkeypatch: pytest.MonkeyPatc
         assert nothing is None
 
 
+def test_the_command_line_explains_itself(capsys: pytest.CaptureFixture) -> None:
+    for words, code in ((["--help"], 0), (["x.vcf"], 2), (["--out", "o"], 2), (["x", "--out", "o", "--build", "hg38"], 2)):
+        with pytest.raises(SystemExit) as end:
+            __main__.main(words, prog="biomarkers genotype")
+        assert end.value.code == code
+    told = " ".join(capsys.readouterr().out.split())
+    assert told.startswith("usage: biomarkers genotype")
+    assert "FILE [FILE ...]" in told
+    assert "Call FCGR3A-158 and other loci from VCFs. positional" in told
+    for words in (
+        "FILE files, folders, globs, @list.txt, or - for standard input",
+        "--out OUT the table: .tsv, .jsonl, .parquet, .vcf or .vcf.gz",
+        "--build {GRCh37,GRCh38} genome build, where the files do not tell",
+        "--jobs JOBS processes; -1 for every core",
+        "--strict write nothing when a file is itself wrong",
+        "--fasta FASTA your reference: every locus is compared with it before a file is read",
+    ):
+        assert words in told, words
+
+
+def test_the_how_to_explains_every_reason_note_and_option() -> None:
+    text = (Path(__file__).resolve().parent.parent.parent / "docs" / "genotyping.md").read_text(encoding="utf-8")
+    rows = {(c[1].strip(), c[2].strip()) for line in text.splitlines() if len(c := line.split("|")) == 4}
+    assert {(f"`{code}`", words) for code, words in [*REASONS.items(), *NOTES.items()]} <= rows
+    assert not [a.flag for a in ARGUMENTS if a.flag not in text]
+    defaults = {a.flag: a.default for a in ARGUMENTS}
+    assert "| `--min-dp --min-gq --min-gp` | 10, 20, 0.9 |" in text
+    assert [defaults[f] for f in ("--min-dp", "--min-gq", "--min-gp", "--absent", "--loci", "--jobs")] == [
+        10,
+        20,
+        0.9,
+        "no_call",
+        "FCGR3A-158",
+        1,
+    ]
+
+
+def test_the_defaults_of_the_command_are_those_of_the_options() -> None:
+    defaults = {a.name: a.default for a in ARGUMENTS}
+    assert {k: defaults[k] for k in Options().as_dict()} == Options().as_dict()
+    choices = {a.name: a.choices for a in ARGUMENTS if a.choices}
+    assert choices == {
+        "build": ("GRCh37", "GRCh38"),
+        "absent": ("no_call", "hom_ref"),
+        "ref_mismatch": ("resolve", "strict"),
+        "paralog": ("flag", "strict"),
+        "format": ("tsv", "jsonl", "parquet", "vcf"),
+    }
+
+
 def test_an_interrupted_run_says_how_to_go_on(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, tmp_path: Path
 ) -> None:
@@ -518,6 +568,18 @@ def test_numbers_come_from_the_record_each_sample_rests_on(tmp_path: Path) -> No
         assert [(r["reason"], r["dp"], r["pos"]) for r in found] == [
             ("ABSENT", None, None),
             ("OK", 30, SITE["GRCh38"] - 400),
+        ] * n
+
+
+def test_numbers_of_one_sample_come_from_one_record_though_others_rest_on_none(tmp_path: Path) -> None:
+    """Carriers of a deletion rest on its record; who has no record keeps no numbers. Few samples and many."""
+    for n in (2, 50):
+        case = Case("", [sv("DEL", *["0/1:17", "0/0:18"] * n, keys="GT:DP")], [""] * 2 * n)
+        found = calls(plain(tmp_path / f"{n}.vcf", case))
+        here = SITE["GRCh38"] - 30_000
+        assert [(r["reason"], r["dp"], r["pos"], r["alt"]) for r in found] == [
+            ("CNV_OVERLAP", 17, here, "<DEL>"),
+            ("ABSENT", None, None, ""),
         ] * n
 
 
