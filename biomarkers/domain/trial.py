@@ -16,6 +16,11 @@ from biomarkers.domain.errors import UseError
 if TYPE_CHECKING:
     from biomarkers.kernels.simon import TwoStage
 
+RESPONSES = ("CR", "PR", "SD", "PD", "NE")
+"""Best first."""
+RELATED = ("possible", "probable", "definite")
+"""Attribution that counts, from "possible" upwards."""
+ATTRIBUTIONS = ("unrelated", "unlikely", *RELATED)
 Direction = Literal["high is better", "high is worse"]
 DIRECTIONS: tuple[Direction, ...] = ("high is better", "high is worse")
 TIMES: Mapping[str, tuple[int, ...]] = MappingProxyType({"pfs": (182, 365), "os": (365, 1096)})

@@ -13,13 +13,11 @@ import pandas as pd
 
 from biomarkers.domain import limits
 from biomarkers.domain.errors import UseError
+from biomarkers.domain.trial import ATTRIBUTIONS, RELATED
 from biomarkers.kernels.binomial import clopper_pearson
 from biomarkers.kernels.fourfold import conditional
 
 GRADES = (1, 2, 3, 4, 5)
-RELATED = ("possible", "probable", "definite")
-"""Attribution that counts, from "possible" upwards."""
-ATTRIBUTIONS = ("unrelated", "unlikely", *RELATED)
 ANY = "any"
 """The row over all terms."""
 

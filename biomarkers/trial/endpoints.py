@@ -14,7 +14,7 @@ import pandas as pd
 
 from biomarkers.domain import limits
 from biomarkers.domain.errors import Refused, UseError
-from biomarkers.domain.trial import CohortQuestion, Trial
+from biomarkers.domain.trial import RESPONSES, CohortQuestion, Trial
 from biomarkers.models.cumulative_incidence import cumulative_incidence
 from biomarkers.models.curves import curves_by
 from biomarkers.models.results_table import RESULT_COLUMNS, result_row, result_table
@@ -27,8 +27,6 @@ from .designs_file import DesignFile, SingleArm
 from .rates import rate_difference, response_rate, stratified_rate
 from .single_arm import one_arm
 
-RESPONSES = ("CR", "PR", "SD", "PD", "NE")
-"""Best first."""
 FAMILY = "trial endpoints"
 
 
@@ -249,7 +247,7 @@ def safety(study: Study, *, severe: int = 3, level: float = 0.95, **columns: str
     severe : int
     level : float
     **columns : str
-        `attribution`, `treated`: see `toxicity`.
+        `attribution`, `treated`: see `toxicity`. Where no event has an attribution, all count.
 
     Returns
     -------
@@ -259,13 +257,15 @@ def safety(study: Study, *, severe: int = 3, level: float = 0.95, **columns: str
     if study.adverse_events.empty:
         raise UseError("the study has no adverse_events table")
     events = study.adverse_events[study.adverse_events["excluded"].fillna("") == ""]
+    unsaid = "attribution" not in columns and events["related"].isna().all()
+    counted = {"related": None} if unsaid else {}
     people = study.members[study.members["excluded"].fillna("") == ""]
     parts = []
     for cohort in ("all", *study.design.cohorts):
         mine = _cohort(people, cohort)
         here = events[events["subject"].isin(mine["subject"])] if cohort != "all" else events
         if len(mine):
-            parts.append(toxicity(here, mine, severe=severe, level=level, **columns).assign(cohort=cohort))
+            parts.append(toxicity(here, mine, severe=severe, level=level, **columns, **counted).assign(cohort=cohort))
     table = pd.concat(parts, ignore_index=True)
     return table[["cohort", *[c for c in table.columns if c != "cohort"]]]
 

@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 
 from biomarkers.domain.errors import Refused, UseError
-from biomarkers.domain.trial import Instrument, Trial
+from biomarkers.domain.trial import RESPONSES, Instrument, Trial
 from biomarkers.study.study import Study
 
 from .adverse_events import dose_limiting, treated_patients
 from .decisions import at_cut, evaluable_in_order
-from .endpoints import RESPONSES, analysed, arm_curves, best_response, consort, endpoint_table, safety, single_arm_of, waterfall
+from .endpoints import analysed, arm_curves, best_response, consort, endpoint_table, safety, single_arm_of, waterfall
 from .longitudinal import trajectories
 from .twostage import two_stage_path
 

@@ -15,7 +15,7 @@ from biomarkers.domain.design import Design
 from biomarkers.domain.problems import Problem, sort
 from biomarkers.domain.schema import TABLES
 from biomarkers.domain.source import Source
-from biomarkers.study.checks import assays, blood, draws, genotypes, identities, outcomes, reported, tissue
+from biomarkers.study.checks import assays, blood, clinic, draws, genotypes, identities, outcomes, reported, tissue
 from biomarkers.study.checks.facts import Facts
 
 Check = Callable[[Facts], None]
@@ -69,6 +69,9 @@ CHECKS: dict[str, Check] = {
     "genotypes": genotypes.conflicts,
     "therapy": reported.therapy,
     "patient-reported scores": reported.scores,
+    "versions of questionnaires": clinic.versions,
+    "responses": clinic.responses,
+    "adverse events": clinic.adverse_events,
 }
 """Name to check, in the order in which they run: identities first, since the others follow subjects through tables."""
 
