@@ -32,7 +32,7 @@ from biomarkers.figures.genotype_outcome import genotype_outcome, genotype_outco
 from biomarkers.figures.km import COLUMNS as KM_COLUMNS
 from biomarkers.figures.km import kaplan_meier, km
 from biomarkers.figures.losses import COLUMNS as LOSS_COLUMNS
-from biomarkers.figures.losses import losses, losses_figure
+from biomarkers.figures.losses import landmark_figure, losses, losses_figure
 from biomarkers.figures.pro_trajectories import COLUMNS as PRO_COLUMNS
 from biomarkers.figures.pro_trajectories import pro_figure, pro_trajectories
 from biomarkers.figures.schoenfeld import COLUMNS as SCHOENFELD_COLUMNS
@@ -80,6 +80,7 @@ __all__ = [
     "journal",
     "kaplan_meier",
     "km",
+    "landmark_figure",
     "losses",
     "losses_figure",
     "pro_figure",

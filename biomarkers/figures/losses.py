@@ -15,25 +15,30 @@ from matplotlib.figure import Figure
 
 from biomarkers.domain import numbers
 from biomarkers.domain.flow import FLOW
+from biomarkers.figures.km import COLUMNS as KM_COLUMNS
+from biomarkers.figures.km import below, km
 from biomarkers.figures.panels import size
-from biomarkers.figures.people import Entry, key, key_height, nobody, up
+from biomarkers.figures.people import KEY_ROW, Entry, key, key_height, nobody, up
 from biomarkers.figures.style import (
+    DOUBLE,
     NOTE,
     POINTS_PER_MM,
     SINGLE,
     TEXT,
     TICK,
+    TITLE,
     axes_of,
     data_y,
     fit,
     house,
     new_figure,
     place,
+    points,
     width,
     write,
 )
 from biomarkers.figures.tokens import light
-from biomarkers.tables import need, order, short_names, text
+from biomarkers.tables import need, order, short_names, text, time_unit
 
 COLUMNS = ("reason", "n_excluded", "n_left", "total")
 FATES: dict[str, tuple[str, tuple[str, ...], str]] = {
@@ -42,12 +47,11 @@ FATES: dict[str, tuple[str, tuple[str, ...], str]] = {
                                              "measurement_too_old"), "loss0"),
     "no value": ("at risk, draw without a value", ("failed_qc", "not_evaluable"), "loss1"),
     "incomplete": ("at risk, something else is missing", ("not_in_cohort", "no_baseline", "missing_covariate", "model_gate"),
-                   "plate"),
+                   "loss-middle"),
     "censored": ("censored by then", ("censored_at_or_before_landmark",), "loss2"),
     "event": ("event by then", ("event_at_or_before_landmark",), "ink2"),
 }  # fmt: skip
 """Fate: its words, the reasons of the flow that it gathers, its tone. In the order of the bar."""
-_EDGES = {"surface": "ink", "plate": "ink2"}
 ROW, BAR = 34.0, 20.0
 """Points: from bar to bar, and its height."""
 
@@ -131,6 +135,68 @@ def losses_figure(
     return figure
 
 
+def landmark_figure(
+    flow: pd.DataFrame,
+    curves: pd.DataFrame,
+    *,
+    landmark: float,
+    by: str | None = "arm",
+    groups: Sequence[str] = (),
+    start: str = "registered",
+    kind: str = "class",
+    notes: Sequence[str] = (),
+    title: str = "",
+    ylabel: str = "Event-free",
+    origin: str = "time zero",
+    unit: str | None = None,
+) -> Figure:
+    """A landmark analysis of one cohort as it must be read: at the left who is lost before, at the right the curves after.
+
+    Parameters
+    ----------
+    flow : pandas.DataFrame
+        The columns of `losses` and `by`, of this cohort.
+    curves : pandas.DataFrame
+        The columns of `km`, of this cohort and analysis; they begin at the landmark.
+    landmark : float
+        The day.
+    by, groups, start
+        As in `losses`.
+    kind, notes, ylabel, unit
+        As in `km`.
+    title : str
+        What the classes are: "ctDNA at week 6".
+    origin : str
+        What day 0 is.
+    """
+    need(flow, (*COLUMNS, *([by] if by else [])), "losses")
+    need(curves, KM_COLUMNS, "km")
+    bars, marks = _bars(flow, by, groups), entries(flow, landmark=landmark)
+    total = DOUBLE * POINTS_PER_MM
+    half, names = 0.41 * total, short_names([name for name, _ in bars])
+    left = min(0.4 * half, 14 + max([width(name, TEXT) for name in names] + [width(f"000 {start}", NOTE)]))
+    groups_ = order(curves["group"])
+    room = min(max([58.0, *(width(numbers.label(g), TICK) + 30 for g in groups_)]), 0.24 * total)
+    unit = unit or time_unit(float(curves["time"].max()))
+    with house():
+        tall, head, foot = 142.0, 24.0, below(len(groups_)) + 3
+        full = max(head + tall + foot, head + ROW * len(bars) + KEY_ROW * len(marks) + 16)
+        figure = new_figure(DOUBLE, full / POINTS_PER_MM)
+        under = full - head - ROW * len(bars)
+        ax = place(figure, left, under, half - left - 46, ROW * len(bars))
+        losses(flow, ax=ax, by=by, groups=groups, landmark=landmark, start=start, legend=False)
+        key(ax, marks, left=6 - left, top=-8, room=half - 12)
+        first = fit(f"Before day {landmark:g}: who is lost", half - 12, TITLE, bold=True)
+        write(ax, 6 - left, 13, first, transform=points(ax, 0, 1), size=TITLE, weight="bold", va="center")
+        at = half + 14 + room
+        curve = place(figure, at, full - head - tall, total - at - 8, tall)
+        km(curves, ax=curve, unit=unit, kind=kind, notes=notes, ylabel=ylabel, xlabel=f"{unit.capitalize()} from {origin}",
+           room=room)  # fmt: skip
+        then = fit(f"After it{f': {numbers.label(title)}' if title else ''}", total - at, TITLE, bold=True)
+        write(curve, 0, 13, then, transform=points(curve, 0, 1), size=TITLE, weight="bold", va="center")
+    return figure
+
+
 def entries(table: pd.DataFrame, *, landmark: float | None = None) -> list[Entry]:
     """The key: fates with their number in all, only those that occur."""
     ((_, parts),) = _bars(table, None, ())
@@ -146,7 +212,7 @@ def entries(table: pd.DataFrame, *, landmark: float | None = None) -> list[Entry
 
 def _square(tone: str) -> dict[str, Any]:
     return {"marker": "s", "markersize": 6, "markerfacecolor": light(tone), "markeredgewidth": 0.8,
-            "markeredgecolor": light(_EDGES.get(tone, tone))}  # fmt: skip
+            "markeredgecolor": light("ink" if tone == "surface" else tone)}  # fmt: skip
 
 
 def _bars(table: pd.DataFrame, by: str | None, groups: Sequence[str]) -> list[tuple[str, dict[str, int]]]:
@@ -171,9 +237,9 @@ def _bar(ax: Axes, parts: dict[str, int], y: float, high: float, per: float) -> 
         n = parts[fate]
         if not n:
             continue
-        edge = light(_EDGES.get(tone, "surface"))
+        edge = light("ink" if fate == "analysed" else "surface")
         ax.barh(y, n, left=at, height=high, facecolor=light(tone), edgecolor=edge, linewidth=1.0 if fate == "analysed" else 0.7,
-                zorder=3 if tone in _EDGES else 2, clip_on=False)  # fmt: skip
+                zorder=3 if fate == "analysed" else 2, clip_on=False)  # fmt: skip
         if width(numbers.count(n), TICK) + 3 < n * per:
             write(ax, at + n / 2, y, numbers.count(n), size=TICK, ha="center", va="center", zorder=4,
                   weight="bold" if fate == "analysed" else "normal",

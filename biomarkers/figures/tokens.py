@@ -42,6 +42,7 @@ TOKENS: dict[str, tuple[str, str]] = {
     "class-tint": ("#D9A5C4", "#8C5A78"),
     "loss0": ("#E6E9EB", "#2C363C"),
     "loss1": ("#C9CED2", "#4A565E"),
+    "loss-middle": ("#A8AFB5", "#5C6870"),
     "loss2": ("#868F96", "#6F7C85"),
 }
 """Role: (light, dark)."""

@@ -1,12 +1,16 @@
 """Loss bars add up to everybody who came in, and agree with the flow."""
 
+import itertools
+
 import pandas as pd
 import pytest
 
 import biomarkers as bm
+from biomarkers.domain.errors import UseError
 from biomarkers.domain.flow import FLOW
-from biomarkers.figures.losses import FATES, losses, losses_figure
+from biomarkers.figures.losses import FATES, landmark_figure, losses, losses_figure
 from biomarkers.figures.style import new_figure
+from biomarkers.figures.tokens import TOKENS
 
 
 def hand():
@@ -63,3 +67,31 @@ def test_the_bars_of_a_study_are_its_flow(by):
         own = flow[flow[by] == name]
         assert sum(w for _, w in segments) == len(study.members[study.members[by] == name])
         assert segments[0] == (0, own.loc[own["reason"] == "included", "n_left"].sum())
+
+
+@pytest.mark.parametrize("theme", [0, 1])
+def test_each_fate_is_told_from_the_next_by_its_lightness(theme):
+    tones = [sum(int(TOKENS[tone][theme][k : k + 2], 16) for k in (1, 3, 5)) / 3 for _, _, tone in FATES.values()]
+    steps = [b - a for a, b in itertools.pairwise(tones)]
+    assert len({step > 0 for step in steps}) == 1, "one ramp"
+    assert min(map(abs, steps)) >= 12
+
+
+def test_a_landmark_figure_shows_the_lost_beside_curves_that_begin_at_the_landmark():
+    study = bm.load_example("br1801")
+    found = bm.associate(study, "ctdna_mtm", at="week6", feature="drop50", permutations=0)
+    flow, curves = (t[t["cohort"] == "ER+"] for t in (found.flow, found.curves))
+    figure = landmark_figure(flow, curves, landmark=49, groups=study.design.arms, title="ctDNA at week 6", notes=["HR 0.95"])
+    left, right = figure.axes
+    analysed = sum(row[0][1] for row in bars(left))
+    assert analysed == curves[curves["time"] == 49.0].drop_duplicates("group")["n_risk"].sum()
+    assert min(min(line.get_xdata()) for line in right.lines if line.get_drawstyle() == "steps-post") == 7
+    words = [t.get_text() for ax in figure.axes for t in ax.texts]
+    assert {"Before day 49: who is lost", "After it: ctDNA at week 6", "class not yet known", "HR 0.95"} <= set(words)
+
+
+def test_a_landmark_figure_names_what_is_missing():
+    with pytest.raises(UseError, match="'losses' needs the column n_left"):
+        landmark_figure(hand().drop(columns="n_left"), pd.DataFrame(), landmark=49)
+    with pytest.raises(UseError, match="'km' needs the columns group"):
+        landmark_figure(hand(), pd.DataFrame(), landmark=49)
