@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from biomarkers.domain.schema import TEXT
 from biomarkers.domain.source import Source
 from biomarkers.genotype.tsv import untext
 from biomarkers.readers.delimited import read_delimited
@@ -15,4 +16,5 @@ def read_calls(path: Path, *, name: str, source: Source, wanted: Wanted | None) 
     """Rows of a calls table as text; one row per file, sample and locus, names as they stood in the VCF."""
     table = read_delimited(path, name=name, source=replace(source, format="tsv"), wanted=wanted)
     written = [c for c in ("file", "sample") if c in table.rows]
-    return replace(table, rows=table.rows.assign(**{c: table.rows[c].map(untext, na_action="ignore") for c in written}))
+    named = {c: table.rows[c].map(untext, na_action="ignore").astype(TEXT) for c in written}
+    return replace(table, rows=table.rows.assign(**named))
