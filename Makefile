@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 JOBS   ?= 2
 
-.PHONY: demo test lint test-browser calibrate test-locked test-lowest lock sbom clean
+.PHONY: demo test lint docs test-browser calibrate test-locked test-lowest lock sbom clean
 
 $(VENV)/installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("biomarkers needs Python 3.11 or newer; this is %d.%d. Try: make PYTHON=python3.12 ..." % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
@@ -20,12 +20,19 @@ lint: $(VENV)/installed          ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-test: lint                       ## the whole test suite
-	$(BIN)/python -m pytest -q -n $(JOBS) -m "not slow"
+test: lint                       ## the whole test suite; every page in a browser: make test-browser
+	$(BIN)/python -m pytest -q -n $(JOBS) -m "not slow" --ignore tests/browser
 
-test-browser: $(VENV)/installed  ## every page in a real browser; needs node and Chromium
-	cd tests/browser && npm install --no-audit --no-fund --silent
-	$(BIN)/python -m pytest -q tests/browser
+docs: $(VENV)/docs-installed     ## the documentation as a site that needs no network: out/docs/index.html
+	$(BIN)/python docs/site/build.py out/docs --jobs $(JOBS)
+
+test-browser: docs               ## every page in a real browser; installs node and Chromium where it may
+	tests/browser/install.sh
+	BIOMARKERS_BROWSER=required BIOMARKERS_SITE=out/docs $(BIN)/python -m pytest -q tests/browser
+
+$(VENV)/docs-installed: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --editable '.[test,docs]'
+	@touch $@
 
 calibrate: $(VENV)/installed     ## the full calibrations (long); their printed results are kept in docs/
 	$(BIN)/python -m pytest -q -m slow

@@ -47,38 +47,57 @@ const look = () => {
   };
 };
 
-const report = [];
-for (const file of pages) {
+const onPaper = () => ({
+  // A row that may break, or that no page can hold, would be split; an interval of two lines is not one.
+  rows: [...document.querySelectorAll("tbody tr, tfoot tr")].filter((r) => r.getClientRects().length
+    && (getComputedStyle(r).breakInside !== "avoid" || r.getBoundingClientRect().height > 850)).length,
+  light: getComputedStyle(document.body).backgroundColor,
+});
+
+async function visit(file) {
   const seen = { file, bytes: statSync(file).size, requests: [], console: [], dialogs: [], axe: [], widths: {}, print: {} };
   const name = `${basename(dirname(file))}-${basename(file, ".html")}`;
+  const { context, page } = await open(file, { viewport: { width: 1280, height: 900 }, colorScheme: "light" }, seen);
+  seen.text = await page.evaluate(texts);
+  await page.evaluate(axe);
   for (const colorScheme of ["light", "dark"]) {
+    await page.emulateMedia({ colorScheme });
     for (const [width, height] of WIDTHS) {
-      const { context, page } = await open(file, { viewport: { width, height }, colorScheme }, seen);
+      await page.setViewportSize({ width, height });
       if (colorScheme === "light") seen.widths[width] = await page.evaluate(look);
       if (width !== 820) {
-        await page.evaluate(axe);
         const found = await page.evaluate((r) => axe.run(document, r), RULES);
         seen.axe.push(...found.violations.map((v) => ({ colorScheme, width, id: v.id, n: v.nodes.length, first: v.nodes[0].html.slice(0, 200),
           why: v.nodes[0].failureSummary })));
       }
-      if (width === 1280 && colorScheme === "light") seen.text = await page.evaluate(texts);
       if (pictures !== "-") await page.screenshot({ path: join(pictures, `${name}-${width}-${colorScheme}.png`), fullPage: true });
-      await context.close();
     }
   }
-  const still = await open(file, { viewport: { width: 1280, height: 900 }, javaScriptEnabled: false, bypassCSP: false }, seen);
-  // innerText cannot be asked for without scripts; the accessibility tree of the page can.
-  seen.bare = (await still.page.locator("main").innerText()).replace(/\s+/g, " ").trim();
-  await still.context.close();
-  const paper = await open(file, { viewport: { width: 1000, height: 1400 }, colorScheme: "dark" }, seen);
-  const pdf = await paper.page.pdf({ preferCSSPageSize: true, printBackground: true });
+  // Printed from a dark screen, as people do.
+  await page.setViewportSize({ width: 1000, height: 1400 });
+  const pdf = await page.pdf({ preferCSSPageSize: true, printBackground: true });
   const raw = pdf.toString("latin1");
   seen.print = { bytes: pdf.length, pages: (raw.match(/\/Type\s*\/Page[^s]/g) || []).length, fonts: (raw.match(/\/FontFile[23]?\b/g) || []).length };
   if (pictures !== "-") writeFileSync(join(pictures, `${name}.pdf`), pdf);
-  await paper.page.emulateMedia({ media: "print" });
-  seen.print.light = await paper.page.evaluate(() => getComputedStyle(document.body).backgroundColor);
-  await paper.context.close();
-  report.push(seen);
+  await page.setViewportSize({ width: 680, height: 962 });
+  await page.emulateMedia({ media: "print" });
+  Object.assign(seen.print, await page.evaluate(onPaper), { broken: (await page.evaluate(look)).broken });
+  await context.close();
+  // innerText cannot be asked for without scripts; the accessibility tree of the page can.
+  const still = await open(file, { viewport: { width: 1280, height: 900 }, javaScriptEnabled: false, bypassCSP: false }, seen);
+  seen.bare = (await still.page.locator("main").innerText()).replace(/\s+/g, " ").trim();
+  await still.context.close();
+  return seen;
 }
+
+const report = new Array(pages.length);
+let next = 0;
+async function worker() {
+  while (next < pages.length) {
+    const place = next++;
+    report[place] = await visit(pages[place]);
+  }
+}
+await Promise.all([worker(), worker()]);
 await browser.close();
 process.stdout.write(JSON.stringify(report));
