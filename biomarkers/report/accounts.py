@@ -70,10 +70,10 @@ def _ledger_by_family(view: View, tests: list[dict[str, Any]], count: Numbering)
                 numbers.label(family),
                 cells(
                     _sign("prespecified" if planned else "exploratory"),
-                    numbers.count(len(part)),
-                    numbers.count(raw),
+                    numbers.whole(len(part)),
+                    numbers.whole(raw),
                     numbers.decimal(0.05 * len(part), 1),
-                    numbers.count(held) if planned else "",
+                    numbers.whole(held) if planned else "",
                 ),
                 "" if planned else "e",
             )
@@ -94,7 +94,7 @@ def _name(label: str, cohort: str, by_cohort: bool) -> str:
 
 
 def _sign(name: str) -> str:
-    return f"{STATES[name].glyph} {STATES[name].word}" if name != "not_estimable" else STATES[name].word
+    return f"{STATES[name].glyph}{numbers.NBSP}{STATES[name].word}" if name != "not_estimable" else STATES[name].word
 
 
 def _test(r: dict[str, Any], labels: dict[tuple[str, str, str], tables.Line], by_cohort: bool) -> GridRow:
@@ -236,7 +236,7 @@ def problems_section(view: View, count: Numbering) -> Section | None:
     kinds = together(rows, lambda r: (text(r["severity"]), text(r["code"]), text(r["file"]), text(r["column"])))
     kinds.sort(key=lambda pair: SEVERITIES.index(pair[0][0]) if pair[0][0] in SEVERITIES else len(SEVERITIES))  # type: ignore[arg-type]
     for (severity, _code, file, column), part in kinds[:MOST_PROBLEMS]:
-        places = [numbers.count(number(r["line"])) for r in part if math.isfinite(number(r["line"]))]
+        places = [numbers.whole(number(r["line"])) for r in part if math.isfinite(number(r["line"]))]
         shown = ", ".join(places[:6]) + (f" and {len(places) - 6} more" if len(places) > 6 else "")
         body.append(
             GridRow(
@@ -244,7 +244,7 @@ def problems_section(view: View, count: Numbering) -> Section | None:
                 cells(
                     numbers.label(column),
                     severity,
-                    numbers.count(len(part)),
+                    numbers.whole(len(part)),
                     shown,
                     _without_subject(part[0]),
                     numbers.label(text(part[0]["remedy"]), 200),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -36,8 +37,7 @@ def power_section(view: View, count: Numbering) -> Section | None:
     rows: list[GridRow] = []
     for head, part in together(lines, lambda x: x.label if view.cohort is None and not view.crowded else x.group):
         rows.append(GridRow(head, kind="g"))
-        rows += [_detectable(view, x, simulated.get((x.analysis, x.cohort, x.term, text(x.row.get("contrast")),
-                                                  text(x.row.get("timing"))))) for x in part]
+        rows += [_detectable(view, x, simulated.get(_key(x.row))) for x in part]
     heads = (
         "Question",
         "Events",
@@ -62,7 +62,7 @@ def power_section(view: View, count: Numbering) -> Section | None:
     return Section("power", "What the data can say", "9", (Table(count.table(), grid, long=True),))
 
 
-def _key(row: Row) -> tuple[str, ...]:
+def _key(row: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(text(row.get(k)) for k in ("analysis", "cohort", "term", "contrast", "timing"))
 
 
@@ -79,7 +79,7 @@ def _detectable(view: View, line: Line, row: Row | None) -> GridRow:
             both,
             shown if math.isfinite(value) else said,
             numbers.percent(power, 1) if math.isfinite(power) else "",
-            line.ratio or numbers.NONE,
+            Cell(line.ratio, source=f"results:{line.key}") if line.ratio else "",
         ),
         "i",
         f"detectable:{int(row['line'])}" if row else "",

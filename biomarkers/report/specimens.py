@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -12,10 +13,11 @@ from biomarkers import tables
 from biomarkers.domain import numbers
 from biomarkers.domain.flow import FLOW
 from biomarkers.domain.states import number, text
+from biomarkers.genotype.decide import REASONS
 from biomarkers.report.blocks import Block, Definitions, Flow, Numbering, Picture, Section, Table, Text
 from biomarkers.report.drawings import Gallery, distribution_figures, flow_picture
 from biomarkers.report.known import known_blocks
-from biomarkers.report.view import View
+from biomarkers.report.view import View, lines_of
 from biomarkers.tables import Cell, Grid, GridRow, Summary, cells, together
 
 _ASSIGNED = {
@@ -326,7 +328,47 @@ def assays_section(view: View, count: Numbering) -> Section | None:
             "LOD: limit of detection, in the marker's unit.",
         )
         blocks.append(Table(count.table(), grid, long=True))
+    readers = lines_of(view.results.beside.readers)
+    if readers:
+        blocks.append(Table(count.table(), _readers(view, readers)))
     return Section("assays", "Specimens and assays", "4, 5, 11", tuple(blocks)) if blocks else None
+
+
+def _readers(view: View, rows: Sequence[Mapping[str, Any]]) -> Grid:
+    """Agreement of the readers of a tissue marker, over all cohorts: one read, and the mean of all."""
+    body = []
+    for r in rows:
+        single, low, high, mean = (number(r[k]) for k in ("icc_2_1", "conf_low", "conf_high", "icc_2_k"))
+        limits = f"{numbers.NBSP}({numbers.span(numbers.decimal(low), numbers.decimal(high))})"
+        body.append(
+            GridRow(
+                tables.marker_label(text(r["marker"]), view.design),
+                cells(
+                    numbers.count(number(r["n"])),
+                    numbers.whole(number(r["k"])),
+                    numbers.decimal(single) + limits,
+                    numbers.decimal(mean),
+                    numbers.value(number(r["sd_of_agreement"])),
+                ),
+                "",
+                f"readers:{int(r['line'])}",
+            )
+        )
+    rules = "; ".join(dict.fromkeys(numbers.label(text(r["rule"]), 300) for r in rows))
+    return Grid(
+        "Agreement of the readers, all cohorts: intraclass correlation, two-way random, absolute agreement.",
+        (
+            "Marker",
+            "Specimens",
+            "Readers",
+            f"One read, ICC(2,1) ({numbers.level(number(rows[0]['conf_level']))} CI)",
+            "Mean of all, ICC(2,k)",
+            "SD of one read",
+        ),
+        tuple(body),
+        (False, True, True, True, True, True),
+        f"SD: of one read about the consensus, in the marker’s unit. {tables.capital(rules)}.",
+    )
 
 
 def _availability(view: View) -> Grid | None:
@@ -349,7 +391,7 @@ def _availability(view: View) -> Grid | None:
             for r in part:
                 if text(r["reason"]) and number(r["n"]) > 0:
                     why[text(r["reason"])] = why.get(text(r["reason"]), 0) + int(number(r["n"]))
-            reasons = [f"{numbers.count(n)} {tables.flow_words(code)}" for code, n in why.items()]
+            reasons = [f"{numbers.count(n)} {REASONS.get(code) or tables.flow_words(code)}" for code, n in why.items()]
             below_words = Cell(numbers.n_percent(below, evaluable), "lod") if below else Cell("0")
             rows.append(
                 GridRow(
