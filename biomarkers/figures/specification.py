@@ -15,7 +15,20 @@ from matplotlib.figure import Figure
 
 from biomarkers.domain import numbers
 from biomarkers.domain.errors import UseError
-from biomarkers.figures.style import NOTE, POINTS_PER_MM, TEXT, TICK, axes_of, data_y, fit, house, new_figure, place, write
+from biomarkers.figures.style import (
+    NOTE,
+    POINTS_PER_MM,
+    TEXT,
+    TICK,
+    axes_of,
+    data_y,
+    fit,
+    house,
+    new_figure,
+    place,
+    width,
+    write,
+)
 from biomarkers.figures.tokens import light
 from biomarkers.tables import need
 
@@ -91,11 +104,16 @@ def _draw(ax: Axes, rows: pd.DataFrame) -> None:
     write(ax, span + RIGHT - 30, 0.2, "events", transform=data_y(ax), size=NOTE, ha="right", va="bottom", color=light("ink2"))
     write(ax, span + RIGHT - 2, 0.2, "n", transform=data_y(ax), size=NOTE, ha="right", va="bottom", color=light("ink2"))
     for row in rows.to_dict("records"):
+        name, room = ("prespecified" if row["primary"] else str(row["specification"])), left - 10
         if row["dimension"] != last:
             y -= GAP / ROW
-            write(ax, -left + 4, y - 0.5, fit(row["dimension"], left / 2 - 7, TEXT, bold=True), transform=data_y(ax),
-                  fontweight="bold", va="center")
+            taken = width(fit(name, room / 2, TICK), TICK, bold=bool(row["primary"]))
+            head = fit(row["dimension"], room - taken - 4, TEXT, bold=True)
+            write(ax, -left + 4, y - 0.5, head, transform=data_y(ax), fontweight="bold", va="center")
+            room -= width(head, TEXT, bold=True) + 4
             last = row["dimension"]
+        write(ax, -6, y - 0.5, fit(name, room, TICK, bold=bool(row["primary"])), transform=data_y(ax), size=TICK, ha="right",
+              va="center", fontweight="bold" if row["primary"] else "normal")
         _row(ax, row, y - 0.5, span, (low, high))
         y -= 1.0
     ax.set_ylim(y - 0.2, 0.9)
@@ -109,9 +127,6 @@ def _left(ax: Axes) -> float:
 
 
 def _row(ax: Axes, row: dict[str, object], y: float, span: float, limits: tuple[float, float]) -> None:
-    name = "prespecified" if row["primary"] else str(row["specification"])
-    write(ax, -6, y, fit(name, _left(ax) / 2 - 3, TICK), transform=data_y(ax), size=TICK, ha="right", va="center",
-          fontweight="bold" if row["primary"] else "normal")
     value, low, high = (float(row[c]) for c in ("per_sd", "per_sd_low", "per_sd_high"))  # type: ignore[arg-type]
     if not math.isfinite(value):
         words = str(row["note"]).split(";")[0]
