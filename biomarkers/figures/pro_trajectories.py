@@ -38,6 +38,7 @@ from biomarkers.figures.style import (
     points,
     write,
 )
+from biomarkers.figures.ticks import round_values
 from biomarkers.figures.tokens import group_marks, light
 from biomarkers.tables import need, order, text
 
@@ -95,6 +96,8 @@ def pro_trajectories(
             ax.plot(x, y, **dots(mark, 3.6), zorder=3)
         ticks = _ticks(days, scale, size(ax)[0])
         ax.set_xticks([t for t, _ in ticks], [words for _, words in ticks])
+        levels = [v for v in round_values(low, high, None) if low <= v <= high]
+        ax.set_yticks(levels, [numbers.value(v) for v in levels])
         ax.set_xlabel(unit.capitalize(), parse_math=False)
         ax.set_ylabel(fit(ylabel, size(ax)[1] + 10, TEXT), parse_math=False)
         _counts(ax, named, names, marks, [t * scale for t, _ in ticks], scale, heads=heads, room=room)
@@ -129,7 +132,7 @@ def pro_figure(
                 pro_trajectories(part, ax=ax, arms=arms, unit=unit, limits=range_of(mine), heads=column == 0, room=left - 4,
                                  ylabel=said if column == 0 else "")
                 if column:
-                    ax.set_yticklabels([])
+                    ax.tick_params(axis="y", labelleft=False)
                 title = (titles or {}).get(cohort, numbers.label(cohort))
                 words = fit(f"{title}: {label}" if cohort else label, panel, TITLE, bold=True)
                 heading(ax, words, (places or {}).get(cohort, column))
