@@ -172,6 +172,9 @@ def test_phred_probabilities_are_turned_into_probabilities_and_are_no_imputation
     assert numbers.dosage == pytest.approx(1.0, abs=1e-9)
     assert reader("GT:GP:DS", phred=True).read(b"0/1:30,0,30:1")[0].imputed
     assert reader("GP", phred=True).read(b"9999,9999,9999")[0].gp == -1
+    facts, numbers = reader("GP", phred=True).read(b"20,10,10")  # shares 1 : 10 : 10, whatever their sum
+    assert facts.gp == 1 + 8
+    assert numbers.dosage == pytest.approx(30 / 21)
 
 
 def test_a_block_covers_as_far_as_the_samples_own_length() -> None:

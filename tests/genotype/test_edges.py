@@ -436,7 +436,7 @@ def test_the_command_line_explains_itself(capsys: pytest.CaptureFixture) -> None
     assert "FILE [FILE ...]" in told
     assert "Call FCGR3A-158 and other loci from VCFs. positional" in told
     for words in (
-        "FILE files, folders, globs, @list.txt, or - for standard input",
+        "FILE files, folders, globs, @list.txt, or - for standard input options:",
         "--out OUT the table: .tsv, .jsonl, .parquet, .vcf or .vcf.gz",
         "--build {GRCh37,GRCh38} genome build, where the files do not tell",
         "--jobs JOBS processes; -1 for every core",
@@ -755,6 +755,37 @@ def test_the_annotated_vcf_names_files_where_samples_repeat_and_says_what_was_lo
     quiet([old], tmp_path / "q.vcf")
     assert (tmp_path / "q.vcf").read_text().splitlines()[-1].startswith("1\t161514542\trs396991")
     assert "\t1|0:2:1:1:.:.:.:OK:.:GRCh37" in (tmp_path / "q.vcf").read_text()
+
+
+def test_a_merge_says_how_much_it_put_together(tmp_path: Path) -> None:
+    quiet([plain(tmp_path / "x.vcf")], tmp_path / "a.tsv")
+    quiet([plain(tmp_path / "y.vcf", Case("", [row("./.")], [""], samples=["Y"]))], tmp_path / "b.tsv")
+    said = io.StringIO()
+    assert run_genotype([tmp_path / "a.tsv", tmp_path / "b.tsv"], tmp_path / "m.tsv", said=said) == 0
+    assert said.getvalue() == "2 tables merged; 3 rows: 2 called\n"
+    about = json.loads((tmp_path / "m.tsv.json").read_text())
+    assert about["counts"] == {"files": 2, "reasons": {"MISSING_GT": 1, "OK": 2}, "rows": 3}
+    assert [Path(i["file"]).name for i in about["inputs"]] == ["x.vcf", "y.vcf"]
+    assert about["output"]["file"] == "m.tsv"
+    assert about["reasons"] == {"MISSING_GT": REASONS["MISSING_GT"], "OK": "called"}
+
+
+def test_nothing_is_accepted_unasked(tmp_path: Path) -> None:
+    """The defaults of the Python function are the cautious ones."""
+    flipped = plain(tmp_path / "flip.vcf", Case("", [row("0/1", ref="T", alt="G")], [""]))
+    assert call_genotypes(flipped)["reason"].tolist() == ["STRAND_FLIPPED"]
+    assert call_genotypes(flipped, allow_flip=True)["call"].tolist() == ["V/F"]
+    failed = plain(tmp_path / "filter.vcf", Case("", [row("0/1", filter="q10")], [""]))
+    assert call_genotypes(failed)["reason"].tolist() == ["FILTERED"]
+    assert call_genotypes(failed, ignore_filter=True)["call"].tolist() == ["V/F"]
+    absent = plain(tmp_path / "absent.vcf", Case("", [], [""]))
+    assert call_genotypes(absent)["reason"].tolist() == ["ABSENT"]
+    swapped = plain(tmp_path / "swap.vcf", Case("", [row("0/1", ref="C", alt="A")], [""]))
+    assert call_genotypes(swapped)["note"].tolist() == ["REF_MISMATCH_RESOLVED"]
+    thin = plain(tmp_path / "thin.vcf", Case("", [row("0/1:9:30", "0/1:10:19", "0/1:10:20", keys="GT:DP:GQ")], [""] * 3))
+    assert call_genotypes(thin)["reason"].tolist() == ["LOW_DP", "LOW_GQ", "OK"]
+    imputed = plain(tmp_path / "gp.vcf", Case("", [row("0.1,0.89,0.01", "0.05,0.9,0.05", keys="GP")], [""] * 2))
+    assert call_genotypes(imputed)["reason"].tolist() == ["LOW_GP", "OK"]
 
 
 def test_tables_that_cannot_be_merged_say_why(tmp_path: Path) -> None:
