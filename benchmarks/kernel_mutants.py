@@ -13,7 +13,8 @@ file, mutants drawn, killed and survived, and the killed share with its Monte Ca
 
 Changed are comparisons (border and negation), arithmetic, numbers (+1, or doubled), truth values, strings, `and`/`or`/`not`,
 signs, branches of `a if c else b`, ends of slices, min/max and their like, returned values, and statements (left out). Not
-changed are docstrings, annotations and the texts of errors. A mutant that runs ten times as long as its tests should is
+changed are docstrings, annotations, the texts of errors, and arguments that only guard (`strict` of zip) or only choose
+between equal algorithms (`hermitian` of pinv, `kind` of sort). A mutant that runs ten times as long as its tests should is
 stopped and counts as noticed; one that passes more tests than `--budget` seconds can hold counts as survived.
 """
 
@@ -67,7 +68,7 @@ def mutants(tree: ast.Module) -> list[tuple[int, int]]:
 
 
 def _silent(tree: ast.Module) -> Iterator[ast.AST]:
-    """Docstrings, annotations, texts of errors and of f-strings, imports, `__all__`."""
+    """Docstrings, annotations, texts of errors and of f-strings, imports, decorators of classes, arguments without effect."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Raise | ast.JoinedStr | ast.Import | ast.ImportFrom):
             yield node
@@ -77,6 +78,10 @@ def _silent(tree: ast.Module) -> Iterator[ast.AST]:
             yield node.msg
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "__all__":
             yield node
+        if isinstance(node, ast.keyword) and node.arg in ("strict", "hermitian", "kind"):
+            yield node  # of zip, pinv and sort: where the data are as they must be, nothing changes
+        if isinstance(node, ast.ClassDef):
+            yield from node.decorator_list
         for field in ("annotation", "returns"):
             if getattr(node, field, None) is not None:
                 yield getattr(node, field)
@@ -265,7 +270,8 @@ class Loop:
 
     def pytest_runtestloop(self, session: Any) -> bool:
         items = {item.nodeid: item for item in session.items}
-        started, done = time.monotonic(), _done(self.asked.out)
+        started = time.monotonic()
+        done = _done(self.asked.out, survivors_too=not self.asked.again)
         with self.asked.out.open("a") as out:
             for file, place, which, total in self._drawn():
                 if (file, place, which) in done:
@@ -418,12 +424,15 @@ def _recode(old: types.FunctionType, new: types.FunctionType) -> None:
     old.__code__, old.__defaults__, old.__kwdefaults__ = new.__code__, new.__defaults__, new.__kwdefaults__
 
 
-def _done(path: Path) -> set[tuple[str, int, int]]:
-    return {(r["file"], r["place"], r["which"]) for r in _rows(path)} if path.exists() else set()
+def _done(path: Path, *, survivors_too: bool) -> set[tuple[str, int, int]]:
+    every = _rows(path) if path.exists() else []
+    return {(r["file"], r["place"], r["which"]) for r in every if survivors_too or r["end"] not in ("survived", "not reached")}
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text().splitlines()]
+    """The last word on each mutant."""
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    return list({(r["file"], r["place"], r["which"]): r for r in rows}.values())
 
 
 def run(asked: argparse.Namespace) -> int:
@@ -492,6 +501,7 @@ def main() -> int:
     second.add_argument("--least", type=int, default=12)
     second.add_argument("--seed", type=int, default=1)
     second.add_argument("--budget", type=float, default=30.0, help="seconds of tests per mutant")
+    second.add_argument("--again", action="store_true", help="judge those again that survived, by the tests there are now")
     second.add_argument("--minutes", type=float, default=1e9, help="stop after so long; the next call goes on")
     third = rooms.add_parser("table")
     third.add_argument("out", type=Path)
