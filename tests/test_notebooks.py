@@ -39,3 +39,11 @@ def test_every_picture_and_table_is_followed_by_the_sentence_that_reads_it(path)
     assert kinds[0] == "markdown"
     assert kinds[-1] == "markdown"
     assert "code code code" not in " ".join(kinds)
+
+
+@EACH
+def test_every_picture_says_in_words_what_it_shows(path):
+    """The site of the documentation hands the words on to who cannot see it."""
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        if cell["cell_type"] == "code" and "bm.figures." in "".join(cell["source"]):
+            assert len(cell["metadata"]["mystnb"]["image"]["alt"]) > 40
