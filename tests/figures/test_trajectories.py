@@ -47,7 +47,7 @@ def test_the_limit_is_a_dashed_line_with_its_number_on_the_axis():
     assert "<2" in [t.get_text() for t in ax.texts]
     dashed = [line for line in ax.lines if len(set(line.get_ydata())) == 1 and line.get_ydata()[0] == 1.0]
     assert dashed
-    assert "1" not in [t.get_text() for t in ax.get_yticklabels()], "a tick that would touch the limit goes"
+    assert all(abs(y - 1.0) > 0.3 for y in ax.get_yticks()), "a tick that would touch the limit goes"
 
 
 def test_limits_of_many_rows_are_a_band_and_no_number_is_made_up():

@@ -46,6 +46,14 @@ def test_a_bound_points_to_where_the_change_may_go_on():
     assert down.get_ydata()[0] < -6
 
 
+def test_a_change_below_the_limit_at_both_times_is_a_circle_at_nothing_and_points_nowhere():
+    table = hand().assign(change=[2.0, 0.0, 1.0, -1.0, 0.5], bound=["", "both below", "", "", ""])
+    ax = drawn(table, marker=MARKERS["ctdna_mtm"], legend=False)
+    (circle,) = [line for line in ax.lines if line.get_marker() not in ("None", "")]
+    assert circle.get_marker() == "o"
+    assert (circle.get_xdata()[0], circle.get_ydata()[0]) == (3, 0.0)
+
+
 def test_without_a_limit_the_axis_holds_every_bar():
     ax = drawn(hand().assign(change=[800.0, -100, 3, 4, 5], bound=""))
     low, high = ax.get_ylim()
