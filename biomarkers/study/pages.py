@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from biomarkers.domain.numbers import label
+
 if TYPE_CHECKING:
     from biomarkers.study.study import Study
 
@@ -15,8 +17,10 @@ STYLE = (
     "<style>.bm{font-variant-numeric:tabular-nums lining-nums;line-height:1.4}.bm table{border-collapse:collapse;"
     "border-top:1.5px solid currentColor;border-bottom:1.5px solid currentColor;margin:.5em 0}.bm th,.bm td{background:none;"
     "padding:.2em .7em;text-align:right;border:0;border-top:1px solid rgba(128,128,128,.35)}.bm th:first-child,"
-    ".bm td:first-child{text-align:left}.bm .q{opacity:.72}.bm b{font-weight:600}</style>"
+    ".bm td:first-child,.bm .w{text-align:left}.bm thead th{font-weight:600}.bm tbody th{font-weight:400}"
+    ".bm .q{opacity:.72}.bm b{font-weight:600}</style>"
 )
+LEFT = ' class="w"'
 
 
 def study_page(study: Study) -> str:
@@ -36,9 +40,9 @@ def _patients(study: Study) -> str:
     rows = []
     for key, block in blocks:
         counts = [int(block["subject"].map(events[e]).fillna(0).sum()) for e in endpoints]
-        rows.append([*map(str, key), len(block), *counts])
+        rows.append([*(label(part, 60) for part in key), len(block), *counts])
     heads = [*keys, "subjects", *(f"{e.upper()} events" for e in endpoints)]
-    return _table(heads, rows)
+    return _table(heads, rows, words=len(keys))
 
 
 def _markers(study: Study) -> str:
@@ -50,7 +54,7 @@ def _markers(study: Study) -> str:
     keys = ["marker", "visit", "cohort"]
     sums = cells.groupby(keys, sort=False, observed=True)[["expected", "evaluable", "below_lod"]].sum()
     cohorts, visits = list(dict.fromkeys(cells["cohort"])), list(dict.fromkeys(cells["visit"]))
-    heads = [f"evaluable, {' and '.join(map(str, cohorts))}"]
+    heads = [f"evaluable, {' and '.join(label(c, 60) for c in cohorts)}"]
     for visit in visits:
         expected = sums.xs(visit, level="visit")["expected"].groupby("cohort", observed=True).max()
         heads.append(f"{visit}, of {' + '.join(str(expected.get(c, 0)) for c in cohorts)}")
@@ -80,7 +84,13 @@ def _problems(study: Study) -> str:
     return "".join(lines)
 
 
-def _table(heads: list[str], rows: list[list[object]]) -> str:
-    head = "".join(f'<th scope="col">{escape(str(h))}</th>' for h in heads)
-    body = "".join("<tr>" + "".join(f"<td>{escape(str(c))}</td>" for c in row) + "</tr>" for row in rows)
+def _table(heads: list[str], rows: list[list[object]], *, words: int = 1) -> str:
+    """A table whose first columns are words, set to the left, and whose others are numbers."""
+    def cell(place: int, text: object) -> str:
+        side = LEFT if place < words else ""
+        return f'<th scope="row"{side}>{escape(str(text))}</th>' if place == 0 else f"<td{side}>{escape(str(text))}</td>"
+
+    head = "".join(f'<th scope="col"{LEFT if i < words else ""}>{escape(str(h))}</th>'
+                   for i, h in enumerate(heads))
+    body = "".join("<tr>" + "".join(cell(i, c) for i, c in enumerate(row)) + "</tr>" for row in rows)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
