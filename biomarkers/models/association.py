@@ -216,9 +216,10 @@ def _difference(frame: pd.DataFrame, exposure: Exposure, model: Model, column: s
     row |= {"term": f"marker:{label}", "estimand": RATIO_OF_RATIOS, "method": "likelihood ratio"}
     row["contrast"] = f"{exposure.contrast}, {present[1]} against {present[0]}" if len(present) == 2 else (
         f"{exposure.contrast}, between {len(present)} groups")
-    cells = [_cell_shortage(frame, exposure, column, g) for g in present]
-    if any(cells) and "events_per_group" not in model.override:
-        return row | {"note": _note([f"descriptive only: {next(filter(None, cells))}", *notes]), "method": "none"}
+    short = next(filter(None, (_cell_shortage(frame, exposure, column, g) for g in present)), "")
+    if short and "events_per_group" not in model.override:
+        return row | {"note": _note([f"descriptive only: {short}", *notes]), "method": "none"}
+    notes += [f"flag: override events_per_group ({short})"] if short else []
     wide = frame.assign(**products)
     try:
         fit = cox(wide, "time", "event", terms, strata=strata, level=model.level, interval=model.interval)

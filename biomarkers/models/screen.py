@@ -186,9 +186,10 @@ def screen_frame(frame: pd.DataFrame, time: str, event: str, markers: Sequence[s
     cell = np.unique(kept, return_inverse=True)[1].reshape(-1)
     out_of_fold = {m: np.zeros(len(data)) for m in models}
     used = np.zeros(len(markers))
+    first = seed % (2**32 - repeats)      # scikit-learn's seeds have 32 bits, those of a plan 64
     for repeat in range(repeats):
         for name in models:
-            risk, chosen_here = _crossed(name, X[name], y, cell, folds, seed + repeat)
+            risk, chosen_here = _crossed(name, X[name], y, cell, folds, first + repeat)
             out_of_fold[name] += risk
             if name == "elastic net":
                 used += chosen_here[-len(markers):]
@@ -199,7 +200,7 @@ def screen_frame(frame: pd.DataFrame, time: str, event: str, markers: Sequence[s
     lines = []
     p = np.nan
     if permutations and "elastic net" in models:
-        p = _permuted(X["elastic net"], known.shape[1], y, cell, groups, folds, seed, permutations)
+        p = _permuted(X["elastic net"], known.shape[1], y, cell, groups, folds, first, permutations)
     for name in models:
         for line in _judged(times, events, out_of_fold[name], groups, days, seed, level, resamples):
             if name == "elastic net" and line["measure"] == "concordance":
@@ -366,6 +367,29 @@ def screen(study: Study, markers: Sequence[str] | None = None, *, endpoint: str 
         All that the study has, where None.
     standard : sequence of str or None
         None: arm where there are two, and the declared covariates.
+    endpoint : str
+    models : sequence of str
+        Of "standard", "elastic net" and "forest".
+    folds, repeats : int
+        Of the outer cross-validation; tuning is inside each fold.
+    horizon : float, optional
+        Of AUC and Brier score; the median event time where None.
+    permutations : int
+        Outcomes shuffled within strata, for the question whether there is anything to predict.
+    seed : int
+    level : float
+
+    Returns
+    -------
+    Screen
+        `.table` with one row per model and measure.
+
+    Examples
+    --------
+    >>> import biomarkers as bm
+    >>> found = screen(bm.load_example("br1801"), ["stil", "tk1_dul"], models=("standard",), folds=3, repeats=1)
+    >>> "standard" in found.table["model"].tolist()
+    True
     """
     from biomarkers.models.exposure import entering, exposure
     from biomarkers.models.selection import population

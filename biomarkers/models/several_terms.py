@@ -104,6 +104,9 @@ def _joint(
     used = [c for c in columns if n and frame[c].nunique() > 1]
     labels = dict(zip(columns, terms.items(), strict=True))
     why, fit = _descriptive(frame, used, adjust, model, classes), None
+    if not why and model.override:
+        gates = _descriptive(frame, used, adjust, replace(model, override=()), classes)
+        notes = [*notes, *([f"flag: override {', '.join(model.override)} ({gates})"] if gates else [])]
     if not why:
         try:
             fit = cox(frame, "time", "event", [*used, *adjust], strata=model.strata, level=model.level)

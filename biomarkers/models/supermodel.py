@@ -512,10 +512,16 @@ def _effect_rows(fit: Supermodel, shared: Mapping[str, Any], marker: str, notes:
         said.append(f"flag: robust errors on {n_subjects} subjects are too small")
     out = []
     effect = fit.effect()
-    for _, line in effect[effect["n"] > 0].iterrows():  # a landmark that nobody reaches with a value taught nothing
+    effect = effect[effect["n"] > 0]  # a landmark that nobody reaches with a value taught nothing
+    if not fit.degree:  # one effect is one row and one test, however many landmarks share it
+        first, last = effect["landmark"].iloc[[0, -1]]
+        effect = effect.iloc[:1].assign(n=n_subjects, n_events=_deaths(fit.stack))
+        where = f"landmarks day {first:g} to {last:g}"
+    for _, line in effect.iterrows():
+        when = where if not fit.degree else f"landmark day {line['landmark']:g}"
         z = line["coef"] / line["std_error"]
         out.append(dict(shared) | {
-            "term": marker, "timing": f"landmark day {line['landmark']:g}, window {fit.stack.window:g}",
+            "term": marker, "timing": f"{when}, window {fit.stack.window:g}",
             "estimate": line["hazard_ratio"], "std_error": line["std_error"], "conf_low": line["conf_low"],
             "conf_high": line["conf_high"], "statistic": z, "p_value": float(2 * ndtr(-abs(z))), "n": int(line["n"]),
             "detectable": detectable_by_error(float(line["std_error"])),

@@ -49,6 +49,7 @@ from biomarkers.study.draws import baseline_values
 from biomarkers.study.landmark_draws import CLOCKS, visit_landmark
 from biomarkers.study.study import Study
 
+CHOSEN = "chosen_cohorts"
 BOOKKEEPING = ("subject", "study", "day0_rule", "eligible", "evaluable_for", "source_file", "source_row", "excluded",
                "excluded_why")
 """Columns of `subjects` that say where a row came from and what became of it."""
@@ -190,7 +191,7 @@ class Analysis:
         rows = chosen.rows
         model, order = self._model(strata, adjust, rows), self._order(study, rows)
         if self.cut == SEARCH:
-            return self._searched(marker, chosen, model, order)
+            return self._searched(study, marker, chosen, model, order)
         fitted, faced = associate_at_baseline(
             rows, marker, model, cut=self.cut, notes=notes, rule=self.limit_rule, groups=self.by, order=order,
             interaction=self.interaction, constant=self._constant(marker, self.timing),
@@ -200,17 +201,17 @@ class Analysis:
         return Association(self, marker, table, chosen, faced, fitted.fits, order)
 
     def _between_chosen(self, study: Study, row: dict[str, Any]) -> dict[str, Any]:
-        """A difference between cohorts that patients chose says so."""
-        if study.design.cohort_assignment != "chosen" or row["term"] != "marker:cohort":
-            return row
-        said = "patients chose their cohort: a difference between them, not an effect of the choice"
-        return row | {"note": "; ".join(filter(None, [row["note"], said]))}
+        """A difference between cohorts that patients chose says so, and so does every row of a question that compares them."""
+        said = [f"flag: override {CHOSEN}"] if CHOSEN in self.override else []
+        if study.design.cohort_assignment == "chosen" and (said or row["term"] == "marker:cohort"):
+            said.append("patients chose their cohort: a difference between them, not an effect of the choice")
+        return row | {"note": "; ".join(filter(None, [row["note"], *said]))}
 
-    def _searched(self, marker: Marker, chosen: AnalysisSet, model: Model, order: tuple[str, ...]) -> Association:
+    def _searched(self, study: Study, marker: Marker, chosen: AnalysisSet, model: Model, order: tuple[str, ...]) -> Association:
         """A cut searched in the data: exploratory rows, never prespecified."""
         fitted = searched_cut_rows(chosen.rows, marker, model, groups=self.by, order=order,
                                    constant=self._constant(marker, self.timing))
-        table = result_table(fitted.rows)
+        table = result_table([self._between_chosen(study, row) for row in fitted.rows])
         table["n_excluded"] = _n_excluded(chosen, table, self.by)
         return Association(self, marker, table, chosen, exposure(chosen.rows, marker), fitted.fits, order)
 
@@ -233,7 +234,7 @@ class Analysis:
                                      constant=self._constant(marker, timing), limit_rule=self.limit_rule)
         rows_ = [row | {"note": "; ".join(dict.fromkeys(filter(None, [*row["note"].split("; "), *asked.stamps])))}
                  for row in fitted.rows]
-        table = result_table(rows_)
+        table = result_table([self._between_chosen(study, row) for row in rows_])
         table["n_excluded"] = _n_excluded(asked.sets, table, self.by)
         return Association(self, asked.marker, table, replace(asked.sets, rows=rows), faced, fitted.fits, order)
 
@@ -299,7 +300,8 @@ class Analysis:
         refuse_columns([*(self.strata or ()), *(self.adjust or ())], override=self.override)
         if self.by == "cohort" and self.interaction == "cohort":
             raise UseError('interaction="cohort" is already tested when by="cohort": read the row marker:cohort')
-        if study.design.cohort_assignment == "chosen" and (self.interaction == "cohort" or "cohort" in (self.adjust or ())):
+        compared = self.interaction == "cohort" or "cohort" in (self.adjust or ())
+        if study.design.cohort_assignment == "chosen" and compared and CHOSEN not in self.override:
             raise Refused(
                 "cohort as an effect", "patients chose their cohort, so a hazard ratio between cohorts is no effect of it",
                 'by="cohort": each cohort separately')
@@ -317,8 +319,7 @@ class Analysis:
         stamps = []
         if self.by is None and self.strata == () and self.adjust == ():
             stamps.append("sensitivity: crude, without strata or adjusters")
-        at_the_gate = ("events_per_parameter", "events_per_group", OVERRIDE)
-        return [*stamps, *(f"flag: override {o}" for o in self.override if o not in at_the_gate)]
+        return stamps
 
     def _order(self, study: Study, rows: pd.DataFrame) -> tuple[str, ...]:
         if self.by is None:

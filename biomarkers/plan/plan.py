@@ -28,6 +28,9 @@ from biomarkers.readers.study_file import STUDY_KEYS
 from biomarkers.readers.toml_lines import line_of
 from biomarkers.study.study import Study, read_study
 
+SCREEN_PERMUTATIONS = 99
+"""Of a screen that names no other number: each is a whole nested cross-validation."""
+
 
 class _Closed(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -46,7 +49,8 @@ class AnalysisEntry(_Closed):
     """One `[[analysis]]` of plan.toml; the fields are those of `bm.associate`."""
 
     id: Annotated[str, Field(min_length=1)]
-    marker: str
+    marker: str | None = None
+    markers: list[str] | None = None
     endpoint: str = "pfs"
     at: str | LandmarkEntry = "baseline"
     by: str | Literal[False] = "cohort"
@@ -67,7 +71,7 @@ class AnalysisEntry(_Closed):
     claim: Literal["prognostic", "predictive"] | None = None
     sensitivity: bool = False
     kind: Literal["association", "supermodel", "time_dependent", "mrd", "response", "added_value",
-                  "progression"] = "association"
+                  "progression", "screen"] = "association"
     landmarks: list[int] | None = None
     window: int | None = None
     max_age: float | int | None = None
@@ -78,6 +82,9 @@ class AnalysisEntry(_Closed):
     not_evaluable: Literal["non-response", "excluded"] | None = None
     standard: list[str] | None = None
     resamples: int | None = None
+    models: list[Literal["standard", "elastic net", "forest"]] | None = None
+    folds: Annotated[int, Field(ge=2)] | None = None
+    repeats: Annotated[int, Field(ge=1)] | None = None
     override: list[Literal["events_per_parameter", "events_per_group", "immortal_time", "chosen_cohorts"]] = []
 
 
@@ -291,28 +298,45 @@ def _amended(entry: PlanEntry, where: Path, text: str) -> Plan | None:
     return before
 
 
-_OWN = ("landmarks", "window", "max_age", "lag", "effect", "horizon", "responders", "not_evaluable", "standard", "resamples")
+_OWN = ("landmarks", "window", "max_age", "lag", "effect", "horizon", "responders", "not_evaluable", "standard", "resamples",
+        "markers", "models", "folds", "repeats")
 """Keys that belong to one kind of question or another, never to an association."""
 
 
 def _question(a: AnalysisEntry, plan: PlanEntry) -> Question:
     """An entry of another kind; a key that its kind does not take is a fault."""
     settings = {key: getattr(a, key) for key in _OWN if getattr(a, key) is not None}
-    if a.at != "baseline" and isinstance(a.at, str):
-        settings["at"] = a.at
+    if a.at != "baseline":
+        settings["at"] = a.at if isinstance(a.at, str) else _at(a.at)
+    if isinstance(settings.get("at"), VisitDay):
+        raise UseError(f'at: kind = {a.kind!r} takes a visit by its name, or {{ day = ..., since = ... }}')
     for key in ("cut", "clock"):
         if getattr(a, key) not in (None, "time zero"):
             settings[key] = getattr(a, key)
-    unused = [key for key in ("feature", "scale", "zero", "limit_rule", "claim") if getattr(a, key) not in (None, "value")]
+    usual = {"feature": "value", "scale": None, "zero": None, "limit_rule": None, "claim": None, "method": "auto",
+             "override": []}
+    unused = [key for key, value in usual.items() if getattr(a, key) != value]
     if unused:
         raise UseError(f"{unused[0]!r} is not a key of kind = {a.kind!r}")
+    if a.kind == "screen" and a.marker is not None:
+        raise UseError("a screen asks about several markers: name them with markers = [...], not marker")
+    settings = {key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()}
+    marker = _one_marker(a) if a.kind != "screen" else (a.markers or [""])[0]
+    default = SCREEN_PERMUTATIONS if a.kind == "screen" else plan.permutations
     return Question(
-        kind=a.kind, id=a.id, marker=a.marker, endpoint=a.endpoint, by=a.by or None, family=a.family,
+        kind=a.kind, id=a.id, marker=marker, endpoint=a.endpoint, by=a.by or None, family=a.family,
         strata=None if a.strata is None else tuple(a.strata), adjust=None if a.adjust is None else tuple(a.adjust),
-        settings=tuple(settings.items()), permutations=plan.permutations if a.permutations is None else a.permutations,
+        settings=tuple(settings.items()), permutations=default if a.permutations is None else a.permutations,
         level=a.level or plan.level, seed=seed_for(plan.seed, a.id) if a.seed is None else a.seed,
         interaction=a.interaction, sensitivity=a.sensitivity,
     )
+
+
+def _one_marker(a: AnalysisEntry) -> str:
+    """The marker, which every question but a screen has."""
+    if a.marker is None:
+        raise UseError("marker: this key is required")
+    return a.marker
 
 
 def _analysis(a: AnalysisEntry, plan: PlanEntry) -> Analysis | Question:
@@ -324,7 +348,7 @@ def _analysis(a: AnalysisEntry, plan: PlanEntry) -> Analysis | Question:
         raise UseError(f"{strange[0]!r} is a key of kind = {' or '.join(map(repr, kinds))}; name the kind")
     at: str | Landmark | VisitDay = _at(a.at) if isinstance(a.at, LandmarkEntry) else a.at
     return Analysis(
-        id=a.id, marker=a.marker, endpoint=a.endpoint, at=at, by=a.by or None,
+        id=a.id, marker=_one_marker(a), endpoint=a.endpoint, at=at, by=a.by or None,
         strata=None if a.strata is None else tuple(a.strata), adjust=None if a.adjust is None else tuple(a.adjust),
         feature=a.feature, cut=a.cut, scale=a.scale, zero=a.zero, clock=a.clock, limit_rule=a.limit_rule,
         interaction=a.interaction,

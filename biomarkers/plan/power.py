@@ -110,6 +110,8 @@ def detectable_supermodel(found: SupermodelAnalysis, *, replicates: int = REPLIC
     for row in _asked(found.table):
         model = found.models.get(row["cohort"])
         landmark = _landmark_of(row["timing"])
+        if landmark is None and model is not None and not model.degree:
+            landmark = model.stack.landmarks[0]  # one effect, whichever landmark
         line = _line(row, _POWER, _ALPHA, row["detectable"], "" if model and landmark is not None else _why_not(row))
         if replicates and model is not None and landmark is not None:
             study = model.histories(until)

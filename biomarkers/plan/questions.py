@@ -1,8 +1,8 @@
 """The other kinds of question that a plan may ask: each one a function from the study to an answer, in one registry.
 
-An association is `plan.analysis.Analysis`. A supermodel, a time-dependent model, MRD dynamics, response, added value and the
-paired comparison at progression have settings of their own; here is where a plan's keys meet them. A new kind is one entry of
-`KINDS`.
+An association is `plan.analysis.Analysis`. A supermodel, a time-dependent model, MRD dynamics, response, added value, the
+paired comparison at progression and the screen have settings of their own; here is where a plan's keys meet them. A new kind is
+one entry of `KINDS`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from biomarkers.domain.errors import UseError
@@ -23,7 +24,7 @@ from biomarkers.models.mrd import mrd
 from biomarkers.models.multivariable import added_value_of
 from biomarkers.models.progression import progression_rows
 from biomarkers.models.response import best_responses, response_rows, response_studies
-from biomarkers.models.results_table import result_table
+from biomarkers.models.results_table import result_row, result_table
 from biomarkers.models.simon_makuch import state_curves
 from biomarkers.models.supermodel import supermodel
 from biomarkers.models.time_dependent import TimeDependentAnalysis, time_dependent
@@ -56,6 +57,8 @@ class Answer:
         Tables behind its figures.
     power : callable or None
         Simulated studies and seed to the detectable ratios of its rows (`plan.power`).
+    markers : tuple of Marker
+        Every marker of the question, where it has more than one.
     """
 
     table: pd.DataFrame
@@ -66,6 +69,7 @@ class Answer:
     more: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     pictures: Pictures = field(default_factory=Pictures)
     power: Callable[..., pd.DataFrame] | None = None
+    markers: tuple[Marker, ...] = ()
 
     def detectable(self, *, replicates: int, seed: int) -> pd.DataFrame:
         """What its rows could detect; empty where none is a ratio."""
@@ -122,10 +126,23 @@ class Question:
             raise UseError(f"{strange[0]!r} is not a key of kind = {self.kind!r}, which takes {takes}")
         if self.sensitivity:
             raise UseError(f"sensitivity = true is for associations, not for kind = {self.kind!r}")
+        unused = {"interaction": self.interaction is not None, "strata": self.strata is not None,
+                  "adjust": self.adjust is not None, "by": self.by != "cohort"}
+        for key in kind.never:
+            if unused[key]:
+                raise UseError(f"{key!r} is not a key of kind = {self.kind!r}{kind.because}")
 
     def check(self, study: Study) -> None:
         """Raise what can be refused before a value is looked at."""
-        study.design.marker(self.marker)
+        for marker in self.markers:
+            study.design.marker(marker)
+        if self.interaction is not None and self.interaction not in study.members:
+            raise UseError(f"column {self.interaction!r} is not in subjects, so nothing can interact with it")
+
+    @property
+    def markers(self) -> tuple[str, ...]:
+        """Every marker it asks about."""
+        return tuple(dict(self.settings).get("markers", (self.marker,)))
 
     def resolved(self, study: Study) -> Question:  # noqa: ARG002  (the same call as an Analysis)
         """The question itself: its days are given."""
@@ -134,13 +151,15 @@ class Question:
     def run(self, study: Study) -> Answer:
         """Ask the study."""
         answer = KINDS[self.kind].ask(self, study, dict(self.settings))
-        marker = study.design.marker(self.marker)
-        table = answer.table.assign(analysis=self.id, prespecified=self.prespecified, family=self.family or marker.family)
+        planned = self.prespecified and not KINDS[self.kind].exploratory
+        family = self.family or ("screen" if len(self.markers) > 1 else answer.marker.family)
+        table = answer.table.assign(analysis=self.id, prespecified=planned, family=family)
         flow = answer.flow.assign(analysis=self.id, marker=self.marker)
         timing = str(table["timing"].iloc[0]) if len(table) else ""
         flow = flow.assign(timing=flow.get("timing", timing))
         return Answer(result_table(table.to_dict("records")), flow[[c for c in FLOW_COLUMNS if c in flow]], answer.marker,
-                      answer.curves, answer.medians, answer.more, answer.pictures.of(self.id), answer.power)
+                      answer.curves, answer.medians, answer.more, answer.pictures.of(self.id), answer.power,
+                      answer.markers)
 
 
 @dataclass(frozen=True)
@@ -153,11 +172,20 @@ class Kind:
         (Question, Study, settings) to Answer; analysis, family and the stamp are set by the caller.
     required, optional : tuple of str
         Its own keys of plan.toml.
+    never : tuple of str
+        Keys that all questions have and this kind does not take: given, they are an error and never dropped in silence.
+    because : str
+        Why not, for the message.
+    exploratory : bool
+        Whether its rows are exploratory even in a plan.
     """
 
     ask: Callable[[Question, Study, dict[str, Any]], Answer]
     required: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
+    never: tuple[str, ...] = ()
+    because: str = ""
+    exploratory: bool = False
 
 
 def _serial(question: Question) -> dict[str, Any]:
@@ -204,6 +232,7 @@ def _mrd(question: Question, study: Study, settings: dict[str, Any]) -> Answer:
         "seed": question.seed})
     return Answer(found.table, found.flow, found.marker, more={
         "status": found.status, "competing": found.competing, "rates": found.rates, "lead_times": found.lead_summary},
+        pictures=Pictures() if found.current is None else Pictures(states=_states(found.current, study, None)),
         power=partial(detectable_mrd, found))
 
 
@@ -252,12 +281,45 @@ def _added_value(question: Question, study: Study, settings: dict[str, Any]) -> 
                   pictures=Pictures(calibration=found.calibration), power=partial(detectable_by_precision, found.table))
 
 
+_SCREENED = {"concordance": "concordance", "uno concordance": "Uno's concordance", "auc": "AUC"}
+
+
+def _screen(question: Question, study: Study, settings: dict[str, Any]) -> Answer:
+    from biomarkers.models.screen import screen  # scikit-survival is loaded when a screen is asked for
+
+    names = tuple(settings.pop("markers"))
+    if "standard" in settings:
+        settings["standard"] = tuple(settings["standard"])
+    found = screen(study, names, endpoint=question.endpoint, permutations=question.permutations, seed=question.seed,
+                   level=question.level, **settings)
+    rows, both = [], f"{len(names)} markers beside the standard variables"
+    for line in found.table.to_dict("records"):
+        at = f" at day {line['horizon']:g}" if line["measure"] == "auc" else ""
+        asked = line["measure"] == "concordance" and np.isfinite(line["p_permutation"])
+        method = f"nested cross-validation, {line['repeats']} repeats" + (
+            f"; markers permuted within strata, B = {question.permutations}" if asked else "")
+        rows.append(result_row(
+            cohort="all", endpoint=question.endpoint.lower(), marker=f"{len(names)} markers", term=line["model"],
+            contrast=both if line["markers"] else "standard variables alone",
+            timing="baseline", model=line["model"], method=method, estimand=_SCREENED[line["measure"]] + at,
+            **{key: line[key] for key in ("estimate", "conf_low", "conf_high", "conf_level", "p_permutation", "n", "n_events")},
+            p_value=line["p_permutation"], note=f"exploratory: a screen predicts; {line['note']}"))
+    markers = tuple(study.design.marker(name) for name in names)
+    return Answer(result_table(rows), found.flow, markers[0], more={"screen": found.table, "chosen": found.chosen},
+                  markers=markers)
+
+
 KINDS: dict[str, Kind] = {
-    "supermodel": Kind(_supermodel, ("landmarks", "window", "max_age"), ("effect",)),
-    "time_dependent": Kind(_time_dependent, ("max_age",), ("lag", "cut")),
-    "mrd": Kind(_mrd, (), ("at", "max_age", "horizon", "clock")),
+    "supermodel": Kind(_supermodel, ("landmarks", "window", "max_age"), ("effect",), ("interaction",)),
+    "time_dependent": Kind(_time_dependent, ("max_age",), ("lag", "cut"), ("interaction",)),
+    "mrd": Kind(_mrd, (), ("at", "max_age", "horizon", "clock"), ("interaction",)),
     "response": Kind(_response, (), ("responders", "not_evaluable", "cut")),
-    "added_value": Kind(_added_value, ("standard",), ("horizon", "resamples")),
-    "progression": Kind(_progression),
+    "added_value": Kind(_added_value, ("standard",), ("horizon", "resamples"), ("adjust", "interaction"),
+                        ": what it is adjusted for is named by standard"),
+    "progression": Kind(_progression, (), (), ("strata", "adjust", "interaction"),
+                        ": each patient is compared with themselves"),
+    "screen": Kind(_screen, ("markers",), ("standard", "models", "folds", "repeats", "horizon"),
+                   ("strata", "adjust", "interaction", "by"),
+                   ": folds keep cohort and strata, and standard names what is known already", exploratory=True),
 }
 """Every kind by its name in plan.toml, with the keys it takes."""

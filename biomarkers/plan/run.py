@@ -60,7 +60,7 @@ def _ask(question: Analysis | Question, study: Study, joint: bool, replicates: i
     if isinstance(answer, Answer):
         more = {f"{question.id}: {name}": table for name, table in answer.more.items()}
         power = answer.detectable(replicates=replicates, seed=seed_for(question.seed, "power"))
-        return found | {"pictures": answer.pictures, "more": more, "detectable": power}
+        return found | {"pictures": answer.pictures, "more": more, "detectable": power, "markers": answer.markers}
     return found | {"tests": family_tests(answer) if joint else [], "pictures": pictures_of(answer),
                     "detectable": detectable_table(answer, replicates=replicates, seed=seed_for(question.seed, "power"))}
 
@@ -79,7 +79,7 @@ def collect(plan: Plan, study: Study, answers: Iterable[dict[str, Any]], sensiti
     found = Beside() if found is None else found
     if len(found.multivariable):
         ledger = pd.concat([ledger, adjusted(found.multivariable, "none", plan.sha256)[1]], ignore_index=True)
-    markers = {a["marker"].name: study.design.marker(a["marker"].name) for a in answers}
+    markers = {m.name: study.design.marker(m.name) for a in answers for m in (a["marker"], *a.get("markers", ()))}
     names = [m for m in study.design.markers if m in markers]
     return Results(
         title=plan.title, design=study.design,

@@ -191,7 +191,7 @@ def test_therapy_and_questionnaires_follow_the_course(samples: Path) -> None:
 
 def test_the_plans_ask_for_every_baseline_marker_once(samples: Path) -> None:
     plan = tomllib.loads((samples / "br1801" / "plan.toml").read_text(encoding="utf-8"))
-    baseline = [a for a in plan["analysis"] if a["at"] == "baseline"]
+    baseline = [a for a in plan["analysis"] if a.get("at") == "baseline" and "kind" not in a]
     asked = [analysis["marker"] for analysis in baseline]
     tables = ("tissue_reads", "blood_tk1", "blood_ctc", "blood_ctdna", "blood_pbmc")
     delivered = {row["marker"] for name in tables for row in table(samples / "br1801", f"{name}.csv")}
@@ -202,10 +202,33 @@ def test_the_plans_ask_on_treatment_only_from_a_landmark_at_the_end_of_the_windo
     for name in ("br1801", "stop_her2"):
         plan = tomllib.loads((samples / name / "plan.toml").read_text(encoding="utf-8"))
         visits = tomllib.loads((samples / name / "study.toml").read_text(encoding="utf-8"))["visits"]
-        later = [a["at"] for a in plan["analysis"] if a["at"] != "baseline"]
+        later = [a["at"] for a in plan["analysis"] if "kind" not in a and a["at"] != "baseline"]
         assert later
         for at in later:
             assert at["day"] >= visits[at["visit"]]["day"] + visits[at["visit"]]["window"][1]
+
+
+def test_the_plans_ask_every_correlative_aim_of_their_trials(samples: Path) -> None:
+    asked = {name: tomllib.loads((samples / name / "plan.toml").read_text(encoding="utf-8"))["analysis"]
+             for name in ("br1801", "stop_her2")}
+    br, stop = asked["br1801"], asked["stop_her2"]
+    tissue, blood = {"stil", "vimentin_pct", "cd8", "foxp3"}, {"ctc", "ctdna_mtm", "tk1_dul"}
+    cells = {f"pbmc_{cell}" for cell in ("cd4", "cd8", "nk", "b", "treg")}
+
+    def markers(of: list[dict[str, object]], **keys: object) -> set[str]:
+        return {a["marker"] for a in of if all(a.get(key) == value for key, value in keys.items())}
+
+    assert tissue <= markers(br, at="baseline", interaction="arm"), "tissue, by arm"
+    week6 = {a["marker"] for a in br if isinstance(a.get("at"), dict) and a["at"].get("visit") == "week6"}
+    assert blood | cells <= week6, "changes during treatment"
+    assert "fcgr3a_158" in markers(br, at="baseline"), "germline"
+    assert blood <= markers(br, kind="progression"), "the draw at progression, beside the patient's own baseline"
+    assert {"stil", "fcgr3a_158"} <= markers(br, kind="response"), "objective response"
+    assert markers(br, kind="time_dependent")
+    assert markers(br, kind="supermodel")
+    assert {"pfs", "os"} <= {a["endpoint"] for a in stop if a.get("at") == "baseline"}, "status at baseline"
+    assert markers(stop, kind="mrd") == {"mrd"}, "dynamics"
+    assert all(a.get("by", "cohort") == "cohort" for a in (*br, *stop)), "cohorts stay apart"
 
 
 def test_responses_follow_the_scans_and_recist(samples: Path) -> None:
