@@ -108,13 +108,15 @@ def account(study: Study) -> Account:
     best = told("response", lambda: _responses(study))
     reported = told("patient-reported outcomes", lambda: _reported(study))
     graded = not study.adverse_events.empty
+    present = set(study.outcomes["endpoint"].dropna().str.lower())
+    steps = [arm_curves(study, endpoint=name, level=stated.level) for name in study.design.endpoints if name in present]
     return Account(
         consort=consort(study),
         populations=_populations(study, best),
         endpoints=told("endpoints", lambda: endpoint_table(study)),
         standing=told("standing", lambda: at_cut(study)) if stated.cohorts else pd.DataFrame(),
-        curves=_curves(study, 0),
-        medians=_curves(study, 1),
+        curves=_stack([curves for curves, _ in steps]),
+        medians=_stack([medians for _, medians in steps]),
         best=_counts(study, best),
         waterfall=told("best change", lambda: _changes(study, best)),
         toxicity=told("toxicity", lambda: _toxicity(study)) if graded else pd.DataFrame(),
@@ -123,13 +125,6 @@ def account(study: Study) -> Account:
         reported=reported,
         refused=pd.DataFrame(list(dict.fromkeys(refused)), columns=["part", "reason"]),
     )
-
-
-def _curves(study: Study, which: int) -> pd.DataFrame:
-    """Steps (0) or medians (1) of every endpoint."""
-    present = set(study.outcomes["endpoint"].dropna().str.lower())
-    level = study.design.trial.level if study.design.trial else 0.95
-    return _stack([arm_curves(study, endpoint=e, level=level)[which] for e in study.design.endpoints if e in present])
 
 
 def _stack(parts: list[pd.DataFrame]) -> pd.DataFrame:
