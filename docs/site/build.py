@@ -30,6 +30,13 @@ def lay_out(source: Path) -> None:
         target = source / "_sample" / file
         target.parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / "sample_data" / "br1801" / file, target)
+    # A new page needs no entry: what the front page does not list stands at the end of its contents.
+    index = source / "index.md"
+    text = index.read_text(encoding="utf-8")
+    listed = text.split()
+    pages = [page.relative_to(source).with_suffix("").as_posix() for page in sorted(source.rglob("*.md"))]
+    more = [page for page in pages if page not in (*listed, "index")]
+    index.write_text(text.replace("\nchangelog\n", "".join(f"\n{page}" for page in more) + "\nchangelog\n"), encoding="utf-8")
 
 
 def build(out: Path, *, notebooks: bool = True, jobs: int = 1) -> int:
@@ -57,6 +64,8 @@ def build(out: Path, *, notebooks: bool = True, jobs: int = 1) -> int:
         profile = Path(place) / "ipython" / "profile_default" / "startup"
         profile.mkdir(parents=True)
         shutil.copy(HERE / "notebook_figures.py", profile / "00-figures.py")
+        # Kernels on the local TCP port of one machine need no warning about it.
+        (profile.parent / "ipython_kernel_config.py").write_text("c.IPKernelApp.log_level = 40\n", encoding="utf-8")
         os.environ["IPYTHONDIR"] = str(profile.parent.parent)
         os.environ.setdefault("OMP_NUM_THREADS", "1")
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -71,13 +71,14 @@ _LIST = re.compile(r"```\{public-names\} (\S+)\n```")
 def _names(found: re.Match[str]) -> str:
     """The directives that document every public name of a room, in the room's own order."""
     room = import_module(found[1])
-    kinds = {name: "autoclass" if isinstance(getattr(room, name), type) else "autofunction" for name in room.__all__
-             if callable(getattr(room, name))}
-    lines = [f".. {kind}:: {found[1]}.{name}" + ("\n   :members:" if kind == "autoclass" else "") for name, kind in kinds.items()]
+    lines = []
+    for name in filter(lambda name: callable(getattr(room, name)), room.__all__):
+        is_class = isinstance(getattr(room, name), type)
+        lines.append(f".. {'autoclass' if is_class else 'autofunction'}:: {found[1]}.{name}" + "\n   :members:" * is_class)
     return "```{eval-rst}\n" + "\n".join(lines) + "\n```"
 
 
-def _read(app: Any, docname: str, source: list[str]) -> None:
+def _read(_app: Any, _name: str, source: list[str]) -> None:
     source[0] = _LIST.sub(_names, source[0])
 
 
@@ -85,10 +86,14 @@ _TABLE = re.compile(r"<table\b[^>]*>.*?</table>", re.DOTALL)
 _EMPTY_HEAD = re.compile(r"<th([^>]*)>\s*</th>")
 
 
+def _boxed(table: re.Match[str]) -> str:
+    return f'<div class="wrap" tabindex="0">{_EMPTY_HEAD.sub("<td></td>", table.group())}</div>'
+
+
 def _body(body: str) -> str:
     """What a keyboard needs and a page of ours has: boxes that scroll can be focused, tables stand in one."""
     body = body.replace("<pre>", '<pre tabindex="0">')
-    body = _TABLE.sub(lambda found: f'<div class="wrap" tabindex="0">{_EMPTY_HEAD.sub(r"<td></td>", found.group())}</div>', body)
+    body = _TABLE.sub(_boxed, body)
     # pandas gives every frame a style of its own and an old border
     body = re.sub(r"<style scoped>.*?</style>", "", body, flags=re.DOTALL)
     return body.replace(' border="1" class="dataframe"', ' class="dataframe"')
@@ -99,12 +104,13 @@ _NAME = re.compile(r'^<dt class="sig sig-object py" id="([\w.]+)">', re.MULTILIN
 
 def _jumps(body: str) -> str:
     """The names of a page of the interface, as links below its first paragraph."""
-    names = [name for name in _NAME.findall(body) if name.split(".")[-2][:1].islower()]      # members of a class have their class
+    # a member of a class stands under its class
+    names = [name for name in _NAME.findall(body) if name.split(".")[-2][:1].islower()]
     links = " · ".join(f'<a href="#{name}"><code>{name.rpartition(".")[2]}</code></a>' for name in names)
     return body.replace("</p>", f'</p>\n<p class="jumps">{links}</p>', 1) if names else body
 
 
-def _page(app: Any, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
+def _page(_app: Any, pagename: str, _template: str, context: dict[str, Any], _tree: Any) -> None:
     if "body" in context:
         context["body"] = _body(context["body"])
     if pagename.startswith("reference/"):

@@ -27,7 +27,9 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-_FENCE = re.compile(r"^(?:<!-- (?P<note>[^\n]*?) -->\n)?```(?P<language>[\w{}-]*)[^\n]*\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
+_FENCE = re.compile(
+    r"^(?:<!-- (?P<note>[^\n]*?) -->\n)?```(?P<language>[\w{}-]*)[^\n]*\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE
+)
 _CUT = "=====8<====="
 LIFELINES = os.environ.get("BIOMARKERS_LIFELINES", "")
 
@@ -71,8 +73,10 @@ def blocks(page: str) -> list[Block]:
     >>> [(b.language, b.text) for b in blocks("Try:\\n\\n```python\\nprint(1)\\n```\\n")]
     [('python', 'print(1)\\n')]
     """
-    return [Block(m["language"], m["note"] or "", m["text"], m.start("text"), m.end("text"), page[: m.start("text")].count("\n"))
-            for m in _FENCE.finditer(page)]
+    return [
+        Block(m["language"], m["note"] or "", m["text"], m.start("text"), m.end("text"), page[: m.start("text")].count("\n"))
+        for m in _FENCE.finditer(page)
+    ]
 
 
 def examples(page: str) -> list[Example]:
