@@ -373,9 +373,9 @@ def screen(study: Study, markers: Sequence[str] | None = None, *, endpoint: str 
     folds, repeats : int
         Of the outer cross-validation; tuning is inside each fold.
     horizon : float, optional
-        Of AUC and Brier score; the median event time where None.
+        Of the AUC; the median event time where None.
     permutations : int
-        Outcomes shuffled within strata, for the question whether there is anything to predict.
+        Of the patients' marker rows within strata, for the one P of all markers together; 0 for none.
     seed : int
     level : float
 

@@ -1,5 +1,6 @@
 """A plan asks every kind of question, is compared with the plan it amends, and gives the same bytes whatever the workers."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -70,6 +71,18 @@ def test_mrd_is_a_question_of_a_plan(tmp_path):
     ('marker = "ctc"\nlandmarks = [28]', "'landmarks' is a key of kind = 'supermodel'; name the kind"),
     ('kind = "progression"\nmarker = "ctc"\nfeature = "change"', "'feature' is not a key of kind = 'progression'"),
     ('kind = "progression"\nmarker = "ctc"\nsensitivity = true', "sensitivity = true is for associations"),
+    ('kind = "progression"\nmarker = "ctc"\nadjust = ["arm"]', "'adjust' is not a key of kind = 'progression'"),
+    ('kind = "supermodel"\nmarker = "ctc"\nlandmarks = [28]\nwindow = 84\nmax_age = 56\ninteraction = "arm"',
+     "'interaction' is not a key of kind = 'supermodel'"),
+    ('kind = "mrd"\nmarker = "mrd"\noverride = ["chosen_cohorts"]', "'override' is not a key of kind = 'mrd'"),
+    ('kind = "mrd"\nmarker = "mrd"\nat = { day = 62, visit = "week6" }', "takes a visit by its name, or { day = ..., since"),
+    ('kind = "response"\nmarker = "ctc"\nat = { day = 42, since = 21 }', "'at' is not a key of kind = 'response'"),
+    ('kind = "response"\nmarker = "ctc"\nmethod = "profile"', "'method' is not a key of kind = 'response'"),
+    ('kind = "screen"\nmarker = "ctc"', "name them with markers = [...]"),
+    ('kind = "screen"\nmarkers = ["ctc"]\nstrata = []', "folds keep cohort and strata"),
+    ('kind = "screen"', "needs markers"),
+    ('markers = ["ctc"]', "'markers' is a key of kind = 'screen'; name the kind"),
+    ('endpoint = "pfs"', "marker: this key is required"),
 ])
 def test_a_key_of_another_kind_is_a_fault_with_its_line(entry, words, tmp_path):
     with pytest.raises(PlanError, match=r"plan\.toml:5: analysis 'x'") as error:
@@ -168,6 +181,81 @@ def test_chosen_cohorts_are_compared_in_words_that_say_so():
     table = bm.associate(bm.load_example("stop_her2"), "mrd", permutations=0).table
     row = table[table["term"] == "marker:cohort"].iloc[0]
     assert "patients chose their cohort" in row["note"]
+
+
+@pytest.mark.parametrize(("entry", "given", "term"), [
+    ('by = false\ninteraction = "cohort"', {"by": None, "interaction": "cohort"}, "marker:cohort"),
+    ('by = false\nadjust = ["cohort"]', {"by": None, "adjust": ("cohort",)}, "mrd[detected]"),
+])
+def test_chosen_cohorts_are_compared_under_a_written_override_that_every_row_carries(entry, given, term, tmp_path):
+    stop = bm.load_example("stop_her2")
+    text = f'{STUDY}[[analysis]]\nid = "x"\nmarker = "mrd"\n{entry}\noverride = ["chosen_cohorts"]\n'
+    planned = read(tmp_path, text).run(stop).table
+    asked = bm.Analysis(marker="mrd", permutations=0, override=("chosen_cohorts",), **given).run(stop).table
+    for table in (planned[planned["analysis"] == "x"], asked):
+        assert term in set(table["term"])
+        assert table["note"].str.contains("flag: override chosen_cohorts").all()
+        assert table["note"].str.contains("not an effect of the choice").all()
+
+
+def test_an_override_of_the_gate_for_groups_is_said_in_the_difference_too():
+    stop = bm.load_example("stop_her2")
+    table = bm.Analysis(marker="mrd", permutations=0, override=("events_per_group",)).run(stop).table
+    row = table[table["term"] == "marker:cohort"].iloc[0]
+    assert np.isfinite(row["p_value"])
+    assert "override events_per_group" in row["note"]
+
+
+def test_a_screen_of_a_plan_is_exploratory_and_its_one_p_is_counted(tmp_path, study):
+    pytest.importorskip("sksurv", reason="screening needs scikit-survival, absent by default on Python 3.13 and later")
+    text = (f'{STUDY}[[analysis]]\nid = "s"\nkind = "screen"\nmarkers = ["ctc", "tk1_dul", "stil"]\n'
+            'models = ["standard", "elastic net"]\nstandard = ["arm"]\nrepeats = 1\npermutations = 4\n')
+    plan = read(tmp_path, text)
+    results = plan.run(study)
+    rows = results.table
+    assert rows["estimand"].str.split(" at ").str[0].unique().tolist() == ["concordance", "Uno's concordance", "AUC"]
+    assert rows["term"].unique().tolist() == ["standard", "elastic net"]
+    assert not rows["prespecified"].any()
+    assert rows["note"].str.startswith("exploratory: a screen predicts").all()
+    assert len(results.ledger) == rows["p_value"].notna().sum() == 1
+    assert results.ledger["p_adjusted"].isna().all()
+    assert set(results.more) == {"s: screen", "s: chosen"}
+    assert set(results.assays["marker"]) == {"ctc", "tk1_dul", "stil"}
+    pd.testing.assert_frame_equal(plan.run(study, jobs=2).table, rows)
+
+
+def test_pictures_of_a_run_are_those_of_its_models(tmp_path, study):
+    text = STUDY + """[[analysis]]
+id = "tk1"
+marker = "tk1_dul"
+[[analysis]]
+id = "gene"
+marker = "fcgr3a_158"
+[[analysis]]
+id = "added"
+kind = "added_value"
+marker = "ctdna_mtm"
+standard = ["arm", "liver_mets"]
+resamples = 2
+[[analysis]]
+id = "now"
+kind = "time_dependent"
+marker = "ctc"
+max_age = 84
+"""
+    pictures = read(tmp_path, text).run(study).pictures
+    asked = bm.associate(study, "tk1_dul", permutations=0)
+    curve = pictures.splines[pictures.splines["part"] == "curve"]
+    assert set(curve["analysis"]) == {"tk1"}, "a genotype has no spline"
+    for cohort, part in curve.groupby("cohort"):
+        row = asked.table[(asked.table["cohort"] == cohort) & (asked.table["estimand"] == "linearity test")].iloc[0]
+        assert part["p_linearity"].iloc[0] == pytest.approx(row["p_value"], rel=1e-6)
+    events = pictures.splines[pictures.splines["part"] == "event"]
+    np.testing.assert_allclose(np.log2(events["value"].astype(float)), events["x"].astype(float), rtol=1e-9)
+    assert set(pictures.residuals["analysis"]) == {"tk1", "gene"}
+    assert set(pictures.calibration["model"]) == {"standard variables", "with ctDNA"}
+    assert set(pictures.states["group"]) == {"< 5 cells/7.5 mL", "≥ 5 cells/7.5 mL"}
+    assert (pictures.states["time"] >= 49).all(), "from the end of the first visit on treatment"
 
 
 def test_a_dask_cluster_gives_the_same_numbers(tmp_path, study):
