@@ -92,7 +92,8 @@ def _boxed(table: re.Match[str]) -> str:
 
 def _body(body: str) -> str:
     """What a keyboard needs and a page of ours has: boxes that scroll can be focused, tables stand in one."""
-    body = body.replace("<pre>", '<pre tabindex="0">')
+    body = body.replace("<pre>", '<pre tabindex="0">').replace("<p><img ", '<p class="picture" tabindex="0"><img ')
+    body = body.replace('<div class="cell_output', '<div tabindex="0" class="cell_output')
     body = _TABLE.sub(_boxed, body)
     # pandas gives every frame a style of its own and an old border
     body = re.sub(r"<style scoped>.*?</style>", "", body, flags=re.DOTALL)
