@@ -1,0 +1,207 @@
+"""At their borders kernels say what they cannot do, and give the answer that is still one."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from scipy import optimize, stats
+
+from biomarkers.kernels.calibrated import confirmatory
+from biomarkers.kernels.carried import drawn, last
+from biomarkers.kernels.cox import cox
+from biomarkers.kernels.family import max_t_family
+from biomarkers.kernels.firth import firth
+from biomarkers.kernels.hardy_weinberg import hardy_weinberg
+from biomarkers.kernels.kappa import weighted_kappa
+from biomarkers.kernels.likelihood import design
+from biomarkers.kernels.one_sample import poisson_at_least, survival_against, upper_p
+from biomarkers.kernels.resample import cluster_bootstrap
+from biomarkers.kernels.riskset import risk_sets
+from biomarkers.kernels.searched_cut import shrunken_cut
+from biomarkers.kernels.separation import infinite_directions
+from biomarkers.kernels.simon import TwoStage
+from biomarkers.kernels.tobit import fit as tobit
+from biomarkers.kernels.tobit import impute, independent
+
+
+def test_one_parameter_is_assumed_where_none_is_said() -> None:
+    assert confirmatory([0, 1] * 10, [1] * 12 + [0] * 8).p_value == "likelihood ratio"
+
+
+def test_draws_and_subjects_must_be_equally_many() -> None:
+    with pytest.raises(ValueError, match="2 subjects and 3 days"):
+        drawn([0, 1], [1.0, 2.0, 3.0])
+    assert last(drawn([], []), [0, 1], 5.0).tolist() == [-1, -1]
+    assert drawn([0, 0, 0, 1], [3.0, 1.0, 3.0, 3.0]).repeated.tolist() == [False, False, True, False]
+    assert drawn([], []).repeated.tolist() == []
+
+
+def test_a_family_and_a_kappa_and_a_design_name_what_is_wrong() -> None:
+    with pytest.raises(ValueError, match="at least one test"):
+        max_t_family([], np.zeros(3, int), permutations=9)
+    with pytest.raises(ValueError, match="'cubic' are not one of unweighted, linear, quadratic"):
+        weighted_kappa([0, 1], [0, 1], n_classes=2, weights="cubic")
+    with pytest.raises(ValueError, match="3 rows and the risk sets 2"):
+        design(risk_sets([1.0, 2.0], [1, 1]), np.ones((3, 1)))
+
+
+def test_firth_of_nothing_but_constants_is_the_null_model() -> None:
+    found = firth(cox([1, 2, 3], [1, 1, 0], np.ones((3, 1))))
+    assert math.isnan(found.coef[0])
+    assert found.converged
+    assert found.loglik == pytest.approx(-math.log(6))
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_large_table_is_monotone_along_newton_s_way(sign: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    from biomarkers.kernels import separation
+
+    monkeypatch.setattr(separation, "_CELLS", 1)
+    rs = risk_sets([1.0, 2, 3, 4], [1, 1, 0, 0])
+    X = sign * np.column_stack([[1.0, 1, 0, 0], [0.0, 1, 0, 1]])[rs.order]
+    assert infinite_directions(rs, X, np.array([True, True]), np.array([sign * 9.0, 0.0])).tolist() == [sign, 0]
+    assert infinite_directions(rs, X, np.array([True, True]), np.array([0.0, 9.0])).tolist() == [0, 0]
+    assert infinite_directions(rs, X, np.array([False, False]), np.zeros(2)).tolist() == [0, 0]
+    assert infinite_directions(rs, X, np.array([True, False]), np.zeros(2)).tolist() == [sign, 0]
+
+
+def test_the_bootstrap_resamples_whole_subjects() -> None:
+    rng = np.random.default_rng(3)
+    t, d, x = rng.exponential(size=30) + 0.1, rng.random(30) < 0.8, rng.normal(size=30)
+    who = np.repeat(np.arange(10), 3)
+    found = cluster_bootstrap(t, d, x, who, replicates=5, seed=4, stratum=np.arange(30) % 2)
+    assert found.shape == (5, 1)
+    assert np.isfinite(found).all()
+    lone = cluster_bootstrap([1.0, 2, 3, 4], [1, 0, 0, 0], [0.0, 1, 0, 1], [0, 1, 2, 3], replicates=40, seed=1)
+    assert np.isnan(lone).any()  # replicates without the one death, or with a monotone likelihood
+
+
+def test_a_cut_that_nobody_may_search_is_refused() -> None:
+    with pytest.raises(ValueError, match="no cut leaves between 10% and 90% of the 6 subjects"):
+        shrunken_cut([1, 2, 3, 4, 5, 6], [1] * 6, [2.0] * 6)
+    with pytest.raises(ValueError, match="no cut leaves"):
+        shrunken_cut([1, 2, 3], [0, 0, 0], [1.0, 2.0, 3.0])
+
+
+def test_a_shrunken_cut_leaves_each_subject_out() -> None:
+    rng = np.random.default_rng(12)
+    x = rng.normal(size=60)
+    noise = shrunken_cut(rng.exponential(size=60), np.ones(60), x)
+    strong = shrunken_cut(rng.exponential(size=60) * np.exp(-4.0 * (x > 0.1)), np.ones(60), x)
+    assert 0 <= noise.factor < 0.5 < strong.factor <= 1
+    assert strong.cutpoint == x[x <= 0.1].max()
+    assert strong.coef == strong.factor * strong.naive > 1
+
+
+# ---- Hardy and Weinberg ----------------------------------------------------------------------------------------------
+
+
+def exact(ff: int, vf: int, vv: int) -> float:
+    """Every number of heterozygotes with these alleles, by its factorials."""
+    n, a = ff + vf + vv, 2 * ff + vf
+    chance = {}
+    for h in range(a % 2, min(a, 2 * n - a) + 1, 2):
+        f, v = (a - h) // 2, (2 * n - a - h) // 2
+        chance[h] = 2**h * math.factorial(n) / (math.factorial(f) * math.factorial(h) * math.factorial(v))
+    whole = sum(chance.values())
+    return sum(c for c in chance.values() if c <= chance[vf] * (1 + 1e-9)) / whole
+
+
+@pytest.mark.parametrize("counts", [(3, 5, 2), (0, 9, 4), (7, 0, 3), (1, 1, 1), (12, 4, 6), (5, 0, 0)])
+def test_the_exact_test_adds_up_the_less_likely_tables(counts) -> None:
+    assert hardy_weinberg(*counts).p_value == pytest.approx(exact(*counts))
+
+
+def test_the_interval_of_f_is_where_the_profile_has_fallen() -> None:
+    counts = ff, vf, vv = 30, 20, 14
+    found = hardy_weinberg(*counts, level=0.9)
+
+    def loglik(f: float, q: float) -> float:
+        p = 1 - q
+        return ff * math.log(p * p + p * q * f) + vf * math.log(2 * p * q * (1 - f)) + vv * math.log(q * q + p * q * f)
+
+    def profile(f: float) -> float:
+        return max(loglik(f, q) for q in np.linspace(0.15, 0.85, 20_001))
+
+    q = (2 * vv + vf) / 128
+    assert found.f == pytest.approx(1 - vf / (64 * 2 * q * (1 - q)))
+    for limit in (found.f_low, found.f_high):
+        assert 2 * (loglik(found.f, q) - profile(limit)) == pytest.approx(stats.chi2.ppf(0.9, 1), abs=1e-5)
+    assert found.f_low < found.f < found.f_high
+    assert found.n == 64
+    narrow = hardy_weinberg(*counts, level=0.5)
+    assert found.f_low < narrow.f_low < narrow.f_high < found.f_high
+
+
+def test_f_at_its_ends() -> None:
+    assert hardy_weinberg(10, 0, 10).f_high == 1
+    assert hardy_weinberg(0, 20, 0).f_low == -1
+    for bad in ((-1, 2, 3), (True, 2, 3), (1.5, 2, 3)):
+        with pytest.raises(ValueError, match=r"n_ff=.*a count is needed"):
+            hardy_weinberg(*bad)
+    for level in (0.0, 1.0):
+        with pytest.raises(ValueError, match="between 0 and 1"):
+            hardy_weinberg(1, 2, 3, level=level)
+
+
+# ---- one arm ---------------------------------------------------------------------------------------------------------
+
+
+def test_tails_of_one_arm() -> None:
+    assert upper_p(1.3) == pytest.approx(stats.norm.sf(1.3))
+    assert upper_p(40.0) == pytest.approx(stats.norm.sf(40.0))
+    wanted = [1, stats.poisson.sf(0, 2.5), stats.poisson.sf(3, 2.5)]
+    assert [poisson_at_least(k, 2.5) for k in (0, 1, 4)] == pytest.approx(wanted)
+    for S, se in ((0.0, 0.1), (1.0, 0.1), (0.5, 0.0), (0.5, math.nan)):
+        assert all(math.isnan(z) for z in survival_against(S, se, 0.4))
+
+
+def test_a_two_stage_design_adds_up_its_paths() -> None:
+    plan = TwoStage(r1=1, n1=10, r=5, n=29)
+
+    def tail(x: int, p: float) -> float:
+        def b(k, n):
+            return stats.binom.pmf(k, n, p)
+
+        def path(i, j):
+            return b(i, 10) * (b(j, 19) if i > 1 else float(j == 0))
+
+        return sum(path(i, j) for i, j in itertools.product(range(11), range(20)) if i + j >= x)
+
+    for x in (0, 1, 2, 6):
+        assert plan.tail(x, 0.3) == pytest.approx(tail(x, 0.3))
+
+
+# ---- values beyond a limit -------------------------------------------------------------------------------------------
+
+
+def test_the_censored_regression_is_the_top_of_its_likelihood() -> None:
+    rng = np.random.default_rng(4)
+    x = rng.normal(size=50)
+    truth = 1 + 2 * x + rng.normal(size=50)
+    y, censor = np.clip(truth, 0.0, 3.5), np.where(truth < 0, -1, np.where(truth > 3.5, 1, 0))
+    X = np.column_stack([np.ones(50), x])
+
+    def minus(v) -> float:
+        mean, s = X @ v[:2], math.exp(v[2])
+        z = (y - mean) / s
+        tail = np.where(censor < 0, stats.norm.logcdf(z), stats.norm.logsf(z))
+        return -np.where(censor == 0, stats.norm.logpdf(z) - v[2], tail).sum()
+
+    best = optimize.minimize(minus, [0.0, 1.0, 0.0], method="BFGS", tol=1e-10)
+    found = tobit(y, X, censor)
+    assert found.coef == pytest.approx(best.x[:2], abs=1e-5)
+    assert found.sigma == pytest.approx(math.exp(best.x[2]), rel=1e-5)
+    assert found.converged
+    out = impute(found, y, X, censor, np.random.default_rng(1))
+    assert (out[censor == 0] == y[censor == 0]).all()
+    assert (out[censor < 0] < 0).all()
+    assert (out[censor > 0] > 3.5).all()
+
+
+def test_columns_that_others_make_are_left_out() -> None:
+    a, b = np.arange(5.0), np.array([1.0, 0, 2, 0, 3])
+    assert independent(np.column_stack([np.ones(5), a, 2 * a - 3, b, np.zeros(5)])).shape == (5, 3)
