@@ -21,6 +21,7 @@ from biomarkers.kernels.logistic import Logistic, logistic
 from biomarkers.kernels.resample import generator
 from biomarkers.kernels.response_power import Responses, cells_of, detectable_odds_ratio
 from biomarkers.models.association import Model
+from biomarkers.models.best_response import RESPONDERS, best_response
 from biomarkers.models.exposure import Exposure
 from biomarkers.models.gates import MIN_EVENTS_PER_GROUP
 from biomarkers.models.results_table import result_row
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from biomarkers.study.study import Study
 
 ODDS_RATIO, RATIO_OF_ODDS = "odds ratio", "ratio of odds ratios"
-RESPONDERS = ("CR", "PR")
-ORDER = ("CR", "PR", "SD", "PD")
 MISSING_RULES = ("non-response", "excluded")
 PER_PARAMETER = 10
 
@@ -58,17 +57,14 @@ def best_responses(study: Study, *, responders: Sequence[str] = RESPONDERS,
     rows = study.tables.get("response")
     if rows is None or rows.empty:
         raise UseError("the study has no response table: declare it in study.toml, [tables] response = \"response.csv\"")
-    said = rows["response"].fillna("NE").astype(str).str.strip().str.upper()
-    strange = sorted(set(said) - {*ORDER, "NE", *responders})
-    if strange:
-        raise UseError(f"response {strange[0]!r} is not one of {', '.join(ORDER)}, NE")
-    rank = said.map({name: i for i, name in enumerate([*responders, *(o for o in ORDER if o not in responders)])})
-    ordered = rows.assign(_rank=rank, _said=said).sort_values("_rank", kind="stable")
-    best = ordered.drop_duplicates("subject").set_index("subject")
-    out = study.subjects[["subject"]].copy()
-    out["best"] = out["subject"].map(best["_said"]).fillna("NE")
+    usable = rows[rows["excluded"].isna()] if "excluded" in rows else rows
+    said = usable.assign(response=usable["response"].fillna("NE"))
+    best = best_response(said[said["subject"].isin(study.subjects["subject"])], list(study.subjects["subject"]),
+                         responders=responders)
+    out = study.subjects[["subject"]].reset_index(drop=True)
+    out["best"] = best["best"]
     known = out["best"] != "NE"
-    out["event"] = (out["best"].isin(responders)).astype(int)
+    out["event"] = best["responder"].astype(int)
     out["lost"] = np.where(known | (not_evaluable == "non-response"), "", "not_evaluable")
     out["detail"] = np.where(out["lost"] == "", "", "response not evaluable")
     return out

@@ -14,7 +14,8 @@ import pandas as pd
 
 from biomarkers.domain import limits
 from biomarkers.domain.errors import Refused, UseError
-from biomarkers.domain.trial import RESPONSES, CohortQuestion, Trial
+from biomarkers.domain.trial import CohortQuestion, Trial
+from biomarkers.models.best_response import best_response
 from biomarkers.models.cumulative_incidence import cumulative_incidence
 from biomarkers.models.curves import curves_by
 from biomarkers.models.results_table import RESULT_COLUMNS, result_row, result_table
@@ -152,62 +153,6 @@ def endpoint_table(
     rows += _restarts(study, level)
     table = pd.concat(rows, ignore_index=True) if rows else result_table([])
     return table.assign(family=FAMILY)[list(RESULT_COLUMNS)]
-
-
-def best_response(
-    response: pd.DataFrame, subjects: Sequence[str], *, confirmed: bool = False, benefit_days: int = 168
-) -> pd.DataFrame:
-    """Best overall response of every patient.
-
-    Parameters
-    ----------
-    response : DataFrame
-        subject, day, response (CR, PR, SD, PD, NE).
-    subjects : sequence of str
-        Everybody: a patient without an assessment is not evaluable, not absent.
-    confirmed : bool
-        CR and PR count only with a second one at least 28 days later.
-    benefit_days : int
-        SD at this day or later, before any PD, is clinical benefit.
-
-    Returns
-    -------
-    DataFrame
-        ``subject, best, responder, benefit, evaluable``.
-
-    Examples
-    --------
-    >>> seen = pd.DataFrame({"subject": ["a", "a", "b"], "day": [42, 84, 42], "response": ["SD", "PR", "PD"]})
-    >>> best_response(seen, ["a", "b", "c"])
-      subject best  responder  benefit  evaluable
-    0       a   PR       True     True       True
-    1       b   PD      False    False       True
-    2       c   NE      False    False      False
-    """
-    said = response.assign(response=response["response"].astype("string").str.strip().str.upper())
-    unknown = said[said["response"].isna() | ~said["response"].isin(RESPONSES)]
-    if len(unknown):
-        raise UseError(f"{len(unknown)} responses are not one of {', '.join(RESPONSES)}; first "
-                       f"{unknown['response'].iloc[0]!r} of subject {unknown['subject'].iloc[0]!r}")
-    strangers = sorted(set(said["subject"]) - set(subjects))
-    if strangers:
-        raise UseError(f"{len(strangers)} subjects with responses are not among the patients; first {strangers[0]!r}")
-    rows = []
-    groups = dict(list(said.sort_values("day", kind="stable").groupby("subject")))
-    for subject in subjects:
-        mine = groups.get(subject)
-        seen = [] if mine is None else [(int(d), str(r)) for d, r in zip(mine["day"], mine["response"], strict=True)]
-        first_pd = next((d for d, r in seen if r == "PD"), None)
-        before = [(d, r) for d, r in seen if first_pd is None or d <= first_pd]
-        hits = [(d, r) for d, r in before if r in ("CR", "PR")]
-        if confirmed:
-            hits = [(d, r) for d, r in hits if any(e >= d + 28 for e, _ in hits)]
-        stable = any(r in ("SD", "CR", "PR") for _, r in before)
-        other = "SD" if stable else "PD" if first_pd is not None else "NE"
-        best = min((r for _, r in hits), key=RESPONSES.index) if hits else other
-        long = any(r in ("SD", "CR", "PR") and d >= benefit_days for d, r in before)
-        rows.append((subject, best, bool(hits), bool(hits) or long, best != "NE"))
-    return pd.DataFrame(rows, columns=["subject", "best", "responder", "benefit", "evaluable"])
 
 
 def arm_curves(study: Study, *, endpoint: str = "pfs", level: float = 0.95) -> tuple[pd.DataFrame, pd.DataFrame]:

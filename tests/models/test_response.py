@@ -102,8 +102,15 @@ def test_the_best_response_counts_and_the_unassessed_are_counted():
     assert dropped.loc[subjects[5], "lost"] == "not_evaluable"
 
 
+def test_what_comes_after_progression_is_no_response():
+    study, subjects = study_with([(0, 42, "PD"), (0, 84, "PR"), (1, 42, "pCR"), (1, 84, "PD")])
+    found = best_responses(study, responders=("pCR", "CR", "PR")).set_index("subject")
+    assert found.loc[subjects[:2], "event"].tolist() == [0, 1]
+    assert found.loc[subjects[:2], "best"].tolist() == ["PD", "PCR"]
+
+
 def test_an_unknown_response_or_no_table_is_refused():
     with pytest.raises(UseError, match="no response table"):
         best_responses(bm.load_example("stop_her2"))
-    with pytest.raises(UseError, match="'RESPONDED' is not one of"):
+    with pytest.raises(UseError, match="not one of CR, PR, SD, PD, NE; first 'RESPONDED'"):
         best_responses(study_with([(0, 42, "responded")])[0])
