@@ -4,12 +4,14 @@ import re
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import SimpleNamespace
 
 import matplotlib as mpl
 import pytest
 
 from biomarkers.figures import FIGURES, themed
-from biomarkers.figures.people import Entry, key_height, key_lines
+from biomarkers.figures.people import SAMPLE, Entry, key_height, key_lines
+from biomarkers.figures.style import NOTE, house, width
 
 NAME = "biomarkers_people_tables"
 if NAME not in sys.modules:
@@ -25,6 +27,7 @@ def words(figure):
 
 
 def outside(figure):
+    figure.set_dpi(288)         # at 72 a pixel is a point, and hinting widens a row of thin letters by a tenth
     figure.draw_without_rendering()
     found = []
     for text in figure.findobj(mpl.text.Text):
@@ -42,6 +45,26 @@ def test_every_word_stays_inside_at_the_widths_of_journals_even_a_hostile_one(na
     figure = FIGURES[name].compose(table, **more, width_mm=width_mm)
     assert outside(figure) == []
     assert figure.get_size_inches()[0] * 25.4 == pytest.approx(width_mm)
+
+
+@pytest.mark.parametrize("name", WIDE)
+def test_names_of_200_letters_are_cut_and_run_over_nothing(name):
+    long = SimpleNamespace(design=SimpleNamespace(cohorts=("i" * 200, "العربية", "👩 emoji 🧬"), arms=("A", "il" * 100)))
+    table, more = PEOPLE.whole(name, long)
+    figure = FIGURES[name].compose(table, **more, width_mm=89)
+    with house():
+        assert outside(figure) == []
+        for ax in figure.axes:
+            shown = [t for t in ax.texts if t.get_text().strip()]
+            titles = [t.get_window_extent() for t in shown if t.get_fontweight() == "bold"]
+            notes = [t for t in shown if "patient" in t.get_text()]
+            assert not [n.get_text() for n in notes for t in titles if n.get_window_extent().overlaps(t)]
+
+
+def test_a_specification_curve_leaves_its_axis_room_at_89_mm(two):
+    table, more = PEOPLE.whole("specification_curve", two)
+    (ax,) = FIGURES["specification_curve"].compose(table, **more, width_mm=89).axes
+    assert ax.get_position().width * 89 / 25.4 * 72 > 60
 
 
 @pytest.mark.parametrize("name", [n for n in PEOPLE.TABLES if n != "specification_curve"])
@@ -83,4 +106,5 @@ def test_a_key_is_cut_into_lines_that_fit_and_a_long_name_is_shortened():
     lines = key_lines(entries, 120)
     assert [len(line) for line in lines] == [2, 1]
     assert lines[1][0][1].endswith("…")
+    assert all(x + SAMPLE + 3 + width(words, NOTE) <= 120 for line in lines for x, words, _ in line)
     assert key_height(entries, 120) > key_height(entries[:2], 120)
