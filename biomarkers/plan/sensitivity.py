@@ -88,7 +88,7 @@ def _adjustments(question: Analysis, study: Study) -> Iterator[tuple[str, str, A
 
 def _landmarks(question: Analysis, at: Landmark) -> Iterator[tuple[str, str, Analysis]]:
     for more in DAYS_LATER:
-        moved = replace(at, day=at.day + more, **({"since": at.since + more} if at.since is not None else {}))
+        moved = replace(at, day=at.day + more, since=None if at.since is None else at.since + more)
         yield "landmark day", f"day {moved.day}", replace(question, at=moved)
     if at.visit is None:
         for age in AGES:
