@@ -3,8 +3,8 @@
     python benchmarks/trial_speed.py [--trials 200000] [--r-trials 600] [--jobs 2]
 
 Processor time counts, the best of several repetitions, so that other work on the machine does not: of the kernel on one core,
-and of a whole program with its workers; the wall time of the public function stands beside them with the load of the machine. The peer is a loop over R's `survdiff` (benchmarks/trial_survdiff.R),
-timed the same way where R is installed.
+and of a whole program with its workers; the wall time of the public function stands beside them with the load of the machine.
+The peer is a loop over R's `survdiff` (benchmarks/trial_survdiff.R), timed the same way where R is installed.
 """
 
 from __future__ import annotations
