@@ -67,8 +67,9 @@ def check_loci(loci: Sequence[Locus], fasta: str | os.PathLike[str]) -> Checked:
             if locus.chromosome == chromosome:
                 problems, words = _compare(locus, build, sequence)
                 wrong += [f"{locus.id}: {problem}" for problem in problems]
-                said[locus.id] = words
-                confirmed[locus.id] = locus if locus.verified else _verified(locus, build)
+                if not problems:
+                    said[locus.id] = words
+                    confirmed[locus.id] = locus if locus.verified else _verified(locus, build)
     if wrong:
         raise UseError(f"{where}: the reference contradicts the loci; nothing was called\n  " + "\n  ".join(wrong))
     about = {"file": where.name, "size": where.stat().st_size, "chromosomes": sums, "loci": said}

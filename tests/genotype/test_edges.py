@@ -440,7 +440,8 @@ def test_the_command_line_explains_itself(capsys: pytest.CaptureFixture) -> None
         "FILE files, folders, globs, @list.txt, or - for standard input options:",
         "--out OUT the table: .tsv, .jsonl, .parquet, .vcf or .vcf.gz",
         "--build {GRCh37,GRCh38} genome build, where the files do not tell",
-        "--jobs JOBS processes; -1 for every core",
+        "--jobs JOBS processes; -1 for every core --dask",
+        "--loci LOCI locus ids or TOML files, separated by commas --build",
         "--strict write nothing when a file is itself wrong",
         "--fasta FASTA your reference: every locus is compared with it before a file is read",
     ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import json
 import sys
@@ -65,7 +66,8 @@ def test_a_reference_that_agrees_confirms_gene_and_paralog(tmp_path: Path) -> No
             "FCGR3A-158": "A at 94,752; its 25 flanking bases; FCGR3B with C at 176,196, told apart by 4 bases",
             "FCGR2A-131": "A at 59,955"}
         assert found.about["chromosomes"]["chr1"]["build"] == "GRCh38"
-        assert len(found.about["chromosomes"]["chr1"]["md5"]) == 32
+        assert found.about["chromosomes"]["chr1"]["md5"] == hashlib.md5(bytes(sequence())).hexdigest()
+        assert (found.about["file"], found.about["size"]) == (path.name, path.stat().st_size)
 
 
 @pytest.mark.parametrize("chunk", [1, 2, 3, 7, 61, 1000])
@@ -168,6 +170,26 @@ def test_flanks_that_stand_twice_pin_nothing(own: Path, tmp_path: Path) -> None:
     twice = written(tmp_path / "twice.fa", bytes(sequence(MOTIF, (300_001, MOTIF[1].replace("GTA", "GCA")))))
     with pytest.raises(UseError, match="its flanking bases stand at 300,016 as well"):
         call_genotypes(vcf(tmp_path / "x.vcf"), loci=[str(own)], fasta=twice)
+
+
+def test_a_second_place_counts_only_within_reach(own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    twice = written(tmp_path / "twice.fa", bytes(sequence(MOTIF, (300_001, MOTIF[1]))))
+    before = written(tmp_path / "before.fa", bytes(sequence(MOTIF, (100_001, MOTIF[1]))))
+    file = vcf(tmp_path / "x.vcf")
+    monkeypatch.setattr(fasta, "_NEAR", 99_900)
+    for reference in (twice, before):
+        assert call_genotypes(file, loci=[str(own)], fasta=reference)["call"].tolist() == ["I/T", "T/T", "I/I"]
+    monkeypatch.setattr(fasta, "_NEAR", 100_100)
+    for reference, place in ((twice, "300,016"), (before, "100,016")):
+        with pytest.raises(UseError, match=f"stand at {place} as well"):
+            call_genotypes(file, loci=[str(own)], fasta=reference)
+
+
+def test_a_locus_without_a_position_in_the_build_of_the_reference_is_refused(own: Path, tmp_path: Path) -> None:
+    own.write_text(OWN.replace("GRCh37 = 200001, GRCh38 = 200002", "GRCh37 = 200001"))
+    reference = written(tmp_path / "r.fa", bytes(sequence(MOTIF)))
+    with pytest.raises(UseError, match="FCGR2B-232: has no position in GRCh38, the build of this reference"):
+        call_genotypes(vcf(tmp_path / "x.vcf"), loci=[str(own)], fasta=reference)
 
 
 def test_too_few_flanking_bases_pin_nothing(own: Path, tmp_path: Path) -> None:

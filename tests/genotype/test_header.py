@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from biomarkers.domain.loci import LOCI
-from biomarkers.genotype.definitions import CellShape, Definition, definition, n_values, wrong_info
+from biomarkers.genotype.definitions import CellShape, Definition, cell_shape, definition, n_values, wrong_info
 from biomarkers.genotype.header import (
     HeaderProblem,
     Samples,
@@ -238,3 +238,84 @@ def test_a_cell_is_held_to_every_definition_and_the_first_wrong_field_is_named()
     assert [shape.wrong(c) for c in (b"0/1", b"0/1:1,2", b"0/1:.", b"0/1:1,2:nan", b"0/1:1,2:.:9")] == [""] * 5
     assert shape.wrong(b"0/1:1:x") == "X '1' is not Number=R of Type=Integer"
     assert shape.wrong(b"0/1:1,2:x") == "Y 'x' is not Number=1 of Type=Float"
+
+
+RESERVED = {
+    "AA": ("C|||", "A,C"),
+    "AC": ("2,0", "1", "1,x", "-1,0", "1.5,0"),
+    "AF": ("0,1e-3", "0.5", "2,0", "x,0", "-0.1,0"),
+    "AN": ("4", "1,2", "x", "-4"),
+    "BQ": ("-1.5e2", "1,2", "x"),
+    "CIGAR": ("1X,10M2I3D4N5S6H7P8=", "1X", "M,1X", "1.0,1X"),
+    "DB": (None, "1"),
+    "DP": ("30", "1,2", "1.5", "12345678901"),
+    "END": ("99", "9,9", "x"),
+    "H2": (None, "1"),
+    "H3": (None, "1"),
+    "MQ": ("inf", "1,2", "high"),
+    "MQ0": ("0", "1,2", "-1"),
+    "NS": ("3", "1,2", "3.0"),
+    "SB": ("1,2.5,nan,.", "x"),
+    "SOMATIC": (None, "1"),
+    "VALIDATED": (None, "1"),
+    "1000G": (None, "1"),
+}
+
+
+@pytest.mark.parametrize("key", RESERVED)
+def test_reserved_keys_are_held_to_the_specification(key: str) -> None:
+    """Two ALT alleles; the first value is valid, the others are not."""
+    good, *bad = RESERVED[key]
+    assert wrong_info(key if good is None else f"{key}={good}", 2, b"") == ""
+    if good is not None:
+        assert wrong_info(f"{key}=.", 2, b"") == ""
+    for value in bad:
+        assert wrong_info(f"{key}={value}", 2, b"").startswith(f"INFO '{key}={value}'"[:20]), value
+
+
+@pytest.mark.parametrize(
+    ("kind", "good", "bad"),
+    [
+        ("Integer", ["0", "-5", "+7", ".", "1234567890123456789"], ["1.0", "x", "", "1e3", "12345678901234567890"]),
+        ("Float", ["0", "-5.25", ".5", "5.", "1e-9", "1E+9", "inf", "-Infinity", "NaN", "."], ["x", "1e", "1,5", "--1", "e5"]),
+        ("String", ["x", "1.0", "a b"], []),
+        ("Character", ["x", "xy"], []),
+    ],
+)
+def test_values_are_held_to_the_type_of_their_header(kind: str, good: list[str], bad: list[str]) -> None:
+    text = meta(
+        f'##INFO=<ID=MY,Number=1,Type={kind},Description="x">', f'##FORMAT=<ID=MY,Number=1,Type={kind},Description="x">'
+    )
+    shape = cell_shape(("GT", "MY"), (Definition("1", "String"), definition(text, "FORMAT", "MY")), 1)
+    assert (shape is None) == (kind in ("String", "Character"))
+    for value in good:
+        assert wrong_info(f"MY={value}", 1, text) == "", value
+        assert shape is None or shape.wrong(f"0/1:{value}".encode()) == "", value
+    for value in bad:
+        assert wrong_info(f"MY={value}", 1, text) != "", value
+        if not value.isdigit():  # a whole number of any length may stand in a cell
+            assert shape.wrong(f"0/1:{value}".encode()) != "", value
+
+
+def test_fields_counted_by_ploidy_and_alleles() -> None:
+    defined = (Definition("1", "String"), Definition("G", "Integer"), Definition("A", "Float"))
+    shape = cell_shape(("GT", "PL", "X"), defined, 2)
+    for gt, n in ((b"0/1", 6), (b"1", 3), (b"0|1|2", 10), (b"/0/1", 6), (b"|1", 3)):
+        for k in range(1, 12):
+            cell = gt + b":" + b",".join([b"7"] * k) + b":0.5,."
+            assert (shape.wrong(cell) == "") == (k == n), (gt, k)
+    assert shape.wrong(b".:1,2,3") == ""
+    assert shape.wrong(b".:1,2,3,4,5,6") == ""
+    assert shape.wrong(b".:1,2") == "PL '1,2' is not Number=G of Type=Integer"
+    assert shape.wrong(b"0/1:.:0.5") == "X '0.5' is not Number=A of Type=Float"
+    without_alt = cell_shape(("GT", "PL", "X"), defined, 0)  # how many values there should be is then left open
+    assert [without_alt.wrong(c) for c in (b"0/0:7", b"0/0:7,8,9:0.5", b"0/0::")] == ["", "", ""]
+    assert without_alt.wrong(b"0/0:x") != ""
+    assert cell_shape(("PL",), (Definition("G", "Integer"),), 1).wrong(b"1,2,3") == ""
+    assert (
+        cell_shape(("AD",), (Definition("R", "Integer"),), 1).wrong(b"1,x") == ""
+    )  # its values are judged where they are read
+    assert cell_shape(("AD",), (Definition("R", "Integer"),), 1).wrong(b"1") != ""
+    for key in ("DP", "MIN_DP", "GQ", "RGQ", "CN", "LEN", "DS", "FT"):
+        assert cell_shape((key,), (Definition("1", "Float"),), 1).wrong(b"x") == ""
+        assert cell_shape((key,), (Definition(".", "Float"),), 1) is None

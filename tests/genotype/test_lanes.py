@@ -152,6 +152,16 @@ def test_an_index_of_an_earlier_version_is_not_believed(lane: str, absent: str, 
     assert all("STALE_INDEX" in r["note"].split(";") for r in found)
 
 
+def test_a_file_without_an_index_says_that_it_was_read_whole(tmp_path: Path) -> None:
+    for mode in ("bare", "tbi", "csi", "bcf_bare", "bcf", "text", "gzip"):
+        said = "NO_INDEX" if mode.endswith("bare") else ""
+        path = write(tmp_path / mode / "x.vcf.gz", text_of(PLAIN, "GRCh38"), mode)
+        assert [(r["call"], r["note"]) for r in calls(path)] == [("V/F", said), ("V/V", said)], mode
+    path = write(tmp_path / "old" / "x.bcf", text_of(PLAIN, "GRCh38"), "bcf")
+    Path(f"{path}.csi").write_bytes(b"damaged")
+    assert [(r["call"], r["note"]) for r in calls(path)] == [("V/F", "STALE_INDEX"), ("V/V", "STALE_INDEX")]
+
+
 def test_an_index_that_is_merely_older_is_used(tmp_path: Path) -> None:
     path = write(tmp_path / "x.vcf.gz", text_of(PLAIN, "GRCh38"), "tbi")
     os.utime(f"{path}.tbi", (10**9, 10**9))

@@ -299,3 +299,5 @@ def test_the_direction_of_hardy_weinberg_is_said_as_it_is(tmp_path: Path) -> Non
         (found,) = cohort_quality(call_genotypes(file))
         assert len(found.warnings) == 1
         assert words in found.warnings[0]
+        assert found.warnings[0].startswith("Hardy-Weinberg: mid-p ")
+        assert found.warnings[0].endswith("or chance (1 group tested)")

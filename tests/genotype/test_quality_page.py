@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from make_cases import Case, row, text_of, write
 
-from biomarkers.genotype import call_genotypes, cohort_quality
+from biomarkers.genotype import call_genotypes, cohort_quality, quality
 from biomarkers.genotype.decide import REASONS
 from biomarkers.genotype.quality import Quality
 from biomarkers.genotype.quality_page import balance_picture, depth_picture, quality_page
@@ -121,6 +121,8 @@ def test_bars_are_as_high_as_their_samples_are_many(tmp_path: Path) -> None:
     assert bars[:, 2] == pytest.approx([step - 1] * 4, abs=0.06)
     assert bars[:, 3] == pytest.approx(np.array([3, 4, 2, 1]) / 4 * 216, abs=0.06)
     assert bars[:, 1] + bars[:, 3] == pytest.approx([FLOOR] * 4, abs=0.11)
+    assert ">reads</text>" in svg
+    assert ">samples</text>" in svg
     assert words == "10 samples: median 10, 3 below 10; the last bar holds all deeper ones."
     assert re.findall(r'class="e" x="40" y="[\d.]+">(\d+)<', svg) == ["0", "2", "4"]
     assert re.findall(r'y="241">(\d+)<', svg) == ["0", "10", "20", "30"]
@@ -278,6 +280,52 @@ def test_agreement_of_two_readings_by_hand(tmp_path: Path) -> None:
     assert tables(page)["a.vcf in rows, b.vcf in columns"][1] == ["V/F", "2", "3", "0", "1"]
     line = next(rows for caption, rows in tables(page).items() if caption.startswith("Agreement of two readings"))[0]
     assert line[:8] == ["a.vcf", "b.vcf", "9 of 10 (90%)", "77.8%", "0.57", "2", "0", "0.50"]
+
+
+def test_one_locus_is_one_locus_and_nobody_read_twice_says_so(tmp_path: Path) -> None:
+    page = quality_page([one(tmp_path, ["0/0", "0/1"], keys="GT")], source="x")
+    assert "at 1 locus (FCGR3A-158), two unrelated people agree in 50.0% of cases" in page
+    assert "No subject was read more than once, so nothing can be said about exchanged samples." in page
+
+
+def test_files_of_many_samples_stand_for_platforms(tmp_path: Path) -> None:
+    def reasons(sizes: list[int]) -> list:
+        folder = tmp_path / "-".join(map(str, sizes))
+        for i, n in enumerate(sizes):
+            case = Case("", [row(*["0/1"] * n)], [""] * n, samples=[f"P{i}-{j}" for j in range(n)])
+            write(folder / f"{i}.vcf", text_of(case, "GRCh38"), "text")
+        return cohort_quality(call_genotypes(folder))[0].reasons[["platform", "n"]].values.tolist()
+
+    assert reasons([5, 6]) == [["0.vcf", 5], ["1.vcf", 6]]
+    assert reasons([5, 4]) == [["all", 9]]
+    assert reasons([12]) == [["all", 12]]
+    assert reasons([1] * 32) == [["all", 32]]
+    assert reasons([6] * 31) == [["all", 186]]
+
+
+@pytest.mark.parametrize(("lost", "gained"), [(0.2, 0.0), (0.0, 0.1)])
+def test_misread_genotypes_are_drawn_back_as_often_as_the_error_says(
+    lost: float, gained: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 600 F/F, 0.2 / 0.8 x 300 = 75 were V/F; of 300 V/F, 0.1 / 0.9 x 600 = 66.7 were F/F."""
+    n_v = np.repeat([0.0, 1.0, 2.0], [600, 300, 100])
+    frame = pd.DataFrame({"time": np.arange(1000) % 97 + 1, "event": 1, "n_v": n_v, "stratum": ""})
+    drawn = []
+    real = quality.cox
+
+    def watched(time: np.ndarray, event: np.ndarray, x: np.ndarray, **about: object) -> object:
+        drawn.append(x.copy())
+        return real(time, event, x, **about)
+
+    monkeypatch.setattr(quality, "cox", watched)
+    ratio = quality._hazard_ratio(frame, [600, 300, 100], lost, gained, 1)
+    up = np.mean([(x[n_v == 0] == 1).sum() for x in drawn])
+    down = np.mean([(x[n_v == 1] == 0).sum() for x in drawn])
+    assert len(drawn) == 100
+    assert up == pytest.approx(75.0 if lost else 0.0, abs=3.5)
+    assert down == pytest.approx(600 * 0.1 / 0.9 if gained else 0.0, abs=3.5)
+    assert all((x[n_v == 2] == 2).all() for x in drawn)
+    assert ratio["conf_low"] < ratio["hazard_ratio"] < ratio["conf_high"]
 
 
 def test_many_files_are_compared_as_first_and_second_reading(tmp_path: Path) -> None:
