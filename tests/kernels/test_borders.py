@@ -12,19 +12,23 @@ from scipy import optimize, stats
 from biomarkers.kernels.calibrated import confirmatory
 from biomarkers.kernels.carried import drawn, last
 from biomarkers.kernels.cox import cox
-from biomarkers.kernels.family import max_t_family
+from biomarkers.kernels.family import Member, max_t_family
 from biomarkers.kernels.firth import firth
+from biomarkers.kernels.fourfold import conditional
 from biomarkers.kernels.hardy_weinberg import hardy_weinberg
 from biomarkers.kernels.kappa import weighted_kappa
 from biomarkers.kernels.likelihood import design
 from biomarkers.kernels.one_sample import poisson_at_least, survival_against, upper_p
 from biomarkers.kernels.resample import cluster_bootstrap
 from biomarkers.kernels.riskset import risk_sets
+from biomarkers.kernels.scan import null_model
 from biomarkers.kernels.searched_cut import shrunken_cut
 from biomarkers.kernels.separation import infinite_directions
 from biomarkers.kernels.simon import TwoStage
+from biomarkers.kernels.simulated_power import read_off
 from biomarkers.kernels.tobit import fit as tobit
 from biomarkers.kernels.tobit import impute, independent
+from biomarkers.kernels.trial_simulation import simulate
 
 
 def test_one_parameter_is_assumed_where_none_is_said() -> None:
@@ -173,6 +177,92 @@ def test_a_two_stage_design_adds_up_its_paths() -> None:
 
     for x in (0, 1, 2, 6):
         assert plan.tail(x, 0.3) == pytest.approx(tail(x, 0.3))
+
+
+def test_conditional_inference_is_fisher_s_noncentral_distribution() -> None:
+    found = conditional([[9, 21, 4, 30]], level=0.9)
+
+    def spread(odds: float):
+        return stats.nchypergeom_fisher(51, 13, 21, odds)
+
+    assert spread(found.odds_ratio).mean() == pytest.approx(9)
+    assert found.std_error == pytest.approx(1 / math.sqrt(spread(found.odds_ratio).var()))
+    assert spread(found.low).sf(8) == pytest.approx(0.05)
+    assert spread(found.high).cdf(9) == pytest.approx(0.05)
+    assert found.log_odds_ratio == pytest.approx(math.log(found.odds_ratio))
+    assert (found.p_greater, found.p_less) == pytest.approx((spread(1).sf(8), spread(1).cdf(9)))
+    assert found.p_value == pytest.approx(stats.fisher_exact([[9, 12], [4, 26]]).pvalue)
+    assert found.finite
+    edge = conditional([[5, 5, 0, 6]])
+    assert (edge.odds_ratio, edge.high, edge.finite) == (math.inf, math.inf, False)
+    other = conditional([[0, 5, 6, 6]])
+    assert (other.odds_ratio, other.low, other.finite) == (0, 0, False)
+
+
+# ---- simulated trials and power --------------------------------------------------------------------------------------
+
+
+def test_a_line_of_power_is_read_off_exactly_with_its_error() -> None:
+    z = stats.norm.ppf
+
+    def power(b: float) -> float:
+        return float(stats.norm.cdf(4.0 * b - z(0.975)))
+
+    exact = (z(0.975) + z(0.8)) / 4
+    for begin in (1.2, math.exp(exact), 1.9, 3.0):
+        found = read_off(power, begin, power=0.8, alpha=0.05, replicates=400)
+        assert math.log(found.hazard_ratio) == pytest.approx(exact)
+        at_wanted = math.sqrt(0.8 * 0.2 / 800) / stats.norm.pdf(z(0.8)) / 4.0
+        p1 = power(math.log(begin))
+        assert tuple(vars_of(found))[1:] == pytest.approx((at_wanted, p1, math.sqrt(p1 * (1 - p1) / 400), 400))
+    for nothing in (1.0, 0.5, math.inf, math.nan):
+        assert math.isnan(read_off(power, nothing).hazard_ratio)
+
+
+def vars_of(found) -> list[float]:
+    return [getattr(found, name) for name in found.__dataclass_fields__]
+
+
+def test_simulated_trials_have_the_strata_the_arms_and_the_hazards_asked_for() -> None:
+    hazard = np.array([[1.0, 0.5], [2.0, 2.0], [0.25, 4.0]])
+    share = np.array([0.2, 0.3, 0.5])
+    drawn = simulate(np.random.default_rng(7), 400, n=60, accrual=3.0, hazard=hazard, p_stratum=share, block=4)
+    for s in range(3):
+        mine = drawn.stratum == s
+        assert mine.mean() == pytest.approx(share[s], abs=0.012)
+        # Blocks of four within a stratum: the arms never differ by more than two.
+        gap = (2 * (drawn.arm == 1) - 1) * mine
+        assert np.abs(np.cumsum(gap, axis=1)).max() == 2
+        for a in (0, 1):
+            times = drawn.time[mine & (drawn.arm == a)]
+            assert times.mean() * hazard[s, a] == pytest.approx(1, abs=4 / math.sqrt(times.size))
+    assert (np.diff(drawn.entry, axis=1) >= 0).all()
+    assert 0 <= drawn.entry.min() < 0.01
+    assert 2.99 < drawn.entry.max() <= 3.0
+    assert drawn.calendar == pytest.approx(drawn.entry + drawn.time)
+
+
+def test_the_adjusted_p_of_two_tests_counts_every_order_of_five() -> None:
+    t, d = [1.0, 2, 3, 4, 5], [1, 1, 0, 1, 1]
+    x, y = np.array([5.0, 3, 4, 1, 2.5]), np.array([1.0, 0, 0, 1, 0])
+    null = null_model(risk_sets(t, d))
+    order = null.rs.order
+    members = [Member(null, v[order][:, None], order) for v in (x, y)]
+
+    def both(shuffled) -> list[float]:
+        return [cox(t, d, v[list(shuffled)][:, None]).score_test for v in (x, y)]
+
+    T = np.array(both(range(5)))
+    every = np.array([both(p) for p in itertools.permutations(range(5))]) + 1e-9
+    found = max_t_family(members, np.zeros(5, int), permutations=3000, seed=2)
+    near = {"abs": 4 * 0.5 / math.sqrt(3000)}
+    first, second = np.argsort(-T)
+    assert found.statistic == pytest.approx(T)
+    assert found.p_permutation == pytest.approx((every >= T).mean(axis=0), **near)
+    single = (every.max(axis=1)[:, None] >= T).mean(axis=0)
+    assert found.p_single_step == pytest.approx(single, **near)
+    down = {first: single[first], second: max(single[first], (every[:, second] >= T[second]).mean())}
+    assert found.p_step_down == pytest.approx([down[0], down[1]], **near)
 
 
 # ---- values beyond a limit -------------------------------------------------------------------------------------------
