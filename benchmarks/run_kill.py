@@ -109,7 +109,7 @@ def beside(out: Path) -> list[str]:
 # --- kill ------------------------------------------------------------------------------------------------------------------
 
 
-def kill(rounds: int, seed: int) -> Counter[str]:
+def kill(rounds: int, seed: int, minutes: float = 1e9) -> Counter[str]:
     """Kill a run of plan B over the result of plan A."""
     seen, chance = Counter[str](), random.Random(seed)
     with tempfile.TemporaryDirectory() as name:
@@ -126,7 +126,10 @@ def kill(rounds: int, seed: int) -> Counter[str]:
         work.mkdir()
         out = work / "out"
         filling = whole / 4
+        begun_at = time.monotonic()
         for k in range(rounds):
+            if time.monotonic() - begun_at > 60 * minutes:
+                break
             for left in work.iterdir():
                 shutil.rmtree(left) if left.is_dir() else left.unlink()
             shutil.copytree(home / "A", out)
@@ -151,6 +154,7 @@ def kill(rounds: int, seed: int) -> Counter[str]:
                 which = "LOST"
             if which == "LOST":
                 print(f"round {k} ({when}): {sorted(now)[:3]} ..., beside it {beside(out)}", flush=True)
+            seen["kills"] += 1
             seen[which] += 1
             seen[f"{which}, killed {when}"] += 1
             if k % 10 == 9:
@@ -323,10 +327,11 @@ def main() -> int:
     parser.add_argument("what", choices=["kill", "crowd", "faults"])
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=1e9, help="kill: stop after so long, whatever --rounds says")
     parser.add_argument("--step", type=int, default=1, help="faults: every so many calls")
     asked = parser.parse_args()
     start = time.perf_counter()
-    seen = {"kill": lambda: kill(asked.rounds, asked.seed), "crowd": lambda: crowd(asked.rounds, asked.seed),
+    seen = {"kill": lambda: kill(asked.rounds, asked.seed, asked.minutes), "crowd": lambda: crowd(asked.rounds, asked.seed),
             "faults": lambda: faults(asked.step)}[asked.what]()
     print(f"{asked.what}: {dict(sorted(seen.items()))}; lost: {seen['LOST']}; {time.perf_counter() - start:.0f} s")
     return 1 if seen["LOST"] else 0
