@@ -611,6 +611,8 @@ def test_cells_of_the_table_by_type() -> None:
         "'=x;-1",
     ]
     assert untext("'=x") == "=x"
+    (found,) = tsv_lines(refuse_file("-", ONE, "FILE_ERROR", "+")).splitlines()
+    assert (found.split("\t")[0], found.split("\t")[-1]) == ("-", "+")
     assert untext("a\\tb\\x3cc\\\\d") == "a\tb<c\\d"
     assert rows_of_tsv("") == []
     assert ascii_safe("a\u202e\x1b[2Jé") == "a\\u202e\\x1b[2Jé"
@@ -906,10 +908,24 @@ def test_missing_calls_that_go_with_a_group_are_said(tmp_path: Path) -> None:
     case = Case("", [row(*cells)], [""] * 40)
     people = pd.DataFrame({"sample": [f"S{i + 1}" for i in range(40)], "arm": ["A"] * 20 + ["B"] * 20})
     (found,) = cohort_quality(call_genotypes(plain(tmp_path / "x.vcf", case)), people)
-    assert any(w.startswith("missing calls go with arm (call rate: A 40%, B 100%") for w in found.warnings)
+    assert any(w.startswith("missing calls go with arm (call rate: A 40%, B 100%; Cramer's V 0.65") for w in found.warnings)
     rates = found.rates.set_index(["group", "level"])
     assert rates.loc[("arm", "A"), ["n", "n_called", "rate"]].tolist() == [20, 8, 0.4]
     assert found.reasons[["reason", "n"]].values.tolist() == [["OK", 28], ["MISSING_GT", 12]]
+
+
+def test_who_has_no_platform_says_nothing_about_platforms(tmp_path: Path) -> None:
+    file = plain(tmp_path / "x.vcf", Case("", [row(*["0/0", "0/1"] * 20)], [""] * 40))
+    people = pd.DataFrame({"sample": [f"S{i + 1}" for i in range(40)], "cohort": ["A"] * 20 + ["B"] * 20})
+    known = people.assign(platform=["one"] * 10 + ["two"] * 10 + ["one"] * 10 + ["two"] * 10)
+    half = known.assign(platform=["one"] * 10 + ["two"] * 10 + [""] * 20)
+    mixed = people.assign(platform=["one"] * 19 + ["two"] + ["one"] + ["two"] * 19)
+    for who, said in ((known, False), (half, False), (mixed, True)):
+        (found,) = cohort_quality(call_genotypes(file), who)
+        assert (
+            any(w.startswith("platform goes with cohort (share of platform one: A 95%, B 5%") for w in found.warnings) == said
+        )
+        assert any("platform goes" in w for w in found.warnings) == said
 
 
 def test_the_direction_of_discordance_is_said_for_a_locus_without_paralog(tmp_path: Path) -> None:

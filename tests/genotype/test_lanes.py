@@ -87,6 +87,27 @@ def test_the_index_lane_returns_what_htslib_returns(mode: str, wide: int, tmp_pa
     assert n_found > 500
 
 
+@pytest.mark.parametrize("mode", ["tbi", "csi"])
+def test_a_small_index_finds_every_line_at_its_ends_and_nothing_else(mode: str, tmp_path: Path) -> None:
+    """Records in every bin of a contig: at both ends of the smallest bins, and reaching over all larger ones."""
+    head = text_of(Case("", [], [""], background=False), "GRCh38")
+    starts = [1, *(2**k + d for k in (14, 17, 20, 23, 26) for d in (0, 1)), 150_000_000]
+    lines = [f"chr1\t{p}\t.\tA\tC\t.\t.\t.\tGT\t0/1" for p in starts]
+    lines += [f"chr1\t{p}\t.\tA\t<NON_REF>\t.\t.\tEND={p + n}\tGT\t0/0"
+              for p in (16_000, 131_000, 1_048_000, 8_388_000, 67_108_000) for n in (10, 2000, 300_000)]
+    lines.sort(key=lambda line: int(line.split("\t")[1]))
+    path = write(tmp_path / "x.vcf.gz", head + "\n".join(lines) + "\n", mode)
+    between = {16_500, 140_000, 1_100_000, 8_500_000, 67_200_000, 149_000_000}
+    for p in sorted({q + d for q in starts for d in (-1, 0, 1)} | between):
+        if p > 0:
+            want = [line.encode() for line in lines if int(line.split("\t")[1]) <= p
+                    <= max(int(line.split("\t")[1]), int(line.split("END=")[1].split("\t")[0]) if "END" in line else 0)]
+            found = [line for *_, line in read_lines(str(path), Asked(p, p), lane="index").found]
+            assert sorted(found) == sorted(want), p
+            chunks = read_index(f"{path}.{mode}").chunks("chr1", p, p)
+            assert all(a < b for a, b in chunks)
+
+
 def test_every_block_boundary_gives_the_same_lines(tmp_path: Path) -> None:
     """A line may be cut by a block anywhere, also inside its position."""
     text = random_vcf(random.Random(3), 40).encode()
