@@ -84,6 +84,16 @@ async function visit(file) {
   await page.emulateMedia({ media: "print" });
   Object.assign(seen.print, await page.evaluate(onPaper), { broken: (await page.evaluate(look)).broken });
   await context.close();
+  if (basename(file) === "search.html") {
+    const asked = await browser.newContext();
+    const search = await asked.newPage();
+    search.on("pageerror", (e) => seen.console.push(String(e)));
+    search.on("request", (r) => { if (!/^(file|data|blob):/.test(r.url())) seen.requests.push(r.url()); });
+    await search.goto(`${pathToFileURL(resolve(file)).href}?q=landmark`);
+    await search.locator("#search-results li a").first().waitFor({ timeout: 60000 }).catch(() => {});
+    seen.found = await search.locator("#search-results li").count();
+    await asked.close();
+  }
   // innerText cannot be asked for without scripts; the accessibility tree of the page can.
   const still = await open(file, { viewport: { width: 1280, height: 900 }, javaScriptEnabled: false, bypassCSP: false }, seen);
   seen.bare = (await still.page.locator("main").innerText()).replace(/\s+/g, " ").trim();

@@ -176,6 +176,11 @@ def test_no_words_are_smaller_than_nine_pixels(seen):
     assert [(p["file"], w["small"]) for p in seen for w in p["widths"].values() if w["small"]] == []
 
 
+def test_the_search_of_the_documentation_finds_a_word(seen, group):
+    found = [p["found"] for p in seen if p["file"].endswith("search.html")]
+    assert (len(found) == 1 and found[0] >= 5) if group == "docs" else found == []
+
+
 def test_without_scripts_the_text_is_the_same(seen, group):
     for page in seen:
         if page["file"].endswith("search.html"):
