@@ -193,7 +193,8 @@ class Analysis:
         if self.cut == SEARCH:
             return self._searched(study, marker, chosen, model, order)
         fitted, faced = associate_at_baseline(
-            rows, marker, model, cut=self.cut, notes=notes, rule=self.limit_rule, groups=self.by, order=order,
+            rows, marker, model, cut=self.cut, notes=(*notes, *_raw_ratios(study, marker, rows)), rule=self.limit_rule,
+            groups=self.by, order=order,
             interaction=self.interaction, constant=self._constant(marker, self.timing),
         )
         table = result_table([self._between_chosen(study, row) for row in fitted.rows])
@@ -329,6 +330,15 @@ class Analysis:
         if self.by == "arm" and study.design.arms:
             return study.design.arms
         return tuple(str(v) for v in sorted(rows[self.by].dropna().unique()))
+
+
+def _raw_ratios(study: Study, marker: Marker, rows: pd.DataFrame) -> list[str]:
+    """How many of the analysed would have no CD8/FOXP3 ratio as laboratories deliver it: those without a FOXP3 cell."""
+    if marker.name != "cd8_foxp3":
+        return []
+    foxp3 = baseline_values(study, study.design.marker("foxp3")).set_index("subject")["value"]
+    none = int((pd.to_numeric(rows["subject"].map(foxp3)) == 0).sum())
+    return [f"{none} of {len(rows)} raw ratios are undefined (no FOXP3 cell): one cell is added to both counts"] if none else []
 
 
 def _n_excluded(chosen: AnalysisSet, table: pd.DataFrame, by: str | None) -> list[int]:
