@@ -1,5 +1,6 @@
 // Opens pages in Chromium and says what it saw, as JSON: requests, messages, axe violations, overflow, anchors, texts, print.
 // usage: node pages.mjs CHROMIUM FOLDER_FOR_PICTURES PAGE.html ...
+// Many pages of one template (MANY=1) are read by axe wide in light and narrow in dark; others in all four ways.
 import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, dirname, join, resolve } from "node:path";
@@ -66,7 +67,8 @@ async function visit(file) {
     for (const [width, height] of WIDTHS) {
       await page.setViewportSize({ width, height });
       if (colorScheme === "light") seen.widths[width] = await page.evaluate(look);
-      if (width !== 820) {
+      const way = `${width}-${colorScheme}`;
+      if (process.env.MANY ? ["1280-light", "390-dark"].includes(way) : width !== 820) {
         const found = await page.evaluate((r) => axe.run(document, r), RULES);
         seen.axe.push(...found.violations.map((v) => ({ colorScheme, width, id: v.id, n: v.nodes.length, first: v.nodes[0].html.slice(0, 200),
           why: v.nodes[0].failureSummary })));
