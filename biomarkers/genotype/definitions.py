@@ -61,7 +61,7 @@ def n_values(number: str, n_alts: int, ploidy: int) -> int | None:
     >>> [n_values(n, 2, 2) for n in ("1", "A", "R", "G", ".")]
     [1, 2, 3, 6, None]
     """
-    if number.isdigit():
+    if number.isascii() and number.isdigit() and len(number) < 10:
         return int(number)
     return {"A": n_alts, "R": n_alts + 1, "G": comb(n_alts + ploidy, ploidy)}.get(number)
 

@@ -8,10 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from biomarkers.domain.loci import find_loci
+from biomarkers.genotype.calls import call_file
+from biomarkers.genotype.options import Options
 from biomarkers.readers.study_file import read_study_file
 from biomarkers.readers.tables import read_tables
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "benchmarks"))
+
+from door_fuzz import VCF  # noqa: E402  a script beside the package, not in it
+
 STUDY = """name = "damaged"
 cohorts = ["A", "B"]
 [endpoints.pfs]
@@ -50,3 +57,10 @@ def test_a_time_of_more_than_a_century_is_a_problem_of_its_row(tmp_path: Path, t
 def test_an_identifier_with_a_control_sign_is_shown_with_it_made_visible(tmp_path: Path) -> None:
     said = rows(tmp_path, "S-\x009,A,1.5,1")
     assert said == [] or not any("\x00" in text for text in said)
+
+
+@pytest.mark.parametrize("number", ["³", "9" * 5000])
+def test_a_header_that_demands_no_countable_number_of_values_raises_nothing(tmp_path: Path, number: str) -> None:
+    (tmp_path / "f.vcf").write_text(VCF.replace("ID=DP,Number=1", f"ID=DP,Number={number}"), encoding="latin-1")
+    calls = call_file(str(tmp_path / "f.vcf"), find_loci(["FCGR3A-158"]), Options())
+    assert [len(list(c.rows())) for c in calls] == [4]
