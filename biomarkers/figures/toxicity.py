@@ -21,7 +21,6 @@ from biomarkers.figures.style import (
     MIDDLE,
     NOTE,
     POINTS_PER_MM,
-    SINGLE,
     TEXT,
     TICK,
     TITLE,
@@ -103,7 +102,7 @@ def toxicity_figure(
     need(table, ("cohort", *COLUMNS), "toxicity")
     named = table.assign(cohort=table["cohort"].map(text))
     names = order(named["cohort"], cohorts)
-    total = (width_mm or (SINGLE if named["arm"].nunique() < 2 and len(names) == 1 else DOUBLE)) * POINTS_PER_MM
+    total = (width_mm or (MIDDLE if named["arm"].nunique() < 2 and len(names) == 1 else DOUBLE)) * POINTS_PER_MM
     parts = {name: named[named["cohort"] == name] for name in names}
     lines = {name: terms(parts[name], most) for name in names}
     grades = [g for g in reversed(GRADES) if (named[f"grade_{g}"] > 0).any()]
