@@ -122,7 +122,7 @@ def _strongest(view: View, pairs: Sequence[Row]) -> Grid:
         for r in ranked
     ]
     return Grid(
-        f"The {len(ranked)} closest of {numbers.count(len(pairs))} pairs of markers.",
+        f"The {len(ranked)} closest of {numbers.whole(len(pairs))} pairs of markers.",
         ("Pair", "n", "Spearman’s rho (95% CI)"),
         tuple(rows),
         (False, True, True),
@@ -191,7 +191,7 @@ def _models(view: View, endpoint: str, fitted: Sequence[tuple[str, list[Row]]], 
             shown = [_ratio(r) for r in own] or [Cell(numbers.NONE, "em")]
             body.append(
                 GridRow(
-                    tables.marker_label(marker, view.design),
+                    _with_contrast(view, marker),
                     (
                         *cells(numbers.count(number(first["n"])), numbers.count(number(first["n_events"]))),
                         *shown[:1],
@@ -220,6 +220,12 @@ def _models(view: View, endpoint: str, fitted: Sequence[tuple[str, list[Row]]], 
         (False, *[True] * (len(heads) - 1)),
         note,
     )
+
+
+def _with_contrast(view: View, marker: str) -> str:
+    """ "TK1, per doubling": the step of the hazard ratio is that of the marker's own row at baseline."""
+    steps = (x.contrast for x in view.lines if x.marker == marker and x.timing == "baseline" and x.contrast.startswith("per "))
+    return ", ".join(filter(None, (tables.marker_label(marker, view.design), next(steps, ""))))
 
 
 def _terms(rows: Sequence[Row], marker: str, *, own: bool) -> list[Row]:
