@@ -44,6 +44,7 @@ from biomarkers.models.landmark_association import (
 from biomarkers.models.predictive import refuse_claim
 from biomarkers.models.results_table import result_table
 from biomarkers.models.searched_cut import SEARCH, searched_cut_rows
+from biomarkers.plan.pictures import Pictures, pictures_of
 from biomarkers.study.analysis_set import AnalysisSet
 from biomarkers.study.draws import baseline_values
 from biomarkers.study.landmark_draws import CLOCKS, visit_landmark
@@ -401,6 +402,11 @@ class Association:
         """Medians of those curves with their intervals."""
         return class_curves(self.sets.rows, self.exposure, self.question.by, self.order, self.question.level,
                             self.table["analysis"].iloc[0])[1]
+
+    @property
+    def pictures(self) -> Pictures:
+        """Tables for `figures.spline` and `figures.schoenfeld`: `.splines` and `.residuals`, every fit of this answer."""
+        return pictures_of(self)
 
     def diagnostics(self) -> pd.DataFrame:
         """The proportional-hazards test of each fit: cohort, term, statistic, df, p_value."""

@@ -40,6 +40,8 @@ from biomarkers.study.draws import baseline_values
 from biomarkers.study.landmark_draws import visit_landmark
 from biomarkers.study.study import Study
 
+MIN_PER_STATE = 5
+"""Patients that a state must have had after the landmark: a curve of two is a curve of accidents."""
 FLOW_COLUMNS = ("analysis", "marker", "timing", "cohort", "arm", "reason", "detail", "n_excluded", "n_left", "total")
 
 
@@ -207,9 +209,12 @@ def _time_dependent(question: Question, study: Study, settings: dict[str, Any]) 
 
 
 def _states(found: TimeDependentAnalysis, study: Study, cut: float | None) -> pd.DataFrame:
-    """Curves by current state from the first visit on treatment: per cohort, for a call or a number with a cut."""
+    """Curves by current state from the first visit on treatment, where each state has had five patients.
+
+    Per cohort, for a call or a number with a cut.
+    """
     marker = found.question.marker
-    chosen = marker.cut.value if cut is None and marker.cut is not None else cut
+    chosen = None if marker.levels else marker.cut.value if cut is None and marker.cut is not None else cut
     if not marker.levels and chosen is None:
         return Pictures().states
     rows = found.states(None if chosen is None else float(marker.to_model_scale(chosen)))
@@ -220,7 +225,8 @@ def _states(found: TimeDependentAnalysis, study: Study, cut: float | None) -> pd
     parts = []
     for cohort, inside, _ in found.question.parts:
         part = rows[rows["subject"].isin(set(found.question.subjects.loc[inside, "subject"]))]
-        if (part["stop"] > start).any():
+        followed = part[part["stop"] > start].groupby("state", observed=False)["subject"].nunique()
+        if followed.min() >= MIN_PER_STATE:
             parts.append(state_curves(part, "stop", "event", "state", entry="start", until="time", landmark=start,
                                       level=found.question.level, cohort=cohort))
     return pd.concat(parts, ignore_index=True) if parts else Pictures().states

@@ -61,6 +61,7 @@ def test_every_kind_answers_in_the_one_table(tmp_path, study):
 def test_mrd_is_a_question_of_a_plan(tmp_path):
     text = STUDY + '[[analysis]]\nid = "mrd"\nkind = "mrd"\nmarker = "mrd"\nat = "week18"\nmax_age = 120\n'
     results = read(tmp_path, text).run(bm.load_example("stop_her2"))
+    assert set(results.pictures.states["group"]) == {"not detected", "detected"}
     assert {"mrd: status", "mrd: lead_times", "mrd: rates", "mrd: competing"} == set(results.more)
     assert results.table["analysis"].unique().tolist() == ["mrd"]
 
@@ -242,6 +243,12 @@ id = "now"
 kind = "time_dependent"
 marker = "ctc"
 max_age = 84
+cut = 1
+[[analysis]]
+id = "too few above"
+kind = "time_dependent"
+marker = "ctc"
+max_age = 84
 """
     pictures = read(tmp_path, text).run(study).pictures
     asked = bm.associate(study, "tk1_dul", permutations=0)
@@ -254,7 +261,8 @@ max_age = 84
     np.testing.assert_allclose(np.log2(events["value"].astype(float)), events["x"].astype(float), rtol=1e-9)
     assert set(pictures.residuals["analysis"]) == {"tk1", "gene"}
     assert set(pictures.calibration["model"]) == {"standard variables", "with ctDNA"}
-    assert set(pictures.states["group"]) == {"< 5 cells/7.5 mL", "≥ 5 cells/7.5 mL"}
+    assert set(pictures.states["group"]) == {"< 1 cells/7.5 mL", "≥ 1 cells/7.5 mL"}
+    assert set(pictures.states["analysis"]) == {"now"}, "two patients at or above 5 make no curve"
     assert (pictures.states["time"] >= 49).all(), "from the end of the first visit on treatment"
 
 
