@@ -596,7 +596,10 @@ def _progression_tubes(frames: dict[str, pd.DataFrame]) -> list[Problem]:
     its = specimens["specimen"].isin(blood.loc[because, "specimen"]) & specimens["reason_for_draw"].isna()
     specimens.loc[its, "reason_for_draw"] = "progression"
     first = blood[because].iloc[0]
-    said = f"{int(because.sum())} values of draws labelled {first['visit']!r} count as drawn because of progression"
+    n = int(because.sum())
+    one = n == 1
+    said = (f"{n} value{'' if one else 's'} of draws labelled {first['visit']!r} count{'s' if one else ''} as drawn because of "
+            "progression")
     return [
         Problem(file=str(first["source_file"]), column="visit", severity="note", problem=said, code="progression_draws",
                 remedy="give their reason in a column mapped to reason_for_draw where that is not so")

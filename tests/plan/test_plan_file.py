@@ -66,6 +66,11 @@ def test_an_unknown_key_names_its_line_and_the_nearest_known_key(tmp_path):
     assert "did you mean 'strata'?" in said
 
 
+def test_a_key_of_the_study_is_told_where_it_belongs(tmp_path):
+    said = fault(tmp_path, GOOD.replace("seed = 7", 'covarates = ["age"]'))
+    assert "did you mean 'covariates'? That is a key of study.toml" in said
+
+
 def test_every_fault_is_said_at_once(tmp_path):
     said = fault(tmp_path, GOOD.replace('marker = "stil"', "marker = 3").replace("seed = 7", "sed = 7"))
     assert len(said.splitlines()) == 2

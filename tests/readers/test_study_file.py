@@ -146,3 +146,28 @@ def test_declarations_of_a_marker_count_before_those_of_its_file(tmp_path: Path)
     assert blood is not None
     assert (blood.spelling_of("mrd").nd, blood.spelling_of("mrd").zero) == ("not_detected", "missing")
     assert blood.spelling_of("ctc").nd == "not_done"
+
+
+@pytest.mark.parametrize("paramcd", ['"PFS"', '["PFS"]', '{ pfs = "PFSINV" }'])
+def test_the_parameters_of_an_adtte_are_endpoints_of_the_design(tmp_path: Path, paramcd: str) -> None:
+    table = f'[tables.outcomes]\npath = "adtte.xpt"\nformat = "adam-adtte"\nparamcd = {paramcd}\n'
+    assert study(tmp_path, SMALL + table).design.endpoint("pfs").label == "Progression-free survival"
+
+
+def test_a_section_of_its_own_says_more_about_an_endpoint_than_its_parameter(tmp_path: Path) -> None:
+    table = '[tables.outcomes]\npath = "adtte.xpt"\nformat = "adam-adtte"\nparamcd = "PFS"\n'
+    table += '[endpoints.pfs]\nlabel = "PFS, central"\n'
+    assert study(tmp_path, SMALL + table).design.endpoint("PFS").label == "PFS, central"
+
+
+def test_an_archive_is_named_for_what_it_is(tmp_path: Path) -> None:
+    (tmp_path / "data.zip").write_bytes(b"PK\x03\x04" + bytes(60))
+    with pytest.raises(DataProblem, match="archives are never unpacked"):
+        read_study_file(tmp_path / "data.zip")
+
+
+def test_privacy_is_declared_in_its_own_section(tmp_path: Path) -> None:
+    privacy = study(tmp_path, SMALL + "[privacy]\npseudonyms = true\nminimum_cell_size = 5\n").design.privacy
+    assert (privacy.pseudonyms, privacy.minimum_cell_size) == (True, 5)
+    assert "did you mean 'minimum_cell_size'?" in refused(tmp_path, SMALL + "[privacy]\nminimum_cell = 5\n")
+    assert "study.toml:6" in refused(tmp_path, SMALL + "[privacy]\nminimum_cell_size = -1\n")

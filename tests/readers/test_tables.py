@@ -218,6 +218,33 @@ def test_a_list_of_tubes_implies_its_specimens(read: Read) -> None:
     assert "01:draw:-3:baseline" in set(tables["specimens"].rows["specimen"])
 
 
+def test_a_draw_labelled_progression_was_drawn_because_of_it(read: Read) -> None:
+    """Where no column gives the reason the label does, if it is one; a note counts them, and a given reason stands."""
+    toml = WIDE + (
+        '[tables.blood]\npath = "serial.csv"\nmarker_names = { TK1 = "tk1_dua" }\n'
+        'columns = { subject = "id", visit = "draw", marker = "analyte", reason_for_draw = "why" }\n'
+    )
+    rows = "01,week6,42,TK1,80,DuA,\n01,Progression,43,TK1,90,DuA,\n01,PD,60,TK1,95,DuA,unscheduled\n"
+    tables = read(BASE + toml, {"p.csv": PATIENTS, "serial.csv": "id,draw,day,analyte,value,unit,why\n" + rows})
+    reasons = tables["blood"].rows.set_index("day")["reason_for_draw"]
+    assert pd.isna(reasons[42])
+    assert reasons[43] == "progression"
+    assert reasons[60] == "unscheduled"
+    specimens = tables["specimens"].rows.set_index("collection_day")["reason_for_draw"]
+    assert specimens[43] == "progression"
+    assert [p.problem for p in problems(tables, "note") if p.code == "progression_draws"] == [
+        "1 value of draws labelled 'Progression' counts as drawn because of progression"
+    ]
+
+
+def test_the_minus_of_a_typesetter_in_a_day_is_read_and_noted(read: Read) -> None:
+    toml = WIDE + '[tables.blood]\npath = "s.csv"\ncolumns = { subject = "id" }\n'
+    tables = read(BASE + toml, {"p.csv": PATIENTS, "s.csv": "id,day,marker,value,unit\n01,\u22123,tk1_dua,250,DuA\n"})
+    assert values(tables, "blood", "day") == [(-3,)]
+    noted = [p for p in problems(tables, "note") if "Unicode minus" in p.problem]
+    assert [(p.line, p.column, p.value) for p in noted] == [(2, "day", "\u22123")]
+
+
 # ---- values ----------------------------------------------------------------------------------------------------------
 
 
