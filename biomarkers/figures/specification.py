@@ -8,6 +8,7 @@ alternative that could not be asked keeps its place with its reason.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -126,8 +127,8 @@ def _left(ax: Axes) -> float:
     return min(LEFT, 72 * figure.get_size_inches()[0] * ax.get_position().x0)
 
 
-def _row(ax: Axes, row: dict[str, object], y: float, span: float, limits: tuple[float, float]) -> None:
-    value, low, high = (float(row[c]) for c in ("per_sd", "per_sd_low", "per_sd_high"))  # type: ignore[arg-type]
+def _row(ax: Axes, row: dict[str, Any], y: float, span: float, limits: tuple[float, float]) -> None:
+    value, low, high = (float(row[c]) for c in ("per_sd", "per_sd_low", "per_sd_high"))
     if not math.isfinite(value):
         words = str(row["note"]).split(";")[0]
         write(ax, 2, y, fit(words, span - 4, NOTE), transform=data_y(ax), size=NOTE, va="center", style="italic",
