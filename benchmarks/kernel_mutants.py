@@ -271,10 +271,13 @@ class Loop:
     def pytest_runtestloop(self, session: Any) -> bool:
         items = {item.nodeid: item for item in session.items}
         started = time.monotonic()
-        done = _done(self.asked.out, survivors_too=not self.asked.again)
+        before = _rows(self.asked.out) if self.asked.out.exists() else []
+        alive = {_name(r) for r in before if r["end"] in ("survived", "not reached")}
+        drawn = self._drawn()
+        wanted = alive if self.asked.again else {job[:3] for job in drawn} - {_name(r) for r in before}
         with self.asked.out.open("a") as out:
-            for file, place, which, total in self._drawn():
-                if (file, place, which) in done:
+            for file, place, which, total in drawn:
+                if (file, place, which) not in wanted:
                     continue
                 if time.monotonic() - started > self.asked.minutes * 60:
                     break
@@ -284,7 +287,10 @@ class Loop:
         return True
 
     def _drawn(self) -> list[tuple[str, int, int, int]]:
-        """A random sample of each file: a share of its mutants, and at least so many. A larger share contains a smaller."""
+        """A random sample of each file: a share of its mutants, and at least so many. A larger share contains a smaller.
+
+        All files advance together, so that a run that was stopped has seen a part of each.
+        """
         wanted = set(self.asked.files.split(",")) if self.asked.files else None
         drawn = []
         for path in sorted(KERNELS.glob("*.py")):
@@ -293,8 +299,8 @@ class Loop:
             every = mutants(ast.parse(path.read_text()))
             random.Random(f"{self.asked.seed} {path.name}").shuffle(every)
             n = min(len(every), max(self.asked.least, round(self.asked.share * len(every))))
-            drawn += [(path.name, place, which, len(every)) for place, which in every[:n]]
-        return drawn
+            drawn += [(k / n, path.name, place, which, len(every)) for k, (place, which) in enumerate(every[:n])]
+        return [job[1:] for job in sorted(drawn)]
 
     def _tests(self, file: str, first: int, last: int, items: dict[str, Any]) -> tuple[list[str], bool]:
         """The tests that reach these lines, cheapest first, as many as the budget holds; whether any had to be left out."""
@@ -424,15 +430,14 @@ def _recode(old: types.FunctionType, new: types.FunctionType) -> None:
     old.__code__, old.__defaults__, old.__kwdefaults__ = new.__code__, new.__defaults__, new.__kwdefaults__
 
 
-def _done(path: Path, *, survivors_too: bool) -> set[tuple[str, int, int]]:
-    every = _rows(path) if path.exists() else []
-    return {(r["file"], r["place"], r["which"]) for r in every if survivors_too or r["end"] not in ("survived", "not reached")}
+def _name(row: dict[str, Any]) -> tuple[str, int, int]:
+    return row["file"], row["place"], row["which"]
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
     """The last word on each mutant."""
     rows = [json.loads(line) for line in path.read_text().splitlines()]
-    return list({(r["file"], r["place"], r["which"]): r for r in rows}.values())
+    return list({_name(r): r for r in rows}.values())
 
 
 def run(asked: argparse.Namespace) -> int:
@@ -501,7 +506,8 @@ def main() -> int:
     second.add_argument("--least", type=int, default=12)
     second.add_argument("--seed", type=int, default=1)
     second.add_argument("--budget", type=float, default=30.0, help="seconds of tests per mutant")
-    second.add_argument("--again", action="store_true", help="judge those again that survived, by the tests there are now")
+    second.add_argument("--again", action="store_true",
+                        help="judge those again that survived, by the tests there are now; draw no others")
     second.add_argument("--minutes", type=float, default=1e9, help="stop after so long; the next call goes on")
     third = rooms.add_parser("table")
     third.add_argument("out", type=Path)

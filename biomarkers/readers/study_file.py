@@ -341,14 +341,17 @@ class _Reading:
             return None
 
     def _explain(self, kind: type[BaseModel], one: Any, at: tuple[str, ...]) -> None:
+        # The checker names the branches of a choice in the place of a fault; the last word of an unknown key is the user's own.
+        named = one["loc"][-1:] if one["type"] == "extra_forbidden" else ()
         where = (
             *at,
             *(
                 part
-                for part in one["loc"]
+                for part in one["loc"][: len(one["loc"]) - len(named)]
                 if not (isinstance(part, str) and part.startswith(("list[", "dict[", "function-")))
                 and part not in ("str", "constrained-str")
             ),
+            *named,
         )
         if one["type"] == "extra_forbidden":
             self.unknown(where, "key", str(where[-1]), _known_keys(kind, one["loc"]))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from biomarkers.domain.errors import DataProblem
 from biomarkers.domain.loci import find_loci
 from biomarkers.genotype.calls import call_file
 from biomarkers.genotype.options import Options
@@ -52,6 +53,12 @@ def test_a_time_of_more_than_a_century_is_a_problem_of_its_row(tmp_path: Path, t
     (said,) = rows(tmp_path, f"S-9,A,{time},1")
     assert said.startswith("subjects.csv:10:pfs_months S-9")
     assert "more than a century" in said
+
+
+def test_a_key_named_as_the_checker_names_its_types_is_an_unknown_key(tmp_path: Path) -> None:
+    (tmp_path / "study.toml").write_text(STUDY.replace("[tables]", "[str]\nx = 1\n[tables]"), encoding="utf-8")
+    with pytest.raises(DataProblem, match="'str'"):
+        read_study_file(tmp_path / "study.toml")
 
 
 def test_an_identifier_with_a_control_sign_is_shown_with_it_made_visible(tmp_path: Path) -> None:
