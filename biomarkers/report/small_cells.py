@@ -101,6 +101,8 @@ def table_protected(table: pd.DataFrame, size: int) -> pd.DataFrame:
             values = pd.to_numeric(made[column], errors="coerce").to_numpy(float, na_value=np.nan)
             small |= (values > 0) & (values < size)
             made[column] = _coded(made[column], values, size)
+    if {"reason", "n_excluded", "n_left", "total"} <= set(made):
+        made = _adding_up(made)
     if {"statistic", "value", "n_total"} <= set(made):
         made = _described(made, size)
     if {"statistic", "known", "unknown"} <= set(made):
@@ -116,6 +118,17 @@ def table_protected(table: pd.DataFrame, size: int) -> pd.DataFrame:
         if column in made:
             made[column] = [_said(text, size) for text in made[column]]
     return made
+
+
+def _adding_up(flow: pd.DataFrame) -> pd.DataFrame:
+    """A flow whose total is made again from its protected parts: what is drawn adds up, and says no more than they do."""
+    keys = [c for c in flow if c not in ("reason", "detail", "n_excluded", "n_left", "total", "n_events", "note")]
+    parts = []
+    for _, part in flow.groupby(keys, sort=False, dropna=False, observed=True) if keys else [((), flow)]:
+        lost = part["n_excluded"].to_numpy()
+        still = part["n_left"].to_numpy()[-1] + lost[::-1].cumsum()[::-1] - lost
+        parts.append(part.assign(n_left=still, total=still[0] + lost[0]))
+    return pd.concat(parts).loc[flow.index] if parts else flow
 
 
 def _rates(table: pd.DataFrame, n: pd.Series, size: int) -> pd.DataFrame:
@@ -170,6 +183,8 @@ def written(table: pd.DataFrame, size: int) -> pd.DataFrame:
             is_small = (values > 0) & (values < size)
             if column == "value":
                 is_small &= made["statistic"].eq("n").to_numpy()
+            if column != "value":
+                made[column] = _coded(made[column], values, size)
             made[column] = pd.Series([f"<{size}" if few else cell for few, cell in zip(is_small, made[column], strict=True)],
                                      index=made.index, dtype=object)
     return made
