@@ -435,7 +435,7 @@ class _Wanted:
         found.add(
             "missing_column",
             f"column {column!r} is missing" + (f" (it would be {name})" if name != column else ""),
-            f'{hint} map it: columns = {{ {name} = "..." }}',
+            f'{hint} map it: columns = {{ {name} = "..." }}'.strip(),
             line=1,
             column=column,
             value="",

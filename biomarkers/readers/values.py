@@ -66,7 +66,7 @@ def _markers(sheet: Sheet, design: Design, found: Findings) -> list[str | None]:
             found.add(
                 "unknown_marker",
                 f"marker {text!r} is not known" if text else "no marker is named",
-                f"{hint} map it under marker_names, or define it under [markers]",
+                f"{hint} map it under marker_names, or define it under [markers]".strip(),
                 same=(text,),
                 line=int(lines[i]),
                 column=sheet.called("marker"),

@@ -219,7 +219,7 @@ def _by_arm(view: View, part: pd.DataFrame) -> str:
         one = part[part["arm"].map(text) == arm]
         if len(one):
             total, left = int(one["total"].iloc[0]), int(one.loc[one["reason"] == "included", "n_left"].sum())
-            said.append(f"{total - left} of {total} on {numbers.label(arm, 60)}")
+            said.append(f"{numbers.count(total - left)} of {numbers.count(total)} on {numbers.label(arm, 60)}")
     return f" ({', '.join(said)})" if said else ""
 
 

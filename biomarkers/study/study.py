@@ -240,8 +240,8 @@ def refuse(problems: Iterable[Problem]) -> None:
     ordered = sort(problems)
     if not any(p.severity == "error" for p in ordered):
         return
-    # who opens the file to mend it should also hear of what was read in spite of its spelling
-    shown = [p for p in ordered if p.severity != "note" or p.code == "spelling"]
+    # who opens the file to mend it should also hear how its odd spellings and its words for "missing" were read
+    shown = [p for p in ordered if p.severity != "note" or p.code in ("spelling", "missing")]
     marks = {"error": "✘", "warning": "▲", "note": "·"}
     text = "\n".join([*(f"{marks[p.severity]} {p}" for p in shown), f"{summary(ordered)}. Nothing was analysed."])
     raise DataProblem(text, problem_table(ordered))
