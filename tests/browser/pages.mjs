@@ -20,6 +20,7 @@ const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "
 async function open(file, options, seen) {
   const context = await browser.newContext({ bypassCSP: true, ...options });
   const page = await context.newPage();
+  page.setDefaultTimeout(300000);    // a busy machine is slow, not wrong
   page.on("request", (r) => { if (!/^(file|data|blob):/.test(r.url())) seen.requests.push(r.url()); });
   page.on("console", (m) => { if (m.type() === "error" || m.type() === "warning") seen.console.push(m.text()); });
   page.on("pageerror", (e) => seen.console.push(String(e)));
