@@ -141,6 +141,9 @@ def test_the_interval_of_f_is_where_the_profile_has_fallen() -> None:
 
 
 def test_f_at_its_ends() -> None:
+    nobody = hardy_weinberg(0, 0, 0)
+    assert (nobody.n_ff, nobody.n_vf, nobody.n_vv, nobody.n) == (0, 0, 0, 0)
+    assert math.isnan(nobody.p_value)
     assert hardy_weinberg(10, 0, 10).f_high == 1
     assert hardy_weinberg(0, 20, 0).f_low == -1
     for bad in ((-1, 2, 3), (True, 2, 3), (1.5, 2, 3)):
