@@ -68,7 +68,7 @@ def expected_f(q: float, *, v_lost: float = 0.0, v_gained: float = 0.0) -> float
     """
     p = 1.0 - q
     ff, vf, vv = p * p, 2.0 * p * q, q * q
-    ff, vf = ff - v_gained * ff + v_lost * vf, vf + v_gained * ff - v_lost * vf
+    vf += v_gained * ff - v_lost * vf
     seen = vv + vf / 2.0
     return 1.0 - vf / (2.0 * seen * (1.0 - seen))
 

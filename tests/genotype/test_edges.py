@@ -333,6 +333,8 @@ def test_a_journal_line_of_any_damage_is_dropped_with_all_that_follow(tmp_path: 
         assert len(again.entries) == left
         again.close()
     path.write_bytes(b"".join(lines))
+    Journal(path, "run", resume=True).close()
+    assert path.read_bytes() == b"".join(lines)
     other = Journal(path, "another run", resume=True)
     assert other.entries == {}
     other.close()
@@ -522,12 +524,13 @@ def test_frames_have_fixed_types_also_when_empty() -> None:
     "names", [[f"S{i:04d}" for i in range(1200)], [f"S{i}" for i in range(1200)], [f"é{i}" for i in range(1200)]]
 )
 def test_many_names_become_the_same_column_as_few(names: list[str], tmp_path: Path) -> None:
-    case = Case("", [row(*["0/1:11", "./.:3", "1/1:."] * 400, keys="GT:DP")], [""] * 1200, samples=names)
+    case = Case("", [row(*["0/1:11", "./.:3", "1/1:.", "0/0:20"] * 300, keys="GT:DP")], [""] * 1200, samples=names)
     file = plain(tmp_path / "x.vcf", case)
     frame = call_genotypes(file, loci=["FCGR3A-158", "FCGR2A-131"])
     rows = [r for c in call_file(str(file), find_loci(["FCGR3A-158", "FCGR2A-131"]), Options()) for r in c.rows()]
     assert frame["sample"].tolist() == names * 2
     assert frame["dp"].tolist()[:3] == [11, 3, pd.NA]
+    assert frame["dosage"].tolist()[:4] == [1.0, pytest.approx(np.nan, nan_ok=True), 2.0, 0.0]
     pd.testing.assert_frame_equal(frame.astype("str"), frame_of(rows).astype("str"))
 
 
