@@ -26,7 +26,7 @@ from biomarkers.tables import Grid, GridRow, Line, cells
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-PANELS_PER_FIGURE = 8
+PANELS_PER_FIGURE, EDGE = 8, 9.0
 _CLASSES = {"null": 'class="q"', "line": 'class="l"', "box": 'class="x"', "dots": 'class="t"', "head": 'class="h"'}
 
 
@@ -82,7 +82,9 @@ def axis_words(axis: Axis, height: float, words: tuple[str, str] = ("", "")) -> 
     parts = [f'<path class="q" d="M{axis.margin:g} .5H{axis.width - axis.margin:g}"/>']
     for t in ticks:
         name = f"{t:g}" if t >= 0.1 else f"{t:.2g}"
-        parts.append(f'<path class="q" d="M{axis.x(t):g} .5v4"/><text x="{axis.x(t):g}" y="16">{name}</text>')
+        # A number at the edge of the drawing would lose its first or last digit.
+        edge = ' class="s"' if axis.x(t) < EDGE else ' class="e"' if axis.x(t) > axis.width - EDGE else ""
+        parts.append(f'<path class="q" d="M{axis.x(t):g} .5v4"/><text x="{axis.x(t):g}" y="16"{edge}>{name}</text>')
     one = axis.x(1)
     if words[0]:
         parts.append(
