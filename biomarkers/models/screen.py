@@ -158,7 +158,7 @@ def screen_frame(frame: pd.DataFrame, time: str, event: str, markers: Sequence[s
         Of the AUC; the median event time where None.
     permutations : int
         Of the elastic net, first repeat: P that all markers together add nothing to the standard variables. Each costs a whole
-        nested cross-validation, about a third of a second; a forest would take minutes, and has none.
+        nested cross-validation; a forest would take minutes, and has none.
     seed, level, resamples
         The interval resamples subjects, their out-of-fold scores held: it is the uncertainty of the judgement.
 
