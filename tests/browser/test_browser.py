@@ -58,10 +58,10 @@ def _load(name: str, path: Path):
     return sys.modules[name]
 
 
-def _command(*words: str, folder: Path) -> None:
+def _command(*words: str, folder: Path, codes: tuple[int, ...] = (0,)) -> None:
     done = subprocess.run([Path(sys.executable).parent / "biomarkers", *words], cwd=folder, capture_output=True, text=True,
                           timeout=1200, check=False)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode in codes, done.stderr
 
 
 def _made(group: str, folder: Path) -> list[Path]:
@@ -81,7 +81,8 @@ def _made(group: str, folder: Path) -> list[Path]:
         _command("genotype", *vcfs, "--out", "calls.tsv", folder=folder)
         _command("genotype-qc", "calls.tsv", "--out", "quality", folder=folder)
     elif group == "qualify":
-        _command("qualify", "--out", "qualified", folder=folder)
+        # 1 where a file of the installation was edited: the page then says which, and is looked at all the same
+        _command("qualify", "--out", "qualified", folder=folder, codes=(0, 1))
     else:
         given = os.environ.get("BIOMARKERS_SITE")
         if given:             # built a moment ago, by `make docs`
