@@ -195,5 +195,5 @@ def test_a_case_with_a_study_file_of_its_own_is_answered_by_the_run_too(
 ) -> None:
     """All cases, both commands: `python benchmarks/hostile_cases.py HOSTILE`."""
     base = {"base/patients.csv": commands.base_result(hostile, 300)} if case in commands.SAME else {}
-    why, _ = commands.score(hostile, manifest[case], "run", limit=300, base=base)
+    why, _ = commands.score(hostile, manifest[case], "run", limit=600, base=base)
     assert not why, why
