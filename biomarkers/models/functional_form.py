@@ -120,6 +120,8 @@ def spline_curve(frame: pd.DataFrame, time: str, event: str, covariate: str, *, 
     wide = known.assign(**{name: basis[:, j] for j, name in enumerate(names)})
     fit = cox(wide, time, event, [*names, *adjust], entry=entry, strata=strata, interval="wald", level=level)
     linear = cox(wide, time, event, [names[0], *adjust], entry=entry, strata=strata, interval="wald")
+    if not (fit.table.loc[fit.table["term"].isin(names), "finite"].all() and linear.table["finite"].iloc[0]):
+        raise UseError(f"the spline of {covariate!r} has no finite maximum in {fit.n} rows: there is no curve to draw")
     median = float(np.median(x))
     low, high = np.quantile(x, [0.025, 0.975])
     grid = np.unique(np.append(np.linspace(low, high, points), median)) if points > 3 else np.array([low, median, high])
@@ -157,7 +159,8 @@ def spline_table(fit: CoxFit, covariate: str, *, raw: np.ndarray | None = None, 
     Returns
     -------
     pandas.DataFrame
-        The columns `SPLINE`; empty where the covariate has too few distinct values or the events are too few for a bend.
+        The columns `SPLINE`; empty where the covariate has too few distinct values or the events are too few for a
+        bend, or its likelihood has no maximum.
 
     Examples
     --------
@@ -176,8 +179,11 @@ def spline_table(fit: CoxFit, covariate: str, *, raw: np.ndarray | None = None, 
     others = {f"other{i}": column for i, column in enumerate(np.column_stack(list(columns.values())).T)} if columns else {}
     held = {} if fit.rows.stratum is None else {"stratum": fit.rows.stratum}
     begun = {} if fit.rows.entry is None else {"entry": fit.rows.entry}
-    curve = spline_curve(frame.assign(**others, **held, **begun), "time", "event", "x", adjust=list(others), strata=list(held),
-                         entry=next(iter(begun), None), k=k, points=points, level=level)
+    try:
+        curve = spline_curve(frame.assign(**others, **held, **begun), "time", "event", "x", adjust=list(others),
+                             strata=list(held), entry=next(iter(begun), None), k=k, points=points, level=level)
+    except UseError:      # the bend has no finite maximum: there is nothing to draw
+        return pd.DataFrame(columns=list(SPLINE))
     rug = pd.DataFrame({"part": "event", "x": frame["x"], "value": np.nan if raw is None else raw})[fit.rows.event]
     table = pd.concat([curve.assign(part="curve"), rug.sort_values("x", kind="stable")], ignore_index=True)
     facts = {key: curve.attrs[key] for key in ("reference", "p_linearity", "n", "n_events")}

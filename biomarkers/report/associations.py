@@ -180,7 +180,7 @@ def _matrix(view: View, count: Numbering, lines: Sequence[Line], endpoint: str) 
     if not rows:
         return None
     heads = tuple((tables.cohort_label(c), view.design.cohorts.index(c), _size(view, c, endpoint)) for c in view.cohorts)
-    shown = f"{numbers.count(len(rows))} {'question' if len(rows) == 1 else 'questions'} in {len(heads)} cohorts"
+    shown = f"{numbers.whole(len(rows))} {'question' if len(rows) == 1 else 'questions'} in {len(heads)} cohorts"
     level = next((numbers.level(x.level) for x in main), "95%")
     return Matrix(
         count.table(),

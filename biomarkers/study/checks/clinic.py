@@ -1,4 +1,4 @@
-"""Responses, adverse events, versions of questionnaires: asked where study.toml has a `[trial]`, for only then they are used."""
+"""Responses, adverse events, versions of questionnaires: asked where study.toml has a `[trial]`, for only then they count."""
 
 from __future__ import annotations
 
