@@ -1,0 +1,169 @@
+"""Small truths that a fault could pass by: a border reached exactly, one of many, nothing at all."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from biomarkers.kernels.likelihood import design
+from biomarkers.kernels.maxstat import max_selected
+from biomarkers.kernels.newton import newton
+from biomarkers.kernels.riskset import risk_sets
+from biomarkers.kernels.searched_cut import shrunken_cut
+from biomarkers.kernels.separation import infinite_directions
+from biomarkers.kernels.simulated_power import read_off, rejections, slots
+from biomarkers.kernels.survival_two_stage import log_log_z
+from biomarkers.kernels.trial_simulation import Trials, look
+
+# ---- one of many ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_problem_in_a_batch_ends_as_it_does_alone() -> None:
+    """Two likelihoods without a maximum, one that has it, one flat: steps, coefficients and verdicts are each one's own."""
+    rng = np.random.default_rng(3)
+    n = 14
+    rs = risk_sets(np.arange(1.0, n + 1), np.ones(n, int))
+    first, both = np.r_[1.0, np.zeros(n - 1)], np.r_[1.0, 1.0, np.zeros(n - 2)]
+    columns = [first, -np.arange(n) ** 2.0, rng.normal(size=n), np.ones(n), both]
+    X = np.column_stack(columns)[rs.order][:, None, :]
+    together = newton(rs, design(rs, X), np.zeros((len(columns), 1)))
+    assert len(set(together.iterations)) > 2
+    for q in range(len(columns)):
+        alone = newton(rs, design(rs, X[:, :, [q]]), np.zeros((1, 1)))
+        assert together.iterations[q] == pytest.approx(alone.iterations[0], abs=2)  # rounding decides the last step or two
+        assert together.converged[q] == alone.converged[0]
+        assert together.loglik[q] == pytest.approx(alone.loglik[0], rel=1e-12, abs=1e-9)
+        if q in (2, 3):
+            assert together.beta[q] == pytest.approx(alone.beta[0], rel=1e-9)
+
+
+def test_two_columns_that_move_together_without_end_are_not_two_infinite_ones() -> None:
+    """Along (1, 1) of x and -x nothing changes, and no direction gains: the likelihood is flat there, nothing is infinite."""
+    rs = risk_sets([1.0, 2, 3, 4], [1, 1, 1, 0])
+    x = np.array([0.0, 2.0, 1.0, 0.5])
+    both = np.column_stack([x, -x])[rs.order]
+    used = np.array([True, True])
+    assert infinite_directions(rs, both, used, np.zeros(2)).tolist() == [0, 0]
+    up = np.array([3.0, 2.0, 1.0, 0.0])
+    assert infinite_directions(rs, np.column_stack([up, x])[rs.order], used, np.zeros(2))[0] == 1
+
+
+# ---- cuts ----------------------------------------------------------------------------------------------------------------
+
+
+def best_by_hand(t, d, x, low: float, high: float) -> float:
+    """Largest standardised rank statistic over the cuts that may be looked at, sum by sum."""
+    n = len(x)
+    hazard = [sum(d[j] / sum(t[k] >= t[j] for k in range(n)) for j in range(n) if t[j] <= t[i]) for i in range(n)]
+    a = np.array([d[i] - hazard[i] for i in range(n)])
+    spread = ((a - a.mean()) ** 2).sum() / (n - 1)
+    found = {}
+    for cut in sorted(set(x))[:-1]:
+        m = sum(v <= cut for v in x)
+        if max(1, math.floor(n * low)) <= m <= math.floor(n * high):
+            gap = abs(a[[v <= cut for v in x]].sum() - m * a.mean())
+            found[cut] = gap / math.sqrt(spread * m * (n - m) / n)
+    return max(found, key=lambda cut: found[cut])
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_the_best_cut_is_sought_only_where_it_may_lie(side: int) -> None:
+    """The first to die has the most extreme marker: that cut separates best, and lies outside the limits."""
+    x = side * np.array([20.0, 3, 11, 5, 9, 1, 13, 7, 2, 12, 6, 10])
+    t, d = np.arange(1.0, 13), np.r_[1, 1, np.zeros(8, int), 1, 1]
+    inside = best_by_hand(t, d, x, 0.25, 0.75)
+    anywhere = best_by_hand(t, d, x, 0.0, 1.0)
+    assert inside != anywhere
+    assert shrunken_cut(t, d, x, minprop=0.25, maxprop=0.75).cutpoint == inside
+    assert max_selected(t, d, x, minprop=0.25, maxprop=0.75).cutpoint == inside
+    assert shrunken_cut(t, d, x, minprop=0.0, maxprop=1.0).cutpoint == anywhere
+
+
+def test_one_event_has_one_place_and_the_p_counts_the_places() -> None:
+    """One early event among ten: 2 of its 10 places are as extreme as an end of the marker, 4 as the place beside it.
+
+    The exact sums count what is more extreme than the study, as R's maxstat does: one step less.
+    """
+    for place, as_extreme in ((9, 2), (0, 2), (8, 4), (1, 4), (7, 6)):
+        d = np.zeros(10, int)
+        d[place] = 1
+        t = np.where(d == 1, 1.0, 2.0)
+        found = max_selected(t, d, np.arange(10.0), permutations=2000, seed=5)
+        assert found.p_values["hl"] < as_extreme / 10
+        assert found.p_values["permutation"] == pytest.approx(as_extreme / 10, abs=4 * 0.5 / math.sqrt(2000))
+
+
+# ---- power and simulated trials ------------------------------------------------------------------------------------------
+
+
+def test_a_power_of_nothing_or_of_everything_is_taken_half_a_study_from_the_edge() -> None:
+    z = stats.norm.ppf
+    for edge, other, B in ((0.0, 0.9, 200), (1.0, 0.3, 50)):
+        asked: list[float] = []
+
+        def simulated(b: float, asked: list[float] = asked, edge: float = edge, other: float = other) -> float:
+            asked.append(b)
+            return edge if len(asked) == 1 else other
+
+        found = read_off(simulated, 1.5, power=0.8, replicates=B)
+        b = np.array(asked)
+        y = z(np.clip([edge, other], 0.5 / B, 1 - 0.5 / B)) + z(0.975)
+        slope = (y * b).sum() / (b**2).sum()
+        assert math.log(found.hazard_ratio) == pytest.approx((z(0.975) + z(0.8)) / slope)
+        assert b[0] == pytest.approx(math.log(1.5))
+        reached = z(np.clip(edge, 0.5 / B, 1 - 0.5 / B))
+        assert b[1] / b[0] == pytest.approx(np.clip((z(0.975) + z(0.8)) / max(z(0.975) + reached, 0.3), 0.6, 1.8))
+
+
+@pytest.mark.parametrize("test", ["lr_t", "wald"])
+def test_a_constant_marker_is_never_a_finding(test: str) -> None:
+    """At an alpha of one half as little as at any other: its likelihood has no slope."""
+    study = slots(np.arange(1.0, 21), np.ones(20, int), np.full((20, 1), 3.0))
+    assert rejections(study, 0.0, replicates=6, seed=1, alpha=0.5, test=test).tolist() == [0] * 6
+
+
+def test_a_null_marker_is_found_as_often_as_alpha_says() -> None:
+    rng = np.random.default_rng(8)
+    study = slots(rng.exponential(size=60), rng.random(60) < 0.8, rng.normal(size=(60, 1)))
+    for test in ("lr_t", "wald"):
+        share = rejections(study, 0.0, replicates=600, seed=2, alpha=0.4, test=test).mean()
+        assert share == pytest.approx(0.4, abs=4 * math.sqrt(0.24 / 600))
+
+
+def test_nobody_or_everybody_failed_is_infinitely_far_from_any_null() -> None:
+    z = log_log_z(np.array([1.0, 0.0, 0.5, 0.5]), np.array([0.0, 0.0, 0.1, 0.1]), 0.5)
+    assert z.tolist() == [math.inf, -math.inf, 0, 0]
+    S, se, null = 0.7, 0.08, 0.55
+    by_hand = (math.log(-math.log(null)) - math.log(-math.log(S))) / (se / (S * abs(math.log(S))))
+    assert log_log_z(np.array([S]), np.array([se]), null)[0] == pytest.approx(by_hand)
+
+
+def log_rank_by_hand(time, event, arm, stratum) -> float:
+    gap = variance = 0.0
+    for i in np.flatnonzero(event):
+        there = (time >= time[i]) & (stratum == stratum[i])
+        share = arm[there].mean()
+        gap += share - arm[i]
+        variance += share * (1 - share)
+    return gap / math.sqrt(variance)
+
+
+@pytest.mark.parametrize("n_strata", [1, 2, 3, 5])
+def test_a_look_is_the_stratified_log_rank_test_of_those_who_have_entered(n_strata: int) -> None:
+    rng = np.random.default_rng(n_strata)
+    T, n = 4, 40
+    trials = Trials(np.sort(rng.random((T, n)) * 3, axis=1), rng.exponential(size=(T, n)) * 2,
+                    rng.integers(0, 2, (T, n)).astype(np.int8), rng.integers(0, n_strata, (T, n)).astype(np.int8))
+    cut = np.array([1.5, 2.5, 3.5, 4.5])
+    for stratified in (True, False):
+        found = look(trials, cut, stratified=stratified)
+        for k in range(T):
+            entered = trials.entry[k] < cut[k]
+            event = (trials.calendar[k] <= cut[k])[entered]
+            time = np.minimum(trials.time[k], cut[k] - trials.entry[k])[entered]
+            stratum = trials.stratum[k][entered] if stratified else np.zeros(entered.sum())
+            assert found.z[k] == pytest.approx(log_rank_by_hand(time, event, trials.arm[k][entered], stratum), rel=1e-6)
+            assert (found.events[k], found.n[k]) == (event.sum(), entered.sum())
