@@ -8,15 +8,25 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from biomarkers.kernels.binomial import at_least
+from biomarkers.kernels.competing import aalen_johansen
+from biomarkers.kernels.cox import cox
 from biomarkers.kernels.likelihood import design
+from biomarkers.kernels.logistic import logistic
+from biomarkers.kernels.matching import matched
 from biomarkers.kernels.maxstat import max_selected
+from biomarkers.kernels.multistate import occupation
 from biomarkers.kernels.newton import newton
+from biomarkers.kernels.rank_association import cliffs_delta
+from biomarkers.kernels.resample import cluster_bootstrap
 from biomarkers.kernels.riskset import risk_sets
 from biomarkers.kernels.searched_cut import shrunken_cut
 from biomarkers.kernels.separation import infinite_directions
 from biomarkers.kernels.simulated_power import read_off, rejections, slots
 from biomarkers.kernels.survival_two_stage import log_log_z
+from biomarkers.kernels.tobit import independent
 from biomarkers.kernels.trial_simulation import Trials, look
+from biomarkers.kernels.zph import time_scale
 
 # ---- one of many ---------------------------------------------------------------------------------------------------------
 
@@ -167,3 +177,122 @@ def test_a_look_is_the_stratified_log_rank_test_of_those_who_have_entered(n_stra
             stratum = trials.stratum[k][entered] if stratified else np.zeros(entered.sum())
             assert found.z[k] == pytest.approx(log_rank_by_hand(time, event, trials.arm[k][entered], stratum), rel=1e-6)
             assert (found.events[k], found.n[k]) == (event.sum(), entered.sum())
+
+
+# ---- counts and curves ---------------------------------------------------------------------------------------------------
+
+
+def test_more_successes_than_patients_cannot_be() -> None:
+    assert [at_least(x, 4, 0.5) for x in (-1, 0, 4, 5, 9)] == pytest.approx([1, 1, 1 / 16, 0, 0], abs=1e-15)
+
+
+def test_limits_of_an_incidence_are_symmetric_on_the_log_log_scale() -> None:
+    found = aalen_johansen([1, 2, 3, 4, 5, 6, 7, 8], [1, 2, 0, 1, 0, 2, 1, 0], level=0.9)
+    for j, c in ((0, 0), (3, 0), (3, 1), (6, 0)):
+        F, error = found.incidence[j, c], found.std_error[j, c]
+        reach = stats.norm.ppf(0.95) * error / ((1 - F) * abs(math.log(1 - F)))
+        limits = [1 - (1 - F) ** math.exp(sign * reach) for sign in (-1, 1)]
+        assert [found.low[j, c], found.high[j, c]] == pytest.approx(limits)
+
+
+def test_states_count_their_moves_and_leave_one_subject_out_for_their_error() -> None:
+    """Three subjects: ill on day 2 and dead on day 5; dead on day 4; ill on day 3, then lost."""
+    subject, start, stop = [0, 0, 1, 2, 2], [0.0, 2, 0, 0, 3], [2.0, 5, 4, 3, 6]
+    state, following = [0, 1, 0, 0, 1], [1, 2, 2, 1, 1]
+
+    def at(kept: list[int], times: list[float]):
+        rows = [k for k in range(5) if subject[k] in kept]
+        part = [[v[k] for k in rows] for v in (subject, start, stop, state, following)]
+        return occupation(*part, n_states=3, origin=0.0, times=times)
+
+    times = [3.5, 1.0, 4.5]
+    whole = at([0, 1, 2], times)
+    assert whole.probability == pytest.approx(np.array([[1 / 3, 2 / 3, 0], [1, 0, 0], [0, 2 / 3, 1 / 3]]))
+    assert whole.moves.tolist() == [[0, 2, 1], [0, 0, 1], [0, 0, 0]]
+    out = np.array([at([i for i in range(3) if i != k], times).probability for k in range(3)])
+    assert whole.std_error == pytest.approx(np.sqrt(2 / 3 * ((out - out.mean(axis=0)) ** 2).sum(axis=0)))
+    assert whole.n == 3
+
+
+def test_the_rank_scale_gives_ties_their_middle_rank() -> None:
+    fit = cox([1, 2, 2, 2, 5, 7, 7], [1, 1, 0, 1, 1, 0, 1], np.array([0.0, 1, 2, 1, 0, 3, 1])[:, None])
+    assert sorted(time_scale(fit, "rank")) == sorted(stats.rankdata([1, 2, 2, 2, 5, 7, 7]))
+    assert (np.argsort(time_scale(fit, "rank"), kind="stable") == np.argsort(fit.rs.exit, kind="stable")).all()
+
+
+# ---- models --------------------------------------------------------------------------------------------------------------
+
+
+def test_the_error_of_a_cliffs_delta_adds_up_both_groups() -> None:
+    a, b = [1.0, 4, 6, 2.5], [2.0, 3, 3, 7, 9, 1]
+    wins = np.sign(np.subtract.outer(a, b))
+    delta = wins.mean()
+    error = math.sqrt(np.var(wins.mean(axis=1), ddof=1) / 4 + np.var(wins.mean(axis=0), ddof=1) / 6) / (1 - delta**2)
+    found = cliffs_delta(a, b, level=0.9)
+    assert found.estimate == pytest.approx(delta)
+    half = stats.norm.ppf(0.95) * error
+    assert [found.conf_low, found.conf_high] == pytest.approx(np.tanh(np.arctanh(delta) + np.array([-half, half])))
+
+
+def test_a_bootstrap_of_two_subjects_is_one_of_three_samples() -> None:
+    t, d, x, who = np.arange(1.0, 9), np.ones(8), np.array([2.0, 3, 6, 1, 1, 2, 4, 4]), [0, 1] * 4
+    rows = {"both": [0, 1], "first": [0, 0], "second": [1, 1]}
+    possible = set()
+    for people in rows.values():
+        take = np.concatenate([[k for k in range(8) if who[k] == person] for person in people])
+        possible.add(round(float(cox(t[take], d[take], x[take][:, None]).coef[0]), 8))
+    found = cluster_bootstrap(t, d, x, who, replicates=40, seed=3)[:, 0]
+    assert set(np.round(found, 8)) == possible
+    assert len(possible) == 3
+
+
+def test_matching_draws_its_coefficients_from_their_posterior() -> None:
+    """Algorithm 3.3 of van Buuren once more, with the same random numbers."""
+    data = np.random.default_rng(11)
+    Z = np.column_stack([np.ones(30), data.normal(size=(30, 2))])
+    x = Z @ [1.0, 2.0, -1.0] + data.normal(size=30)
+    known = np.arange(30) >= 6
+    for seed in range(12):
+        found = matched(np.where(known, x, np.nan), known, Z, np.random.default_rng(seed), donors=1)
+        rng = np.random.default_rng(seed)
+        S, seen = Z[known], x[known]
+        V = np.linalg.inv(S.T @ S + 1e-5 * np.diag(np.diag(S.T @ S)))
+        fitted = V @ S.T @ seen
+        sigma = math.sqrt(((seen - S @ fitted) ** 2).sum() / rng.chisquare(24 - 3))
+        drawn = fitted + sigma * np.linalg.cholesky(V) @ rng.normal(size=3)
+        nearest = [seen[np.argmin(np.abs(S @ fitted - z @ drawn))] for z in Z[~known]]
+        assert found[~known] == pytest.approx(nearest)
+        assert (found[known] == seen).all()
+
+
+def test_a_separated_outcome_is_an_answer_and_not_a_failure() -> None:
+    X = np.column_stack([np.ones(8), [0, 0, 0, 0, 1, 1, 1, 1]])
+    found = logistic(X, [0, 0, 0, 0, 1, 1, 1, 1])
+    assert found.converged
+    assert not found.finite[1]
+    assert found.coef[1] == math.inf
+    usual = logistic(X, [0, 1, 0, 0, 1, 1, 0, 1])
+    assert usual.converged
+    assert usual.finite.all()
+
+
+def test_a_column_made_of_others_is_left_out_even_where_it_is_zero_somewhere() -> None:
+    rng = np.random.default_rng(2)
+    a, b = rng.normal(size=9), rng.normal(size=9)
+    a[0] = b[0] = 0.0
+    assert independent(np.column_stack([a, b, 0.1 * a + 0.3 * b, a / 3 - b / 7])).shape == (9, 2)
+    assert independent(np.column_stack([a, 1e-12 * b])).shape == (9, 2)
+
+
+def test_a_cut_that_separates_has_the_largest_coefficient_in_its_direction() -> None:
+    t, x = np.arange(1.0, 13), np.arange(12.0)
+    high = shrunken_cut(t, np.r_[np.ones(5, int), np.zeros(7, int)], -x, minprop=0.0, maxprop=1.0)
+    low = shrunken_cut(t, np.r_[np.ones(5, int), np.zeros(7, int)], x, minprop=0.0, maxprop=1.0)
+    assert high.naive == -low.naive == 3
+    assert 0 < high.coef <= high.naive
+
+
+def test_a_p_value_that_was_not_asked_for_is_missing_under_its_own_name() -> None:
+    found = max_selected(np.arange(1.0, 11), np.ones(10, int), np.arange(10.0), stratum=[0, 1] * 5)
+    assert list(found.p_values) == ["lau92", "lau94", "hl", "permutation"]
+    assert all(math.isnan(p) for p in found.p_values.values())
