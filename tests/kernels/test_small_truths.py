@@ -128,6 +128,14 @@ def test_a_power_of_nothing_or_of_everything_is_taken_half_a_study_from_the_edge
         assert b[1] / b[0] == pytest.approx(np.clip((z(0.975) + z(0.8)) / max(z(0.975) + reached, 0.3), 0.6, 1.8))
 
 
+def test_a_ratio_beyond_all_reason_is_not_looked_for_and_the_power_found_is_kept() -> None:
+    found = read_off(lambda b: 0.1, math.exp(3.0), replicates=400)
+    assert math.isnan(found.hazard_ratio)
+    assert math.isnan(found.std_error)
+    assert (found.power_at_formula, found.replicates) == (0.1, 400)
+    assert found.mc_error == pytest.approx(math.sqrt(0.1 * 0.9 / 400))
+
+
 @pytest.mark.parametrize("test", ["lr_t", "wald"])
 def test_a_constant_marker_is_never_a_finding(test: str) -> None:
     """At an alpha of one half as little as at any other: its likelihood has no slope."""
