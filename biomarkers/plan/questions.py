@@ -28,6 +28,7 @@ from biomarkers.models.results_table import result_row, result_table
 from biomarkers.models.simon_makuch import state_curves
 from biomarkers.models.supermodel import supermodel
 from biomarkers.models.time_dependent import TimeDependentAnalysis, time_dependent
+from biomarkers.plan.mrd_dynamics import Dynamics, dynamics_of
 from biomarkers.plan.pictures import Pictures
 from biomarkers.plan.power import (
     detectable_by_precision,
@@ -61,6 +62,8 @@ class Answer:
         Simulated studies and seed to the detectable ratios of its rows (`plan.power`).
     markers : tuple of Marker
         Every marker of the question, where it has more than one.
+    dynamics : Dynamics
+        Calls, moves and lead times, where it asks about MRD.
     """
 
     table: pd.DataFrame
@@ -72,6 +75,7 @@ class Answer:
     pictures: Pictures = field(default_factory=Pictures)
     power: Callable[..., pd.DataFrame] | None = None
     markers: tuple[Marker, ...] = ()
+    dynamics: Dynamics = field(default_factory=Dynamics)
 
     def detectable(self, *, replicates: int, seed: int) -> pd.DataFrame:
         """What its rows could detect; empty where none is a ratio."""
@@ -161,7 +165,7 @@ class Question:
         flow = flow.assign(timing=flow.get("timing", timing))
         return Answer(result_table(table.to_dict("records")), flow[[c for c in FLOW_COLUMNS if c in flow]], answer.marker,
                       answer.curves, answer.medians, answer.more, answer.pictures.of(self.id), answer.power,
-                      answer.markers)
+                      answer.markers, answer.dynamics.of(self.id, self.marker))
 
 
 @dataclass(frozen=True)
@@ -239,7 +243,7 @@ def _mrd(question: Question, study: Study, settings: dict[str, Any]) -> Answer:
     return Answer(found.table, found.flow, found.marker, more={
         "status": found.status, "competing": found.competing, "rates": found.rates, "lead_times": found.lead_summary},
         pictures=Pictures() if found.current is None else Pictures(states=_states(found.current, study, None)),
-        power=partial(detectable_mrd, found))
+        power=partial(detectable_mrd, found), dynamics=dynamics_of(found))
 
 
 def _progression(question: Question, study: Study, settings: dict[str, Any]) -> Answer:

@@ -11,6 +11,7 @@ from biomarkers.domain.design import Design
 from biomarkers.domain.errors import UseError
 from biomarkers.models.results_table import result_table
 from biomarkers.plan.beside import Beside
+from biomarkers.plan.mrd_dynamics import Dynamics
 from biomarkers.plan.multiplicity import adjusted
 from biomarkers.plan.patients import Patients
 from biomarkers.plan.pictures import Pictures
@@ -62,6 +63,8 @@ class Results:
         Tables that one kind of question alone has, by "id: name".
     pictures : Pictures
         Tables behind the pictures of the models: splines, residuals, calibration, states (`plan.pictures`).
+    mrd : Dynamics
+        Calls, moves, lead times and states of questions about MRD (`plan.mrd_dynamics`).
     """
 
     title: str
@@ -88,6 +91,7 @@ class Results:
     over_time: Patients = field(default_factory=Patients)
     more: dict[str, pd.DataFrame] = field(default_factory=dict)
     pictures: Pictures = field(default_factory=Pictures)
+    mrd: Dynamics = field(default_factory=Dynamics)
 
     def including(self, *answers: Association) -> Results:
         """These results with questions asked outside the plan: their rows, flows and every one of their tests, as exploratory.

@@ -18,6 +18,7 @@ from biomarkers.plan.amendments import stamped, stamps
 from biomarkers.plan.analysis import Analysis
 from biomarkers.plan.beside import Beside, beside
 from biomarkers.plan.family import MaxTFamilies, family_tests
+from biomarkers.plan.mrd_dynamics import Dynamics
 from biomarkers.plan.multiplicity import adjusted
 from biomarkers.plan.patients import patients_over_time
 from biomarkers.plan.pictures import Pictures, pictures_of
@@ -60,7 +61,8 @@ def _ask(question: Analysis | Question, study: Study, joint: bool, replicates: i
     if isinstance(answer, Answer):
         more = {f"{question.id}: {name}": table for name, table in answer.more.items()}
         power = answer.detectable(replicates=replicates, seed=seed_for(question.seed, "power"))
-        return found | {"pictures": answer.pictures, "more": more, "detectable": power, "markers": answer.markers}
+        return found | {"pictures": answer.pictures, "more": more, "detectable": power, "markers": answer.markers,
+                        "dynamics": answer.dynamics}
     return found | {"tests": family_tests(answer) if joint else [], "pictures": pictures_of(answer),
                     "detectable": detectable_table(answer, replicates=replicates, seed=seed_for(question.seed, "power"))}
 
@@ -94,6 +96,7 @@ def collect(plan: Plan, study: Study, answers: Iterable[dict[str, Any]], sensiti
         trial=account(study) if study.design.trial else Account(),
         over_time=patients_over_time(study, plan.analyses),
         pictures=Pictures.together(a.get("pictures", Pictures()) for a in answers),
+        mrd=Dynamics.together(a.get("dynamics", Dynamics()) for a in answers),
     )
 
 

@@ -152,7 +152,7 @@ ITEMS: tuple[Item, ...] = (
     Item(12, "Flow of patients: numbers and events at each stage, reasons for leaving", ("flow",), _always, ""),
     Item(13, "Distributions of patient characteristics and of the marker, with missing", ("dist", "patients"), _always, ""),
     Item(14, "Marker against standard prognostic variables", ("byvariable",), _always, "covariates"),
-    Item(15, "Marker and outcome, univariable: effect, interval, survival curves", ("assoc", "matrix", "km"), _always, ""),
+    Item(15, "Marker and outcome, univariable: effect, interval, curves", ("assoc", "matrix", "km", "mrd"), _always, ""),
     Item(16, "Multivariable: effect and interval of every term", ("multivariable",), _always, "covariates"),
     Item(
         17,

@@ -24,6 +24,7 @@ from biomarkers.domain.atomic import replace_folder, write_text
 from biomarkers.domain.errors import UseError
 from biomarkers.domain.lock import held
 from biomarkers.domain.numbers import minimum_cell
+from biomarkers.plan.mrd_dynamics import Dynamics
 from biomarkers.plan.results import Results
 from biomarkers.report.paper import harmless, need_word
 from biomarkers.report.render import write_report
@@ -50,6 +51,7 @@ TABLES = {
     "genotypes.csv": "beside.genotypes",
     "multivariable.csv": "beside.multivariable",
     "added_value.csv": "beside.added",
+    **{f"mrd_{each.name}.csv": f"mrd.{each.name}" for each in fields(Dynamics)},
     **{f"trial_{each.name}.csv": f"trial.{each.name}" for each in fields(Account) if each.name not in BY_PATIENT},
 }
 """File names, each with the attribute of the results that it holds unrounded."""

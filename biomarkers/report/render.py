@@ -25,7 +25,7 @@ from biomarkers import tables
 from biomarkers.domain import atomic, numbers
 from biomarkers.domain.states import STATES, text
 from biomarkers.figures.tokens import MONO, SANS, SERIF, TOKENS
-from biomarkers.report import accounts, associations, landmarks, over_time, robustness, specimens, variables
+from biomarkers.report import accounts, associations, landmarks, over_time, residual_disease, robustness, specimens, variables
 from biomarkers.report.blocks import Links, Numbering, Section, Summary
 from biomarkers.report.drawings import Gallery, forest_picture
 from biomarkers.report.methods import methods
@@ -155,6 +155,7 @@ def _cohort(view: View, every: View, gallery: Gallery) -> Page:
         lambda: variables.multivariable_section(view, count),
         lambda: associations.interaction_section(view, count),
         lambda: landmarks.landmark_section(view, count, gallery, name),
+        lambda: residual_disease.mrd_section(view, count, gallery, name),
         lambda: over_time.over_time_section(view, count, gallery, name),
         lambda: associations.assumptions_section(view, count, gallery, name),
         lambda: accounts.ledger_section(view, count),
@@ -200,6 +201,7 @@ def _overall(view: View, gallery: Gallery) -> Page:
         lambda: variables.multivariable_section(view, count),
         lambda: associations.interaction_section(view, count),
         lambda: landmarks.landmark_section(view, count, gallery, "all"),
+        lambda: residual_disease.mrd_section(view, count, gallery, "all"),
         lambda: over_time.over_time_section(view, count, gallery, "all"),
         lambda: associations.assumptions_section(view, count, gallery, "all"),
         lambda: accounts.ledger_section(view, count),

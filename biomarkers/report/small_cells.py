@@ -29,6 +29,8 @@ COUNT = re.compile(
 """Names of columns that count people or what happened to them."""
 OF_ONE = frozenset({"values", "over_time", "residuals", "waterfall", "path", "standing"})
 """Parts of the results with a row per patient or per event."""
+_OF_FEW = ("allele_frequency", "per_100_months", "share", "median_lead_days", "shortest_lead_days", "longest_lead_days")
+"""A rate times its months, or a share, is a count again; a lead time of few is theirs."""
 _NOTE = re.compile(
     r"\b(\d+)(?= (?:of |in |with |without )?(?:\d+ )?(?:other )?(?:events?|subjects?|patients?|carriers?|values?|draws?|"
     r"deaths?|specimens?|reads?|progressions?|of|in|with|without|lost|excluded|below|missing)\b)"
@@ -110,14 +112,21 @@ def table_protected(table: pd.DataFrame, size: int) -> pd.DataFrame:
         made.loc[small | made["statistic"].eq("share"), ["known", "unknown"]] = np.nan
     if {"estimand", "estimate", "n"} <= set(made):
         made = _rates(made, pd.to_numeric(table["n"], errors="coerce"), size)
-    if "allele_frequency" in made:
-        made.loc[small, "allele_frequency"] = np.nan
+    made = _without_few(made, small)
     if "severity" in made:
         made = made.assign(subject="", value="")
     for column in ("note", "detail", "problem", "remedy", "words"):
         if column in made:
             made[column] = [_said(text, size) for text in made[column]]
     return made
+
+
+def _without_few(table: pd.DataFrame, small: pd.Series) -> pd.DataFrame:
+    """Shares and times that stand on a small count go, with their limits; so does survival at a horizon, of a small group."""
+    for column in (*_OF_FEW, *(["survival"] if "horizon" in table else [])):
+        if column in table:
+            table.loc[small, [c for c in (column, "conf_low", "conf_high") if c in table]] = np.nan
+    return table
 
 
 def _adding_up(flow: pd.DataFrame) -> pd.DataFrame:

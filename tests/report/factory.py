@@ -15,6 +15,7 @@ from biomarkers.domain.marker import Marker
 from biomarkers.domain.markers import MARKERS
 from biomarkers.domain.times import Endpoint, Visit
 from biomarkers.plan.beside import Beside
+from biomarkers.plan.mrd_dynamics import Dynamics
 from biomarkers.plan.patients import Patients
 from biomarkers.plan.pictures import Pictures
 from biomarkers.trial.opening import Account
@@ -58,6 +59,7 @@ class FakeResults:
     amendments: pd.DataFrame = field(default_factory=pd.DataFrame)
     beside: Beside = field(default_factory=Beside)
     pictures: Pictures = field(default_factory=Pictures)
+    mrd: Dynamics = field(default_factory=Dynamics)
     over_time: Patients = field(default_factory=Patients)
     trial: Account = field(default_factory=Account)
     more: dict[str, pd.DataFrame] = field(default_factory=dict)
