@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -543,3 +544,151 @@ def test_half_a_per_cent_is_what_readers_write(examine: Examine) -> None:
         .replace("R1,1,20,%,yes,,,,", "R1,1,0.5,%,yes,,,,")
     )
     assert serious(examine(tissue_reads=changed)) == []
+
+
+# ---- declared, or told and left alone --------------------------------------------------------------------------------
+
+
+def codes(found: Found, *wanted: str) -> list[tuple[str, str]]:
+    return [(p.code, p.severity) for p in found[1] if p.code in wanted]
+
+
+def test_an_event_on_day_0_that_is_kept_stays_and_is_told(examine: Examine) -> None:
+    change = PLANTED["an event on day 0"][0]
+    found = examine(head=HEAD.replace("[endpoints.pfs]", '[endpoints.pfs]\nzero_time = "keep"'), **change)
+    assert codes(found, "event_on_day_0") == [("event_on_day_0", "note")]
+    assert found[0]["outcomes"]["excluded"].isna().all()
+
+
+def test_a_subject_censored_on_day_0_is_told(examine: Examine) -> None:
+    found = examine(outcomes=("S02,pfs,102,days,0,none,52", "S02,pfs,0,days,0,none,"))
+    assert codes(found, "no_follow_up") == [("no_follow_up", "note")]
+
+
+def test_an_endpoint_of_another_unit_may_hold_fractions(examine: Examine) -> None:
+    months = "\n".join(",".join([*line.split(",")[:2], "3.5" if "pfs" in line else line.split(",")[2], "months" if "pfs" in line
+                                 else "days", *line.split(",")[4:6], "", "900"]) for line in OUTCOMES.splitlines()[1:])
+    found = serious(examine(outcomes=OUTCOMES.splitlines()[0] + "\n" + months + "\n"))
+    assert [p.code for p in found] == []
+
+
+def test_an_undeclared_endpoint_and_a_subject_without_an_outcome_are_told(examine: Examine) -> None:
+    rest = "\n".join(line for line in OUTCOMES.splitlines() if not line.startswith("S08,pfs")) + "\nS01,dfs,90,days,1,,,900\n"
+    found = examine(outcomes=rest)
+    assert codes(found, "undeclared_endpoint", "no_outcome") == [("undeclared_endpoint", "note"), ("no_outcome", "note")]
+    said = {p.code: p for p in found[1]}
+    assert said["no_outcome"].value == "S08"
+    assert "add [endpoints.dfs]" in said["undeclared_endpoint"].remedy
+
+
+@pytest.mark.parametrize("column", ["hemolyzed", "clotted"])
+def test_a_value_from_a_spoiled_tube_is_set_aside(examine: Examine, column: str) -> None:
+    lines = BLOOD.splitlines()
+    blood = "\n".join([lines[0] + "," + column, lines[1] + ",yes", *(line + ",no" for line in lines[2:])]) + "\n"
+    frames, found = examine(blood=blood)
+    assert [(p.code, p.line, p.column) for p in found if p.severity == "warning"] == [("quality_gate", 2, column)]
+    assert frames["blood"]["excluded"].dropna().tolist() == [column]
+
+
+def test_a_change_from_the_laboratory_is_ignored_and_a_signed_logarithm_is_recognised(examine: Examine) -> None:
+    def with_change(change: Callable[[float, float], float]) -> str:
+        lines = ["specimen,marker,replicate,assay,assay_version,value,unit,lod,lot,log10_change"]
+        for i in range(1, 9):
+            first, later = 200.0 + 10 * i, (200.0 + 10 * i) * (0.5 if i % 2 else 3.0)
+            lines += [f"S{i:02d}-B,tk1_dul,1,D,v1,{first:g},Du/L,20,L1,",
+                      f"S{i:02d}-W,tk1_dul,1,D,v1,{later:g},Du/L,20,L1,{change(first, later):.6f}"]
+        return "\n".join(lines) + "\n"
+
+    plain = [p for p in examine(blood=with_change(lambda a, b: math.log10(b / a)))[1] if p.code == "delivered_change"]
+    assert [p.severity for p in plain] == ["warning"]
+    assert "8 rows" in plain[0].problem
+    assert "sign" not in plain[0].problem
+
+    def signed(a: float, b: float) -> float:
+        return math.copysign(math.log10(100 * abs(b / a - 1)), b - a)
+
+    odd = [p for p in examine(blood=with_change(signed))[1] if p.code == "delivered_change"]
+    assert "sign x log10(|% change|), no log ratio" in odd[0].problem
+
+
+def test_a_marker_without_a_single_value_is_told_once(examine: Examine) -> None:
+    empty = "\n".join([BLOOD.splitlines()[0], *(",".join([*line.split(",")[:5], "", *line.split(",")[6:]])
+                                                for line in BLOOD.splitlines()[1:])]) + "\n"
+    found = [p for p in examine(blood=empty)[1] if p.code == "all_missing"]
+    assert [p.severity for p in found] == ["warning"]
+    assert "no value in any of 16 rows" in found[0].problem
+
+
+def test_two_draws_of_one_day_are_told_by_their_labels(examine: Examine) -> None:
+    tubes = SPECIMENS + "S01-X,S01,serum,-3,screening,scheduled,,20,5\n"
+    found = examine(specimens=tubes, blood=("", "S01-X,tk1_dul,1,D,v1,210,Du/L,20,L1\n"))
+    told = [p for p in found[1] if p.code == "two_labels"]
+    assert [p.severity for p in told] == ["note"]
+    assert "baseline and screening" in told[0].problem
+
+
+def test_a_genotype_counts_once_and_two_genotypes_are_an_error(examine: Examine) -> None:
+    head = "subject,locus,call\n"
+    conflict, twice = ("F/F", "V/F", "genotype_conflict", "error"), ("V/F", "V/F", "genotype_twice", "note")
+    for first, second, code, severity in (conflict, twice):
+        frames, found = examine(genotypes=f"{head}S01,FCGR3A-158,{first}\nS01,FCGR3A-158,{second}\nS02,FCGR3A-158,V/V\n")
+        assert codes((frames, found), code) == [(code, severity)]
+        assert len(frames["genotypes"]) == (3 if severity == "error" else 2)
+
+
+def test_consensus_reads_count_or_leave_as_declared(tmp_path: Path, examine: Examine) -> None:
+    examine(**PLANTED["a consensus beside single reads"][0])
+    toml = (tmp_path / "study.toml").read_text(encoding="utf-8")
+    for rule, left in (("use", ["no", "no"]), ("drop", ["yes"])):
+        table = f'tissue_reads = {{ path = "tissue_reads.csv", consensus = "{rule}" }}'
+        (tmp_path / "study.toml").write_text(toml.replace('tissue_reads = "tissue_reads.csv"', table), encoding="utf-8")
+        study = read_study_file(tmp_path / "study.toml")
+        read = read_tables(study)
+        found = check({name: table.rows for name, table in read.items()}, study.design, study.sources)
+        assert codes(found, "consensus") == [("consensus", "note")]
+        out = found[0]["tissue_reads"]["excluded"].notna()
+        assert found[0]["tissue_reads"].loc[out, "consensus"].tolist() == left
+
+
+def test_an_area_below_zero_is_an_error(examine: Examine) -> None:
+    found = serious(examine(tissue_reads=("10,0.25", "10,-0.25")))
+    assert [(p.code, p.line) for p in found if p.code == "area"] == [("area", 4)]
+
+
+@pytest.mark.parametrize(
+    ("row", "code", "said"),
+    [
+        ("S02,1,t,-900,-950,,toxicity", "stop_before_start", "stopped on day -950"),
+        ("S02,1,t,-900,,20,restart", "restart_before_stop", "without a stop"),
+    ],
+)
+def test_therapy_stops_after_it_started_and_restarts_after_it_stopped(examine: Examine, row: str, code: str, said: str) -> None:
+    found = [p for p in serious(examine(therapy=THERAPY.splitlines()[0] + "\n" + row + "\n")) if p.code == code]
+    assert len(found) == 1
+    assert said in found[0].problem
+
+
+def test_a_score_without_a_day_is_judged_by_its_range_alone(examine: Examine) -> None:
+    found = serious(examine(pros="subject,instrument,day,score,version\nS02,regret,,101,1\nS02,regret,,50,1\n"))
+    assert [p.code for p in found if p.code.startswith("score")] == ["score_range"]
+
+
+def test_a_level_that_nobody_has_and_two_names_for_one_column_are_told(examine: Examine) -> None:
+    alone = examine(head=HEAD.replace('cohorts = ["A", "B"]', 'cohorts = ["A", "B", "C"]'))
+    absent = [p for p in alone[1] if p.code == "absent_level"]
+    assert [p.severity for p in absent] == ["warning"]
+    assert "nobody in C" in absent[0].problem
+    same = "".join(line if i == 0 else line.replace(",A,y", ",A,x").replace(",B,x", ",B,y")
+                   for i, line in enumerate(SUBJECTS.splitlines(keepends=True)))
+    assert codes(examine(subjects=same), "aliased") == [("aliased", "warning")]
+
+
+def test_one_stratum_in_two_spellings_is_an_error(examine: Examine) -> None:
+    words = SUBJECTS.replace(",1,c", ",many,c").replace(",0,c", ",few,c").replace("S01,B,x,many", "S01,B,x,Many")
+    found = [p for p in examine(subjects=words)[1] if p.code == "two_spellings"]
+    assert [(p.severity, p.column, p.value) for p in found] == [("error", "liver", "Many")]
+
+
+def test_identifiers_that_look_like_formulas_are_named(examine: Examine) -> None:
+    found = examine(subjects=("", "=1+1,A,x,1,c1,yes\n"))
+    assert "=1+1" in {p.subject for p in found[1]} | {p.value for p in found[1]}
