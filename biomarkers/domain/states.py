@@ -40,6 +40,7 @@ STATES: dict[str, Sign] = {
 _DESCRIPTIVE = re.compile(r"descriptive only:?\s*([^;]*)", re.IGNORECASE)
 _INESTIMABLE = "not estimable"
 _CODE = re.compile(r"[a-z_]+_v\d+")
+_NEGATIVE = re.compile(r"(?<=\s)-(?=\d)")
 _FLAG = re.compile(r"flag:\s*([^;]+)", re.IGNORECASE)
 
 
@@ -110,12 +111,18 @@ def inestimable(row: Mapping[str, Any]) -> str:
 
 
 def remarks(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """What else the note says: neither a flag nor the reason for a missing model."""
+    """What else the note says: neither a flag nor the reason for a missing model.
+
+    Examples
+    --------
+    >>> remarks({"note": "skewness -1.0 of the marker on this scale: permutation P leads"})
+    ('skewness −1.0 of the marker on this scale: permutation P leads',)
+    """
     if state(row) == "refused":
         return ()
     parts = (part.strip() for part in text(row.get("note")).split(";"))
     return tuple(
-        numbers.label(part)
+        numbers.label(_NEGATIVE.sub(numbers.MINUS, part))
         for part in parts
         if part
         and not _FLAG.match(part)

@@ -259,4 +259,4 @@ def _words(ax: Axes, name: str, parts: dict[str, int], y: float, start: str, *, 
           va="center", color=light("ink2"))  # fmt: skip
     if total:
         lost = f"{numbers.percent(total - parts['analysed'], total)} lost"
-        write(ax, total, y, f" {lost}", size=NOTE, ha="left", va="center")
+        write(ax, 4, y, lost, transform=data_y(ax, total / ax.get_xlim()[1]), size=NOTE, ha="left", va="center")

@@ -170,7 +170,7 @@ def _quality(locus: Locus, rows: pd.DataFrame, seed: int) -> Quality:
     once = _one_per_subject(rows)
     pairs, table = _concordance(locus, rows)
     balance = pd.DataFrame({"sample": rows["sample"], "call": rows["call"], "reason": rows["reason"], "dp": rows["dp"],
-                            "v_fraction": _v_fraction(locus, rows)})
+                            "v_fraction": v_fraction(locus, rows)})
     quality = Quality(locus, rows, _rates(rows, by, orders), _reasons(rows, by), _notes(rows), _tests(locus, once, orders),
                       pairs, table, balance, _what_if(locus, once, seed))
     quality.warnings.extend(_warnings(quality, once))
@@ -240,7 +240,7 @@ def _tests(locus: Locus, once: pd.DataFrame, orders: dict[str, list[str]]) -> pd
     return pd.DataFrame(made, columns=columns)
 
 
-def _v_fraction(locus: Locus, rows: pd.DataFrame) -> pd.Series:
+def v_fraction(locus: Locus, rows: pd.DataFrame) -> pd.Series:
     """Share of the alternate base among the reads of both, whichever of them is the record's REF."""
     ref, alt = rows["ad_ref"].astype("Float64"), rows["ad_alt"].astype("Float64")
     share = alt / (ref + alt).where(lambda x: x > 0)

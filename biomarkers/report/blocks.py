@@ -84,6 +84,11 @@ class Pictures:
     items: tuple[Picture, ...]
     kind: str = "pictures"
 
+    @property
+    def narrow(self) -> bool:
+        """Whether two fit beside each other on a sheet at their own size."""
+        return len(self.items) > 1 and all(p.width_mm <= 87 for p in self.items)
+
 
 @dataclass(frozen=True, slots=True)
 class ForestRow:

@@ -8,23 +8,28 @@ none carries an identifier.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from biomarkers import tables
 from biomarkers.domain import numbers
+from biomarkers.domain.loci import LOCI
 from biomarkers.domain.states import number, text
 from biomarkers.figures import (
+    allele_balance_figure,
     genotype_outcome_figure,
     losses_figure,
     schoenfeld_figure,
+    spider_figure,
     spline_figure,
     swimmer_figure,
     trajectory_figure,
 )
 from biomarkers.report.blocks import Block, Heading, Numbering, Picture, Pictures, Section, Table, Text
 from biomarkers.report.drawings import Gallery
+from biomarkers.report.residual_disease import states_pictures
 from biomarkers.report.view import View, lines_of, slug
 from biomarkers.tables import Cell, Grid, GridRow, Line, cells, together
 
@@ -33,6 +38,8 @@ if TYPE_CHECKING:
 
 MOST = 4
 """Pictures of one kind on a page; the others are files."""
+MOST_WIDE, MOST_SPIDERS = 3, 2
+"""Trajectories, which fill half a sheet each, and changes, of which there are as many as markers."""
 
 
 def _alone(view: View) -> bool:
@@ -44,7 +51,8 @@ def over_time_section(view: View, count: Numbering, gallery: Gallery, name: str)
     """Trajectories of the quantities, lanes of the calls."""
     if not _alone(view):
         return None
-    over, blocks = view.results.over_time, []
+    over = view.results.over_time
+    blocks: list[Block] = []
     arms = list(view.arms) if len(view.arms) > 1 else []
     for marker, whole in over.trajectories.items():
         table = view.part(whole)
@@ -68,7 +76,9 @@ def over_time_section(view: View, count: Numbering, gallery: Gallery, name: str)
             f"{label} from {numbers.label(view.design.time_zero)}, one line per patient, on the analysed scale. Draws "
             "because of progression stand apart: they cannot predict it."
         )
-        _put(blocks, count, gallery, f"{name}-trajectories-{slug(marker)}", figure, alt, caption)
+        _put(blocks, count, gallery, f"{name}-trajectories-{slug(marker)}", figure, alt, caption, most=MOST_WIDE)
+    more = len(over.trajectories) - sum(isinstance(b, Picture) for b in blocks)
+    lanes: list[Block] = []
     for marker, whole in over.lanes.items():
         table = view.part(whole)
         if not len(table):
@@ -87,8 +97,43 @@ def over_time_section(view: View, count: Numbering, gallery: Gallery, name: str)
             f"{label}, one bar per patient from {numbers.label(view.design.time_zero)} to the end of follow-up, longest "
             "first. Draws at or after progression are grey: they are no evidence before it."
         )
-        _put(blocks, count, gallery, f"{name}-swimmer-{slug(marker)}", figure, alt, caption)
+        _put(lanes, count, gallery, f"{name}-swimmer-{slug(marker)}", figure, alt, caption)
+    spiders, hidden = _changes(view, count, gallery, name)
+    blocks += [*lanes, *spiders]
+    states = states_pictures(view, count, gallery, name)
+    blocks += _paired(states) if all(p.width_mm < 150 for p in states) else states
+    if blocks and more + hidden > 0:
+        blocks.append(Text.of(f"{numbers.plural(more + hidden, 'further figure')} of this kind in the folder figures.", "fn"))
     return Section("overtime", "Markers over time", "10, 15", tuple(blocks)) if blocks else None
+
+
+def _changes(view: View, count: Numbering, gallery: Gallery, name: str) -> tuple[list[Block], int]:
+    """Each patient's change from baseline, of the markers whose change is analysed; and how many are files alone."""
+    asked = tables.order(x.marker for x in view.lines if x.term.endswith("[change]"))
+    blocks: list[Block] = []
+    drawn = 0
+    for marker in asked:
+        table = view.part(view.results.over_time.trajectories.get(marker))
+        known = table[table["change"].notna() & table["day"].notna()] if len(table) else table
+        if not len(known) or known["subject"].value_counts().lt(2).all():
+            continue
+        figure = spider_figure(
+            table,
+            marker=view.design.markers.get(marker),
+            panels=[view.cohort] if view.cohort else tables.order(table["cohort"], view.design.cohorts),
+            titles={view.cohort: tables.cohort_label(view.cohort)} if view.cohort else None,
+            groups=view.arms,
+            origin=view.design.time_zero,
+            width_mm=85.0,
+        )
+        later = numbers.count(int((known["role"] == "progression").sum()))
+        caption = (
+            f"{tables.marker_label(marker, view.design)}, change from each patient’s own baseline: "
+            f"{numbers.plural(known['subject'].nunique(), 'patient')}, {later} draws at progression as crosses."
+        )
+        drawn += 1
+        _put(blocks, count, gallery, f"{name}-spider-{slug(marker)}", figure, caption, caption, mm=85.0, most=MOST_SPIDERS)
+    return _paired(blocks), drawn - len(blocks)
 
 
 def _put(
@@ -101,16 +146,17 @@ def _put(
     caption: str,
     *,
     mm: float = 180.0,
+    most: int = MOST,
 ) -> None:
     """A picture on the page, or only as a file where the page has enough of its kind."""
-    if sum(isinstance(b, Picture) for b in blocks) >= MOST:
+    if sum(isinstance(b, Picture) for b in blocks) >= most:
         gallery.keep(file, figure)
         return
     source = gallery.add(file, figure)
     blocks.append(Picture(count.figure(), source, alt, caption, None, 44.0 if mm > 120 else 30.0, mm))
 
 
-def _paired(blocks: list[Block]) -> list[Block]:
+def _paired(blocks: Sequence[Block]) -> list[Block]:
     """Narrow pictures two beside each other."""
     pictures = [b for b in blocks if isinstance(b, Picture)]
     return [Pictures(tuple(pictures[i : i + 2])) for i in range(0, len(pictures), 2)]
@@ -154,7 +200,7 @@ def doubt_pictures(view: View, count: Numbering, gallery: Gallery, name: str) ->
     """Splines and residuals of the page's models whose check has a P below 0.05; all others are numbers in the table."""
     if not _alone(view):
         return []
-    blocks: list[Block] = []
+    found: list[Block] = []
     kinds = (
         ("linearity test", view.results.pictures.splines, "spline"),
         ("proportional hazards test", view.results.pictures.residuals, "schoenfeld"),
@@ -165,7 +211,8 @@ def doubt_pictures(view: View, count: Numbering, gallery: Gallery, name: str) ->
             table = _of(whole, line) if line.estimand == estimand and line.p_value < 0.05 else whole[:0]
             if len(table):
                 _doubt(view, some, count, gallery, f"{name}-{kind}-{slug(line.analysis)}", table, line)
-        blocks += _paired(some)
+        found += some
+    blocks = _paired(found)
     if not blocks:
         return []
     words = (
@@ -226,7 +273,28 @@ def genotype_section(view: View, count: Numbering, gallery: Gallery, name: str) 
         label = tables.marker_label(marker, view.design)
         caption = f"{view.short(endpoint)} by {label}, with those who have no genotype as groups of their own: {said}."
         _put(blocks, count, gallery, f"{name}-genotypes-{slug(marker)}-{slug(endpoint)}", figure, caption, caption, mm=120.0)
+    blocks += _balances(view, count, gallery, name)
     return Section("genotypes", "Genotypes", "11, 13", tuple(blocks)) if blocks else None
+
+
+def _balances(view: View, count: Numbering, gallery: Gallery, name: str) -> list[Block]:
+    """Reads of both alleles against depth, where the calls tell them; of every sample together on the page of all cohorts."""
+    blocks: list[Block] = []
+    for marker, whole in view.results.over_time.balance.items():
+        table = view.part(whole)
+        drawn = table["v_fraction"].notna() if len(table) else pd.Series(dtype=bool)
+        if not drawn.any():
+            continue
+        locus = LOCI.get(text(table["locus"].iloc[0]))
+        figure = allele_balance_figure(table, locus=locus)
+        lost = int((table.loc[drawn, "call"].map(text) == "").sum())
+        caption = (
+            f"{tables.marker_label(marker, view.design)}, the reads behind the calls: "
+            f"{numbers.plural(int(drawn.sum()), 'sample')}, {numbers.count(lost)} of them without a call. Plates: where a call "
+            "stands. Below a half: a heterozygote that lost reads to a paralog."
+        )
+        _put(blocks, count, gallery, f"{name}-allele-balance-{slug(marker)}", figure, caption, caption, mm=85.0)
+    return _paired(blocks)
 
 
 def _genotype_grid(view: View, rows: list[dict[str, Any]]) -> Grid:

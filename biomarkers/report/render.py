@@ -25,7 +25,17 @@ from biomarkers import tables
 from biomarkers.domain import atomic, numbers
 from biomarkers.domain.states import STATES, text
 from biomarkers.figures.tokens import MONO, SANS, SERIF, TOKENS
-from biomarkers.report import accounts, associations, landmarks, over_time, residual_disease, robustness, specimens, variables
+from biomarkers.report import (
+    accounts,
+    associations,
+    landmarks,
+    over_time,
+    prediction,
+    residual_disease,
+    robustness,
+    specimens,
+    variables,
+)
 from biomarkers.report.blocks import Links, Numbering, Section, Summary
 from biomarkers.report.drawings import Gallery, forest_picture
 from biomarkers.report.methods import methods
@@ -152,11 +162,12 @@ def _cohort(view: View, every: View, gallery: Gallery) -> Page:
         lambda: variables.by_variable_section(view, count),
         lambda: associations.association(view, count),
         lambda: associations.kaplan_meier_section(view, count, gallery, name),
-        lambda: variables.multivariable_section(view, count),
+        lambda: variables.multivariable_section(view, count, gallery, name),
         lambda: associations.interaction_section(view, count),
         lambda: landmarks.landmark_section(view, count, gallery, name),
         lambda: residual_disease.mrd_section(view, count, gallery, name),
         lambda: over_time.over_time_section(view, count, gallery, name),
+        lambda: prediction.prediction_section(view, count),
         lambda: associations.assumptions_section(view, count, gallery, name),
         lambda: accounts.ledger_section(view, count),
         lambda: robustness.amendments_section(view, count),
@@ -198,11 +209,12 @@ def _overall(view: View, gallery: Gallery) -> Page:
         lambda: specimens.distributions_section(view, count, gallery, "all"),
         lambda: over_time.genotype_section(view, count, gallery, "all"),
         lambda: variables.by_variable_section(view, count),
-        lambda: variables.multivariable_section(view, count),
+        lambda: variables.multivariable_section(view, count, gallery, "all"),
         lambda: associations.interaction_section(view, count),
         lambda: landmarks.landmark_section(view, count, gallery, "all"),
         lambda: residual_disease.mrd_section(view, count, gallery, "all"),
         lambda: over_time.over_time_section(view, count, gallery, "all"),
+        lambda: prediction.prediction_section(view, count),
         lambda: associations.assumptions_section(view, count, gallery, "all"),
         lambda: accounts.ledger_section(view, count),
         lambda: robustness.amendments_section(view, count),

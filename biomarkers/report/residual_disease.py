@@ -266,7 +266,7 @@ def _pictures(view: View, count: Numbering, gallery: Gallery, name: str, analysi
 
 
 def _shares(table: pd.DataFrame, cohorts: Sequence[str]) -> str:
-    """ "Continue, week 100: negative 50%, positive 4%, progressed or dead 46%." """
+    """ "At day 700 in ER+: negative 50%, positive 4%, progressed or dead 46%." """
     said = []
     for cohort in cohorts:
         own = table[table["cohort"].map(text) == cohort]
@@ -274,7 +274,7 @@ def _shares(table: pd.DataFrame, cohorts: Sequence[str]) -> str:
         shares = ", ".join(
             f"{numbers.label(s)} {100 * float(p):.0f}%" for s, p in zip(last["state"], last["probability"], strict=True)
         )
-        said.append(f"{tables.cohort_label(cohort)}, day {float(last['time'].iloc[0]):.0f}: {shares}.")
+        said.append(f"At day {float(last['time'].iloc[0]):.0f} in {tables.cohort_label(cohort)}: {shares}.")
     return " ".join(said)
 
 

@@ -13,8 +13,10 @@ from typing import Any
 from biomarkers import tables
 from biomarkers.domain import numbers
 from biomarkers.domain.states import number, text
-from biomarkers.report.blocks import Block, Numbering, Section, Table, Text
-from biomarkers.report.view import View, lines_of
+from biomarkers.figures import calibration_figure
+from biomarkers.report.blocks import Block, Numbering, Picture, Pictures, Section, Table, Text
+from biomarkers.report.drawings import Gallery
+from biomarkers.report.view import View, lines_of, slug
 from biomarkers.tables import HAZARD_RATIO, POOLED, Cell, Grid, GridRow, cells, together
 
 Row = dict[str, Any]
@@ -133,12 +135,13 @@ def _strongest(view: View, pairs: Sequence[Row]) -> Grid:
 # -- with the standard variables ------------------------------------------------------------------------------------------
 
 
-def multivariable_section(view: View, count: Numbering) -> Section | None:
-    """One model per marker with every standard variable, and what the marker adds."""
+def multivariable_section(view: View, count: Numbering, gallery: Gallery, name: str) -> Section | None:
+    """One model per marker with every standard variable, what the marker adds, and whether predictions come true."""
     beside = view.results.beside
     rows = _here(view, lines_of(beside.multivariable))
     if not rows:
-        return None
+        alone = _calibration(view, count, gallery, name)
+        return Section("multivariable", "With the standard variables", "16, 17", tuple(alone)) if alone else None
     if view.crowded:
         words = "Models of each marker with the standard variables stand in the reports of the cohorts."
         return Section("multivariable", "With the standard variables", "16, 17", (Text.of(words),))
@@ -170,7 +173,35 @@ def multivariable_section(view: View, count: Numbering) -> Section | None:
         )
         for why, markers in silent.items()
     ]
+    blocks += _calibration(view, count, gallery, name)
     return Section("multivariable", "With the standard variables", "16, 17", tuple(blocks))
+
+
+def _calibration(view: View, count: Numbering, gallery: Gallery, name: str) -> list[Block]:
+    """Predicted against observed, of the analyses that ask what a marker adds; on the page of a cohort, or the only page."""
+    if view.cohort is None and view.cohorts:
+        return []
+    pictures = []
+    every = view.part(view.results.pictures.calibration)
+    for analysis, table in tables.split(every, "analysis").items() if len(every) else ():
+        cohorts = tables.order(table["cohort"], view.design.cohorts)
+        figure = calibration_figure(
+            table,
+            cohorts=cohorts,
+            titles={c: tables.cohort_label(c) for c in cohorts},
+            places=dict.fromkeys(cohorts, view.place),
+        )
+        label = tables.marker_label(text(table["marker"].iloc[0]), view.design)
+        models = " and ".join(numbers.label(m) for m in tables.order(table["model"]))
+        fewest = numbers.count(float(table["n"].min()))
+        caption = (
+            f"Do predictions come true? {label}: predicted against observed in groups of like prediction, {models}, by "
+            f"{numbers.label(table['judged'].iloc[0])}. The smallest group has {fewest} patients: such a figure can show a "
+            "model that is badly wrong, and cannot prove one right."
+        )
+        source = gallery.add(f"{name}-calibration-{slug(analysis)}", figure)
+        pictures.append(Picture(count.figure(), source, caption, caption, None, 30.0, 85.0))
+    return [Pictures(tuple(pictures[i : i + 2])) for i in range(0, len(pictures), 2)]
 
 
 def _models(view: View, endpoint: str, fitted: Sequence[tuple[str, list[Row]]], added: dict[tuple[str, str], Row]) -> Grid:

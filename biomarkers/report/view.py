@@ -74,7 +74,14 @@ class View:
     @cached_property
     def others(self) -> tuple[Line, ...]:
         """Rows of every other estimand: tests of assumptions, differences in restricted mean survival."""
-        return tuple(x for x in self.here if x.estimand not in ("", HAZARD_RATIO, RATIO_OF_RATIOS))
+        apart = ("", HAZARD_RATIO, RATIO_OF_RATIOS)
+        return tuple(x for x in self.here if x.estimand not in apart and x.analysis not in self.screens)
+
+    @cached_property
+    def screens(self) -> frozenset[str]:
+        """Analyses that predict from many markers: a section of their own, and no check of a model."""
+        end = ": screen"
+        return frozenset(name.removesuffix(end) for name in self.results.more if name.endswith(end))
 
     @cached_property
     def endpoints(self) -> list[str]:
