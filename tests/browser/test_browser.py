@@ -197,5 +197,7 @@ def test_paper_is_light_carries_its_fonts_and_splits_no_row(seen, group):
         assert page["print"]["light"] == "rgb(255, 255, 255)", "printed from a dark screen"
         assert page["print"]["rows"] == 0, page["file"]
         assert page["print"]["fonts"] >= (2 if group in REPORTS else 1)
-        assert 1 <= page["print"]["pages"] <= 40, page["file"]
-        assert page["print"]["bytes"] < 2_500_000, page["file"]
+        # A cohort of the sample trial has 22 sections on 27 pages: every test, its power and every item of REMARK in full.
+        most = 30 if group in ("demo", "mrd") and "cohorts" in page["file"] else 40
+        assert 1 <= page["print"]["pages"] <= most, page["file"]
+        assert page["print"]["bytes"] < (1_500_000 if group in REPORTS else 2_500_000), page["file"]
