@@ -112,6 +112,7 @@ def person_panels(
     head: float = 24.0,
     right: float = 6.0,
     narrow: float = 150.0,
+    places: Mapping[str, int] | None = None,
 ) -> Figure:
     """A figure of panels with one vertical scale and one key.
 
@@ -134,6 +135,8 @@ def person_panels(
         Points for the vertical axis, between panels, for the horizontal axis, for the title, at the free edge.
     narrow : float
         A panel narrower than this many points begins a new row.
+    places : mapping of cohort to int, optional
+        Its place in the design, for its colour, where the figure has not all cohorts.
     """
     names = panel_names(table, by, groups)
     total = width_mm * POINTS_PER_MM
@@ -157,7 +160,8 @@ def person_panels(
             title = (titles or {}).get(name, numbers.label(name))
             words = fit(title, panel, TITLE, bold=True)
             if by == "cohort":
-                heading(ax, words, list(groups).index(name) if name in groups else -1)
+                at = list(groups).index(name) if name in groups else -1
+                heading(ax, words, (places or {}).get(name, at))
             else:
                 write(ax, 0, 13, words, transform=points(ax, 0, 1), size=TITLE, weight="bold", va="center")
             if column:

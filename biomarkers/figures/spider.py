@@ -141,6 +141,7 @@ def spider_figure(
     origin: str = "time zero",
     ylabel: str = "",
     width_mm: float = DOUBLE,
+    places: Mapping[str, int] | None = None,
 ) -> Figure:
     """One panel per cohort (or `panel`), the arms (or `by`) told apart by their marks, one scale in all.
 
@@ -152,6 +153,8 @@ def spider_figure(
         Column of the panels, and their order in the design.
     by, groups : str, sequence of str
         Column of the marks, and the order of the design; a column of one value alone is left out.
+    places : mapping of cohort to int, optional
+        As in `people.person_panels`.
     """
     need(table, (*COLUMNS, panel, *([by] if by else [])), "spider")
     by = by if by and table[by].map(text).nunique() > 1 else None
@@ -167,7 +170,7 @@ def spider_figure(
                first=first, span=span, origin=origin, title=name, ylabel=ylabel, legend=False)  # fmt: skip
 
     return person_panels(table, draw, by=panel, groups=panels, titles=titles, entries=entries(shown, by=by, groups=groups),
-                         width_mm=width_mm, tall=150.0, left=48.0, gap=16.0)  # fmt: skip
+                         width_mm=width_mm, tall=150.0, left=48.0, gap=16.0, places=places)  # fmt: skip
 
 
 def _seen(table: pd.DataFrame) -> pd.DataFrame:

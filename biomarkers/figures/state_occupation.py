@@ -111,8 +111,9 @@ def state_occupation_figure(
     unit: str | None = None,
     origin: str = "time zero",
     width_mm: float = DOUBLE,
+    places: Mapping[str, int] | None = None,
 ) -> Figure:
-    """One panel per cohort or arm with one key."""
+    """One panel per cohort or arm with one key; `places` as in `people.person_panels`."""
     need(table, (*COLUMNS, by), "state_occupation")
     names = _names(table, states)
 
@@ -122,7 +123,7 @@ def state_occupation_figure(
         state_occupation(rows, ax=ax, kind=kind, states=names, unit=unit, origin=origin, title=name, legend=False)
 
     return person_panels(table, draw, by=by, groups=groups, titles=titles, entries=entries(names, kind), width_mm=width_mm,
-                         tall=125.0, left=40.0, gap=34.0, right=30.0 if kind == "stacked" else 8.0)  # fmt: skip
+                         places=places, tall=125.0, left=40.0, gap=34.0, right=30.0 if kind == "stacked" else 8.0)  # fmt: skip
 
 
 def entries(states: Sequence[str], kind: Kind) -> list[Entry]:

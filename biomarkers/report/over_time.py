@@ -125,6 +125,7 @@ def _changes(view: View, count: Numbering, gallery: Gallery, name: str) -> tuple
             groups=view.arms,
             origin=view.design.time_zero,
             width_mm=85.0,
+            places={view.cohort: view.place} if view.cohort else None,
         )
         later = numbers.count(int((known["role"] == "progression").sum()))
         caption = (

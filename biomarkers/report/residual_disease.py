@@ -19,7 +19,7 @@ from biomarkers.domain.states import number, text
 from biomarkers.figures import simon_makuch_figure, state_occupation_figure
 from biomarkers.report.blocks import Block, Heading, Numbering, Picture, Pictures, Section, Table, Text
 from biomarkers.report.drawings import Gallery
-from biomarkers.report.trial_words import day_words, room_of, share, width_of
+from biomarkers.report.trial_words import day_words, places_of, room_of, share, width_of
 from biomarkers.report.view import View, is_main, lines_of, slug
 from biomarkers.tables import POOLED, Cell, Grid, GridRow, Line, cells, together
 
@@ -184,8 +184,9 @@ def _status(view: View, analysis: str, marker: str) -> Grid:
         body += _ratios(view, [x for x in lines if x.timing == timing])
     horizons = {number(r["horizon"]) for r in known}
     when = day_words(horizons.pop()) if len(horizons) == 1 else "the horizon"
+    short = " and ".join(dict.fromkeys(view.short(x.endpoint) for x in view.lines if x.analysis == analysis))
     return Grid(
-        "Status and outcome, by landmark.",
+        f"Status and outcome, by landmark; event-free by status: {short}.",
         (
             "Status or question",
             "n",
@@ -254,7 +255,9 @@ def _pictures(view: View, count: Numbering, gallery: Gallery, name: str, analysi
             groups=cohorts,
             titles={c: tables.cohort_label(c) for c in cohorts},
             origin=view.design.time_zero,
+            unit=_unit(view, analysis, table),
             width_mm=120.0 if len(cohorts) == 1 else 180.0,
+            places=places_of(view, cohorts),
         )
         caption = (
             f"{label}: the share of patients in each state, by Aalen and Johansen, from the first visit on treatment; "
@@ -263,6 +266,14 @@ def _pictures(view: View, count: Numbering, gallery: Gallery, name: str, analysi
         blocks.append(_picture(count, gallery, f"{name}-states-{slug(analysis)}", figure, caption))
     blocks += states_pictures(view, count, gallery, name, [analysis])
     return _abreast(blocks)
+
+
+def _unit(view: View, analysis: str, table: pd.DataFrame) -> str:
+    """One unit for the states of an analysis and its curves, on every page."""
+    longest = [float(table["time"].max())]
+    for whole in (view.results.mrd.occupation, view.results.pictures.states):
+        longest += [float(t) for t in whole.loc[whole["analysis"].map(text) == analysis, "time"]] if len(whole) else []
+    return tables.time_unit(max(longest))
 
 
 def _shares(table: pd.DataFrame, cohorts: Sequence[str]) -> str:
@@ -299,7 +310,8 @@ def states_pictures(
             titles={c: tables.cohort_label(c) for c in cohorts},
             ylabel=f"{view.short(line.endpoint)}, by current status",
             origin=view.design.time_zero,
-            places={c: view.design.cohorts.index(c) if c in view.design.cohorts else -1 for c in cohorts},
+            unit=_unit(view, analysis, steps),
+            places=places_of(view, cohorts),
         )
         label = tables.marker_label(line.marker, view.design)
         day = float(steps["landmark"].iloc[0])
