@@ -796,52 +796,8 @@ response = "response.csv"
 adverse_events = "adverse_events.csv"
 """
 
-PLAN = (
-    ("stil_pfs", "stil", "tissue"),
-    ("vimentin_pfs", "vimentin_pct", "tissue"),
-    ("cd8_pfs", "cd8", "tissue"),
-    ("foxp3_pfs", "foxp3", "tissue"),
-    ("cd8_foxp3_pfs", "cd8_foxp3", "tissue"),
-    ("ctc_pfs", "ctc", "blood baseline"),
-    ("ctdna_pfs", "ctdna_mtm", "blood baseline"),
-    ("tk1_pfs", "tk1_dul", "blood baseline"),
-    ("pbmc_cd4_pfs", "pbmc_cd4", "PBMC baseline"),
-    ("pbmc_cd8_pfs", "pbmc_cd8", "PBMC baseline"),
-    ("pbmc_nk_pfs", "pbmc_nk", "PBMC baseline"),
-    ("pbmc_b_pfs", "pbmc_b", "PBMC baseline"),
-    ("pbmc_treg_pfs", "pbmc_treg", "PBMC baseline"),
-    ("fcgr3a_pfs", "fcgr3a_158", "germline"),
-)
-"""Baseline questions: id, marker, family."""
-
-BY_ARM = ("stil", "vimentin_pct")
-"""Does the marker predict the benefit of abemaciclib: these are asked with their interaction with the arm."""
-
-WEEK6 = (
-    ("ctc_week6", "ctc", "change", "blood on treatment"),
-    ("ctdna_week6", "ctdna_mtm", "change", "blood on treatment"),
-    ("tk1_week6", "tk1_dul", "detected", "blood on treatment"),
-    ("pbmc_cd8_week6", "pbmc_cd8", "change", "PBMC on treatment"),
-    ("pbmc_treg_week6", "pbmc_treg", "change", "PBMC on treatment"),
-)
-"""On treatment: id, marker, feature, family; analysed from the landmark at the end of the visit's window."""
-
-
-def plan_toml() -> str:
-    """The prespecified analyses, per cohort, stratified and adjusted as the trial randomised."""
-    head = (
-        "# SYNTHETIC study. Every marker before treatment, two of them by arm, and the blood at week 6 from its landmark.\n"
-        'title = "Markers and progression-free survival, version 1"\nstudy = "study.toml"\nmultiplicity = "holm"\n'
-    )
-    block = (
-        '\n[[analysis]]\nid = "{}"\nmarker = "{}"\nendpoint = "pfs"\nat = {}\nby = "cohort"\n'
-        'strata = ["liver_mets"]\nadjust = ["arm"]\n{}family = "{}"\n'
-    )
-    by_arm = dict.fromkeys(BY_ARM, 'interaction = "arm"\n')
-    asked = [(name, marker, '"baseline"', by_arm.get(marker, ""), family) for name, marker, family in PLAN]
-    at = '{ day = 49, visit = "week6" }'
-    asked += [(name, marker, at, f'feature = "{feature}"\n', family) for name, marker, feature, family in WEEK6]
-    return head + "".join(block.format(*entry) for entry in asked)
+PLAN_TOML = (Path(__file__).parent / "br1801" / "plan.toml").read_text(encoding="utf-8")
+"""The plan is written by hand, not drawn: it goes along as it stands."""
 
 
 README = """\
@@ -853,7 +809,7 @@ abemaciclib, with the markers, the missing tubes and the scan schedule of such a
 | file | holds |
 |---|---|
 | `study.toml` | where the tables are and what they mean |
-| `plan.toml` | the prespecified analyses: baseline, by arm, and week 6 from its landmark |
+| `plan.toml` | the prespecified analyses: baseline, by arm, week 6 from its landmark, over time, response, at progression |
 | `subjects.csv`, `outcomes.csv` | who, and progression-free and overall survival in days from registration |
 | `specimens.csv` | every biopsy and tube, with its day |
 | `tissue_reads.csv` | stromal TIL by three readers, vimentin, CD8 and FOXP3 counts |
@@ -894,7 +850,7 @@ def make(out: Path, *, scale: int = 1, seed: int = SEED) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(bgzf(text.encode()))
     write_text(out / "study.toml", STUDY_TOML)
-    write_text(out / "plan.toml", plan_toml())
+    write_text(out / "plan.toml", PLAN_TOML)
     write_text(out / "README.md", README)
     write_json(out / "truth.json", truth_json(s, truth, scale, ids), indent=None)
 
