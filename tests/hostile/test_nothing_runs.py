@@ -30,7 +30,7 @@ CSP = re.compile(r'<meta http-equiv="Content-Security-Policy"[^>]*>')
 def chromium() -> str:
     found = next((shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome") if shutil.which(name)), None)
     if found is None:
-        pytest.skip("needs a Chromium on the path")
+        pytest.skip("whether a page runs anything shows only in a browser: needs Chromium, which `make test-browser` installs")
     return found
 
 
