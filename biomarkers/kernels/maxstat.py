@@ -183,40 +183,41 @@ def _lau94(b: float, below: Ints, n: int) -> float:
 
 
 def _hothorn_lausen(a: Floats, below: Ints) -> float:
-    """Exact sums of integer scores, joined from one cut to the next by a lower bound on both exceeding.
+    """Upper bound of P(maximum >= the study's) over all orders of the subjects, by exact sums of integer scores.
 
-    Scores are rounded to 0 .. n; P(sum of m of them = s) comes from the shift algorithm of Streitberg and Roehmel. A
-    sum that exceeds at m, and exceeds at m + 1 whichever score is added, is counted once.
+    Scores are rounded to 0 .. n; P(sum of m of them = s) comes from the shift algorithm of Streitberg and Roehmel. With
+    A_k: "the k-th cut reaches it", P(A_1 or A_2 or ...) <= sum P(A_k) - sum P(A_k and A_k+1): a sum that reaches it at one
+    cut, and at the next whichever scores come between, is counted once.
+
+    R's maxstat counts what exceeds the study and leaves out what equals it, never counts a sum of 0, and takes off pairs
+    with cuts that ties of the marker forbid: its p can fall below the exact one (of five or six subjects to 0).
     """
     n = a.size
     shifted = a - a.min()
     if shifted.max() <= 0:
         return 1.0
     scores = np.round(shifted * n / shifted.max()).astype(np.int64)
-    scores -= scores.min()
+    observed = np.cumsum(scores)[below - 1].astype(np.float64)
+    scores.sort()
     total = int(scores.sum())
-    m = np.arange(1, n)
-    mean = m / n * total
-    variance = m * (n - m) / (n**2 * (n - 1.0)) * (n * float((scores**2).sum()) - float(total) ** 2)
-    b = float(_standardised(np.cumsum(scores)[below - 1].astype(np.float64), (mean[below - 1], variance[below - 1])).max())
     share = np.zeros((n + 1, total + 1))  # P(sum = s) of m scores drawn, built one score at a time
     share[0, 0] = 1.0
-    for i, score in enumerate(scores):
+    for i, end in enumerate((np.cumsum(scores) + 1).tolist()):
         # Of i + 1 scores, m drawn: the new one is among them with chance m / (i + 1).
-        keep = share[: i + 2].copy()
         take = np.arange(i + 2)[:, None] / (i + 1)
-        share[: i + 2] = keep * (1 - take)
-        share[1 : i + 2, score:] += (keep[: i + 1, : total + 1 - score]) * take[1:]
-    H = share[1:n, 1:]
-    s = np.arange(1, total + 1)
-    S = np.abs(s - mean[:, None]) / np.sqrt(variance)[:, None]
-    H = np.where((b < S) & (H > 0), H, 0.0)
-    exceeds = H.sum(axis=1)
-    largest = int(scores.max())
-    for i in range(int(below.min()) - 1, n - 2):
-        hit = np.flatnonzero(H[i] > 0)
-        for side, added in ((hit[s[hit] < mean[i]], largest), (hit[s[hit] > mean[i]], 0)):
-            if side.size and int(side.max()) + added < total:
-                surely = side[S[i + 1, side + added] > b]
-                exceeds[i + 1] -= H[i, surely].sum()
-    return float(min(1.0, exceeds[below - 1].sum()))
+        taken = share[: i + 1, : end - scores[i]] * take[1:]
+        share[: i + 2, :end] *= 1 - take
+        share[1 : i + 2, scores[i] : end] += taken
+    mean = below / n * total
+    variance = below * (n - below) / (n**2 * (n - 1.0)) * (n * float((scores**2).sum()) - float(total) ** 2)
+    b = float(_standardised(observed, (mean, variance)).max()) * (1 - 1e-10)
+    s = np.arange(total + 1)
+    reaches = np.abs(s - mean[:, None]) >= b * np.sqrt(variance)[:, None]
+    p = float(share[below][reaches].sum())
+    least, most = np.r_[0, np.cumsum(scores)], np.r_[0, np.cumsum(scores[::-1])]
+    for k, gap in enumerate(np.diff(below).tolist()):
+        beside = ~reaches[k + 1]  # sums that do not reach it: one stretch around the mean
+        first, last = (int(beside.argmax()), total - int(beside[::-1].argmax())) if beside.any() else (total + 1, 0)
+        surely = (s + most[gap] < first) | (s + least[gap] > last)
+        p -= float(share[below[k]][reaches[k] & surely].sum())
+    return min(1.0, p)

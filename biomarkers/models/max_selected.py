@@ -120,7 +120,7 @@ def max_selected(
     >>> frame = pd.DataFrame({"t": [2, 3, 4, 5, 8, 9, 11, 12], "d": 1, "tk1": [9, 8, 7, 8, 2, 3, 1, 2.5]})
     >>> search = max_selected(frame, "t", "d", "tk1")
     >>> search.cutpoint, round(search.p_values["hl"], 3)
-    (3.0, 0.196)
+    (3.0, 0.379)
     """
     if not 0 <= minprop < maxprop <= 1:
         raise UseError(f"minprop = {minprop!r} and maxprop = {maxprop!r}: they must satisfy 0 <= minprop < maxprop <= 1.")
