@@ -29,7 +29,6 @@ ALLOWED = {
     "failed_body_duplicated": ("each line is valid; equal records of a site are one call (DUPLICATE_SAME), others none", ""),
     "failed_body_info_036": ("the lines with AC=-1 give no call; the other two are valid", ""),
     "failed_body_format_007": ("the line with G%3AS gives no call; the others are valid", ""),
-    "failed_body_format_003": ("an underscore in a FORMAT key, against VCF 4.1 and 4.2: every gVCF of GATK has MIN_DP", ""),
 }
 OPTIONS = Options(build="GRCh38", min_dp=0, min_gq=0, min_gp=0, ignore_filter=True)
 LONGEST = 2**31 - 1

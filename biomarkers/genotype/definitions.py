@@ -42,10 +42,14 @@ def definition(meta: bytes, kind: str, key: str) -> Definition:
     >>> definition(b"", "INFO", "AC"), definition(b"", "INFO", "MINE")
     (Definition(number='A', type='Integer'), Definition(number='.', type='String'))
     """
-    start = meta.find(b"\n##%s=<ID=%s," % (kind.encode(), key.encode("latin-1")))
+    start = _defined_at(meta, kind, key)
     if start < 0:
         return _RESERVED[kind].get(key, _FREE)
     return _parsed(meta[start + 1:meta.find(b"\n", start + 1)])
+
+
+def _defined_at(meta: bytes, kind: str, key: str) -> int:
+    return meta.find(b"\n##%s=<ID=%s," % (kind.encode(), key.encode("latin-1")))
 
 
 @lru_cache(maxsize=4096)
@@ -66,8 +70,26 @@ def n_values(number: str, n_alts: int, ploidy: int) -> int | None:
     return {"A": n_alts, "R": n_alts + 1, "G": comb(n_alts + ploidy, ploidy)}.get(number)
 
 
-# ---------------------------------------------------------------------- INFO
 _KEY = re.compile(r"(?:[A-Za-z_][0-9A-Za-z_.]*|1000G)\Z")
+_BEFORE_4_3 = re.compile(rb"##fileformat=VCFv4\.[0-2]\s")
+
+
+def format_key_fits(key: str, meta: bytes) -> bool:
+    """True for a key of FORMAT that the file may use.
+
+    Before VCF 4.3 a key is letters and digits; but every gVCF of GATK is VCF 4.2 and has MIN_DP. Such programs define their
+    keys, so an underscore is allowed where the header defines the key.
+
+    >>> old = b'##fileformat=VCFv4.2\\n##FORMAT=<ID=MIN_DP,Number=1,Type=Integer,Description="least depth">\\n'
+    >>> [format_key_fits(key, old) for key in ("GT", "MIN_DP", "G_S", "G%S")]
+    [True, True, False, False]
+    """
+    if not _KEY.match(key):
+        return False
+    return key.isalnum() or not _BEFORE_4_3.match(meta) or _defined_at(meta, "FORMAT", key) >= 0
+
+
+# ---------------------------------------------------------------------- INFO
 _INTEGER = re.compile(r"[+-]?\d{1,19}\Z")
 _REAL = re.compile(r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|inf(?:inity)?|nan)\Z", re.I)
 _CIGAR = re.compile(r"(?:\d+[MIDNSHPX=])+\Z")

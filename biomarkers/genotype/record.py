@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 
 from biomarkers.domain.loci import COMPLEMENT, Locus
-from biomarkers.genotype.definitions import CellShape, cell_shape, definition, wrong_info
+from biomarkers.genotype.definitions import CellShape, cell_shape, definition, format_key_fits, wrong_info
 from biomarkers.genotype.options import Options
 
 LARGEST_POSITION = 2**31 - 1
@@ -18,7 +18,6 @@ _REF = re.compile(r"[ACGTUNRYSWKMBDHV]+\Z", re.I)
 _ALT = re.compile(r"(?:[ACGTN]+|\*|<[^<>\s,]+>"
                   r"|[ACGTN.]*[\[\]][^\[\]\s]+[\[\]][ACGTN.]*|\.[ACGTN]+|[ACGTN]+\.)\Z", re.I)  # breakends last
 _QUAL = re.compile(rb"(?:\.|-0(?:\.0*)?|\+?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|\+?inf(?:inity)?|nan)\Z", re.I)
-_KEY = re.compile(r"(?:[A-Za-z_][0-9A-Za-z_.]*|1000G)\Z")
 _NO_CONTIG = re.compile(r"[\s<>:,*\"'`()\[\]{}\\]")
 _END = re.compile(rb"(?:^|;)END=(\d{1,10})(?=;|$)")
 _SVLEN = re.compile(rb"(?:^|;)SVLEN=([-\d,]+)(?=;|$)")
@@ -165,7 +164,7 @@ def _problem(record: Record, fields: list[bytes], n_samples: int, meta: bytes) -
         return f"ID {record.id[:20]!r} is no list of names"
     if wrong := wrong_info(fields[7].decode("latin-1"), len(record.alts), meta):
         return wrong
-    if len(set(record.keys)) != len(record.keys) or not all(map(_KEY.match, record.keys)):
+    if len(set(record.keys)) != len(record.keys) or not all(format_key_fits(key, meta) for key in record.keys):
         return f"FORMAT {':'.join(record.keys)[:40]!r} repeats a key or holds an empty or illegal one"
     if "GT" in record.keys[1:]:
         return "GT is not the first key of FORMAT"

@@ -98,6 +98,28 @@ def test_an_invalid_line_says_what_is_wrong_and_refuses_the_site_alone(about: di
 
 
 @pytest.mark.parametrize(
+    ("version", "defined", "key", "fits"),
+    [
+        ("4.0", "", "G_S", False),
+        ("4.1", "", "G_S", False),
+        ("4.2", "", "G_S", False),
+        ("4.2", "", "G.S", False),
+        ("4.2", "", "G2S", True),
+        ("4.2", "G_S", "G_S", True),
+        ("4.2", "G_S2", "G_S", False),
+        ("4.3", "", "G_S", True),
+        ("4.4", "", "G_S", True),
+        ("4.4", "G%S", "G%S", False),
+    ],
+)
+def test_before_vcf_4_3_a_key_with_an_underscore_needs_its_definition(version: str, defined: str, key: str, fits: bool) -> None:
+    meta = f"##fileformat=VCFv{version}\n" + f'##FORMAT=<ID={defined},Number=1,Type=String,Description="x">\n' * bool(defined)
+    problem = parse_record(line(keys=f"GT:{key}", cells="0/1:5"), 1, meta.encode()).problem
+    assert (problem == "") == fits
+    assert fits or problem == f"FORMAT 'GT:{key}' repeats a key or holds an empty or illegal one"
+
+
+@pytest.mark.parametrize(
     "about",
     [
         {"qual": "1e3"},
