@@ -125,7 +125,7 @@ def changes(node: ast.AST) -> Iterator[ast.AST]:
             yield _with(node, attr=NAMES[name])
         case ast.Call(func=ast.Name(id=name)) if name in NAMES:
             yield _with(node, func=ast.Name(NAMES[name], ast.Load()))
-        case ast.Return(value=ast.AST()):
+        case ast.Return(value=ast.AST() as value) if not (isinstance(value, ast.Constant) and value.value is None):
             yield ast.Return(ast.Constant(None))
         case ast.Expr(value=ast.Call()):
             yield ast.Pass()

@@ -198,17 +198,16 @@ def read_off(
     second = first * float(np.clip((quantile + wanted) / max(quantile + reached, 0.3), 0.6, 1.8))
     if abs(second / first - 1) < 0.05:
         second = first * (1.05 if reached < wanted else 0.95)
+    of_p1 = float(np.sqrt(p1 * (1 - p1) / replicates))
     if second > _LARGEST:
-        return Detectable(np.nan, np.nan, p1, float(np.sqrt(p1 * (1 - p1) / replicates)), replicates)
+        return Detectable(np.nan, np.nan, p1, of_p1, replicates)
     p2 = simulated(second)
     z1, z2 = (float(ndtri(min(max(p, floor), ceiling))) for p in (p1, p2))
     # The line through the origin of the effect: z + quantile = slope b, fitted to both points.
     slope = ((z1 + quantile) * first + (z2 + quantile) * second) / (first**2 + second**2)
-    answer = (quantile + wanted) / slope if slope > 0 else np.nan
+    if slope * _LARGEST < quantile + wanted:
+        return Detectable(np.nan, np.nan, p1, of_p1, replicates)
     at = float(ndtr(wanted))
     density = float(np.exp(-wanted**2 / 2) / np.sqrt(2 * np.pi))
-    error = np.sqrt(at * (1 - at) / (2 * replicates)) / density / slope if slope > 0 else np.nan
-    return Detectable(
-        float(np.exp(answer)) if answer <= _LARGEST else np.nan, float(error), p1, float(np.sqrt(p1 * (1 - p1) / replicates)),
-        replicates,
-    )
+    error = np.sqrt(at * (1 - at) / (2 * replicates)) / density / slope
+    return Detectable(float(np.exp((quantile + wanted) / slope)), float(error), p1, of_p1, replicates)

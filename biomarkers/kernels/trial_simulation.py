@@ -92,7 +92,6 @@ def simulate(
 
 def _blocks(generator: np.random.Generator, n_trials: int, n: int, block: int) -> NDArray[np.int8]:
     """Permuted blocks laid end to end, (n_trials, >= n)."""
-    patterns = np.zeros((0, block), dtype=np.int8)
     chosen = list(combinations(range(block), block // 2))
     patterns = np.zeros((len(chosen), block), dtype=np.int8)
     for row, ones in enumerate(chosen):

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.integrate import quad
 
 from biomarkers.kernels.binomial import at_least
 from biomarkers.kernels.competing import aalen_johansen
@@ -15,13 +16,16 @@ from biomarkers.kernels.likelihood import design
 from biomarkers.kernels.logistic import logistic
 from biomarkers.kernels.matching import matched
 from biomarkers.kernels.maxstat import max_selected
+from biomarkers.kernels.mmrm import fit_growth
 from biomarkers.kernels.multistate import occupation
 from biomarkers.kernels.newton import newton
+from biomarkers.kernels.one_sample import one_sample_logrank_n
 from biomarkers.kernels.rank_association import cliffs_delta
 from biomarkers.kernels.resample import cluster_bootstrap
 from biomarkers.kernels.riskset import risk_sets
 from biomarkers.kernels.searched_cut import shrunken_cut
 from biomarkers.kernels.separation import infinite_directions
+from biomarkers.kernels.simon import hull
 from biomarkers.kernels.simulated_power import read_off, rejections, slots
 from biomarkers.kernels.survival_two_stage import log_log_z
 from biomarkers.kernels.tobit import independent
@@ -187,6 +191,89 @@ def test_a_look_is_the_stratified_log_rank_test_of_those_who_have_entered(n_stra
             assert (found.events[k], found.n[k]) == (event.sum(), entered.sum())
 
 
+@pytest.mark.parametrize("reached", [0.9, 0.1])
+def test_a_ratio_comes_with_its_error_or_both_are_missing(reached: float) -> None:
+    """Just within all reason and just beyond it: the slope of the line is 0.95, or 0.55."""
+    z, formula = stats.norm.ppf, math.exp(2.7)
+    slope = 0.95 if reached == 0.9 else 0.55
+    found = read_off(lambda b: float(stats.norm.cdf(slope * b - z(0.975))), formula, replicates=400)
+    if reached == 0.9:
+        assert math.log(found.hazard_ratio) == pytest.approx((z(0.975) + z(0.8)) / slope)
+        assert found.std_error == pytest.approx(math.sqrt(0.8 * 0.2 / 800) / stats.norm.pdf(z(0.8)) / slope)
+    else:
+        assert math.isnan(found.hazard_ratio)
+        assert math.isnan(found.std_error)
+
+
+def test_patients_of_a_one_sample_test_are_counted_over_their_entries() -> None:
+    """Mean and variance of O - E of one patient by numerical integration over the day of entry and the time of the event."""
+    null, alternative, accrual, follow_up = 0.5, 0.68, 2.0, 0.7
+    base, rate = -math.log(null), -math.log(alternative)
+
+    def mean(of) -> float:
+        def of_one(c: float) -> float:
+            return quad(lambda x: of(1.0, base * x) * rate * math.exp(-rate * x), 0, c)[0] + of(0.0, base * c) * math.exp(-rate * c)
+
+        return quad(of_one, follow_up, follow_up + accrual)[0] / accrual
+
+    expected, gap = mean(lambda o, e: e), mean(lambda o, e: o - e)
+    variance = mean(lambda o, e: (o - e) ** 2) - gap**2
+    by_hand = ((stats.norm.ppf(0.9) * math.sqrt(expected) + stats.norm.ppf(0.8) * math.sqrt(variance)) / gap) ** 2
+    found = one_sample_logrank_n(null, alternative, alpha=0.1, power=0.8, accrual=accrual, follow_up=follow_up)
+    assert found == pytest.approx(by_hand, rel=1e-8)
+
+
+def test_the_corners_of_a_hull_are_what_some_weight_prefers() -> None:
+    rng = np.random.default_rng(4)
+    for _ in range(40):
+        n = np.cumsum(rng.integers(1, 4, size=9)) + 10
+        cost = 10 + np.sort(rng.random(9))[::-1] * rng.uniform(0.3, 4) + rng.normal(size=9) * 0.1
+        corners, weights = hull(n, cost)
+        assert (weights[0], weights[-1]) == (1, 0)
+        for q in np.linspace(0.003, 0.997, 101):
+            preferred = int(np.argmin(q * n + (1 - q) * cost))
+            held = np.flatnonzero((weights[1:] <= q) & (q <= weights[:-1]))
+            assert preferred in corners[held]
+        assert set(corners) <= {int(np.argmin(q * n + (1 - q) * cost)) for q in np.linspace(0, 1, 20001)}
+
+
+# ---- repeated measures ---------------------------------------------------------------------------------------------------
+
+
+def balanced(n: int = 12, k: int = 4):
+    rng = np.random.default_rng(6)
+    y = rng.normal(size=(n, 1)) * 2 + rng.normal(size=(n, k)) + 5
+    return y, np.repeat(np.arange(n), k), np.tile(np.arange(float(k)), n)
+
+
+def test_a_balanced_random_intercept_is_the_analysis_of_variance() -> None:
+    y, subject, time = balanced()
+    n, k = y.shape
+    within = ((y - y.mean(axis=1, keepdims=True)) ** 2).sum() / (n * (k - 1))
+    between = k * y.mean(axis=1).var(ddof=1)
+    found = fit_growth(y.ravel(), np.ones((n * k, 1)), subject, time, slopes=False)
+    assert found.residual == pytest.approx(within, rel=1e-5)
+    assert found.effects[0, 0] == pytest.approx((between - within) / k, rel=1e-5)
+    assert found.coef[0] == pytest.approx(y.mean())
+    assert found.covariance[0, 0] == pytest.approx(between / (n * k), rel=1e-5)
+    assert found.df[0] == pytest.approx(n - 1, rel=1e-3)
+    assert found.converged
+    assert not found.singular
+    flat = y - y.mean(axis=1, keepdims=True)
+    assert fit_growth(flat.ravel(), np.ones((n * k, 1)), subject, time, slopes=False).singular
+
+
+def test_the_unit_of_time_moves_slopes_and_nothing_else() -> None:
+    y, subject, time = balanced()
+    y = (y + np.random.default_rng(7).normal(size=(12, 1)) * np.arange(4.0)).ravel()
+    days, weeks = (fit_growth(y, np.column_stack([np.ones(48), time * unit]), subject, time * unit, slopes=True)
+                   for unit in (7.0, 1.0))
+    assert days.residual == pytest.approx(weeks.residual, rel=1e-4)
+    assert days.effects * np.outer([1, 7], [1, 7]) == pytest.approx(weeks.effects, rel=1e-3, abs=1e-4)
+    assert days.coef * [1, 7] == pytest.approx(weeks.coef)
+    assert days.df == pytest.approx(weeks.df, rel=1e-2)
+
+
 # ---- counts and curves ---------------------------------------------------------------------------------------------------
 
 
@@ -240,6 +327,13 @@ def test_the_error_of_a_cliffs_delta_adds_up_both_groups() -> None:
     assert found.estimate == pytest.approx(delta)
     half = stats.norm.ppf(0.95) * error
     assert [found.conf_low, found.conf_high] == pytest.approx(np.tanh(np.arctanh(delta) + np.array([-half, half])))
+
+
+def test_a_cliffs_delta_without_a_group_counts_who_is_there() -> None:
+    for a, b in (([], [1.0, 2.0]), ([3.0, math.nan, 4.0], [math.nan])):
+        found = cliffs_delta(a, b)
+        assert found.n == 2
+        assert math.isnan(found.estimate)
 
 
 def test_a_bootstrap_of_two_subjects_is_one_of_three_samples() -> None:

@@ -39,6 +39,7 @@ def test_default_knots_are_harrell_s_quantiles() -> None:
     x = np.arange(101.0)
     assert knots(x, 3).tolist() == [10.0, 50.0, 90.0]
     assert knots(np.r_[x, np.nan], 4).tolist() == [5.0, 35.0, 65.0, 95.0]
+    assert knots(x, 5) == pytest.approx([5.0, 27.5, 50.0, 72.5, 95.0])
 
 
 def test_too_few_values_and_unknown_numbers_of_knots_are_refused() -> None:
