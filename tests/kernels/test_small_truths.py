@@ -212,7 +212,8 @@ def test_patients_of_a_one_sample_test_are_counted_over_their_entries() -> None:
 
     def mean(of) -> float:
         def of_one(c: float) -> float:
-            return quad(lambda x: of(1.0, base * x) * rate * math.exp(-rate * x), 0, c)[0] + of(0.0, base * c) * math.exp(-rate * c)
+            failed = quad(lambda x: of(1.0, base * x) * rate * math.exp(-rate * x), 0, c)[0]
+            return failed + of(0.0, base * c) * math.exp(-rate * c)
 
         return quad(of_one, follow_up, follow_up + accrual)[0] / accrual
 
