@@ -5,7 +5,7 @@ Semantics, each of them a test:
 * only `detected` and `not_detected` are evaluable; every other call is missing with its reason, counted, never negative;
 * positive is not absorbing: reversion is counted like conversion. Between evaluable draws the state is unknown; a date of
   conversion is an interval (last negative, first positive];
-* a draw on the event day, or taken because of progression, is not a state before the event: it stands in a table of its own;
+* a draw on the event day, after follow-up, or taken because of progression, is no state before the event: it is counted apart;
 * lead time is shown with the relapses that were never detected beside it, because a median over the detected alone flatters;
 * status is analysed at a landmark, or as the current value; "ever positive" from time zero is refused (`immortal_time`).
 """
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
 STATES = ("negative", "positive", "progressed or dead", "restarted therapy")
 SUMMARY = ("cohort", "subjects", "draws", "evaluable", "positive_draws", "subjects_ever_drawn_positive", "conversions",
-           "reversions", "sustained_clearances", "median_gap_days", "draws_outside_every_window", "draws_on_event_day",
+           "reversions", "sustained_clearances", "median_gap_days", "draws_outside_every_window", "draws_after_the_end",
            "positive_at_progression", "drawn_at_progression")  # fmt: skip
 
 
@@ -154,7 +154,7 @@ class MRD:
                 cohort, mine["subject"].nunique(), int(state.sum()), len(own), int(own["positive"].sum()),
                 int(own.loc[own["positive"] == 1, "subject"].nunique()), int(changed.get("conversion", 0)),
                 int(changed.get("reversion", 0)), int((clearances["cohort"] == cohort).sum()), gap.median(),
-                int((state & ~inside[mine.index]).sum()), int((mine["role"] == "event day").sum()),
+                int((state & ~inside[mine.index]).sum()), int((mine["role"] == "after the end").sum()),
                 int(at_progression["positive"].sum()), len(at_progression),
             ))  # fmt: skip
         return pd.DataFrame(lines, columns=list(SUMMARY))

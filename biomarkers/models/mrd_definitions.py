@@ -1,7 +1,8 @@
 """MRD by definition: what a call is, conversion and reversion as intervals, sustained clearance, rates, lead time.
 
 Named functions with a version each (`DEFINITIONS`); they read one table of calls and know nothing of models. Only `detected`
-and `not_detected` are states; a draw on the event day, or taken because of progression, is not a state before the event.
+and `not_detected` are states; a draw on the event day, after follow-up, or taken because of progression is no state before the
+event.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from scipy.special import gammaincinv
 from biomarkers.domain.errors import UseError
 from biomarkers.domain.marker import Marker
 from biomarkers.kernels.binomial import clopper_pearson
+from biomarkers.models.over_time import after_the_end
 from biomarkers.study.measurements import VALID
 
 if TYPE_CHECKING:
@@ -37,14 +39,14 @@ class Calls:
     ----------
     rows : DataFrame
         subject, cohort, day, positive (1, 0, missing), reason (why not evaluable), role: "state", "progression" (taken because
-        of it), "event day" (on or after the end of follow-up); time, event, event_type, last_negative_assessment.
+        of it), "after the end" (on the event day, or after follow-up); time, event, event_type, last_negative_assessment.
     """
 
     rows: pd.DataFrame
 
     @property
     def states(self) -> pd.DataFrame:
-        """Evaluable calls before the end of follow-up, by subject and day."""
+        """Evaluable calls in time, by subject and day."""
         rows = self.rows
         kept = rows[(rows["role"] == "state") & rows["positive"].notna()]
         return kept.sort_values(["subject", "day"], kind="stable", ignore_index=True)
@@ -78,8 +80,7 @@ def calls(study: Study, marker: Marker, endpoint: str) -> Calls:
     rows = rows.merge(people[keep], on="subject").merge(outcome[["subject", *own]], on="subject")
     if "cohort" not in rows:
         rows = rows.assign(cohort="all")
-    late = rows["day"] >= rows["time"].astype(float)
-    role = np.where(rows["because"], "progression", np.where(late, "event day", "state"))
+    role = np.where(rows["because"], "progression", np.where(after_the_end(rows), "after the end", "state"))
     return Calls(rows.assign(role=role).drop(columns="because"))
 
 

@@ -117,13 +117,16 @@ def _people(study: Study, endpoint: str | None) -> pd.DataFrame:
 
 def _roles(table: pd.DataFrame) -> np.ndarray:
     because = table["reason_for_draw"].fillna("").astype(str) == "progression"
-    after = _after(table)
+    after = after_the_end(table)
     drawn = table["day"].notna()
     return np.select([~drawn, drawn & because, drawn & after], ["none", "progression", "after the end"], "scheduled")
 
 
-def _after(table: pd.DataFrame) -> pd.Series:
-    """Drawn after the end of follow-up, or on the day of the event; on the last day of one without an event it is in time."""
+def after_the_end(table: pd.DataFrame) -> pd.Series:
+    """Drawn on the event day, or after follow-up; on the last day of a patient without an event a draw is in time.
+
+    One rule for trajectories, lanes and MRD states; `table` has day, time and event.
+    """
     ended = table["event"].fillna(0).astype(int) == 1
     return ((table["day"] > table["time"]) | (ended & (table["day"] == table["time"]))).fillna(False).astype(bool)
 
@@ -257,7 +260,7 @@ def _calls(study: Study, marker: Marker, people: pd.DataFrame) -> pd.DataFrame:
         "_because": rows["reason_for_draw"].fillna("").astype(str) == "progression",
     })  # fmt: skip
     found = people[["subject", "cohort", "arm", "time", "event"]].merge(calls.dropna(subset="day"), on="subject")
-    return found.assign(late=found["_because"] | _after(found))[list(LANES)]
+    return found.assign(late=found["_because"] | after_the_end(found))[list(LANES)]
 
 
 def genotype_curves(

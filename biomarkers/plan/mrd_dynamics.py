@@ -22,7 +22,7 @@ FEWEST = 5
 STEP = 7.0
 """Days between two points of a state's share."""
 _COUNTED = ("subjects", "draws", "evaluable", "positive_draws", "subjects_ever_drawn_positive", "conversions", "reversions",
-            "sustained_clearances", "draws_outside_every_window", "draws_on_event_day", "positive_at_progression",
+            "sustained_clearances", "draws_outside_every_window", "draws_after_the_end", "positive_at_progression",
             "drawn_at_progression", "relapses", "detected_before", "never_detected", "no_evaluable_draw")  # fmt: skip
 
 
@@ -95,7 +95,7 @@ def _visits(found: MRD) -> pd.DataFrame:
     counts = found.availability
     for cohort in found.cohorts:
         own = counts[counts["cohort"] == cohort]
-        for role in ("state", "event day", "progression"):
+        for role in ("state", "after the end", "progression"):
             for visit, part in own[own["role"] == role].groupby("visit", observed=True, sort=True):
                 n = dict(zip(part["call"], part["n"].astype(int), strict=True))
                 lost = {call.partition(": ")[2]: k for call, k in n.items() if call.startswith("not evaluable")}

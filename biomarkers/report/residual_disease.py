@@ -36,7 +36,7 @@ _CALLS = (
     ("n_subjects_ever_drawn_positive", "Patients with a positive draw"),
     ("median_gap_days", "Median days between evaluable draws"),
     ("n_draws_outside_every_window", "Draws outside every window"),
-    ("n_draws_on_event_day", "Draws on the event day"),
+    ("n_draws_after_the_end", "Draws on the event day, or after follow-up"),
 )
 _LEAD = (
     ("n_relapses", "Progressions"),
@@ -46,7 +46,7 @@ _LEAD = (
 )
 _ROLES = {
     "state": "Scheduled, before the end of follow-up",
-    "event day": "On the event day",
+    "after the end": "On the event day, or after follow-up",
     "progression": "Because of progression",
 }
 
@@ -59,8 +59,9 @@ def mrd_section(view: View, count: Numbering, gallery: Gallery, name: str) -> Se
     blocks: list[Block] = [
         Text.of(
             "A call that could not be evaluated is missing with its reason, never negative. A draw taken because of "
-            "progression, or on the event day, is no status before the event and is counted apart. Between two draws the "
-            "status is unknown, so a change has an interval and no day. Being ever positive is not analysed from time zero."
+            "progression, on the event day or after follow-up is no status before the event and is counted apart. Between two "
+            "draws the status is unknown, so a change has an interval and no day. Being ever positive is not analysed from "
+            "time zero."
         )
     ]
     asked = together(rows, lambda r: (text(r["analysis"]), text(r["marker"])))

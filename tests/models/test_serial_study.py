@@ -15,7 +15,8 @@ from biomarkers.domain.flow import FLOW
 from biomarkers.domain.markers import MARKERS
 from biomarkers.models.features import FEATURES, feature, with_feature
 from biomarkers.models.immortal_time import FUTURE, refuse_known_later
-from biomarkers.models.mrd_definitions import lead_summary, moves, rates, sustained_clearance
+from biomarkers.models.mrd_definitions import calls, lead_summary, moves, rates, sustained_clearance
+from biomarkers.models.over_time import lanes
 from biomarkers.plan.plan import Plan
 from biomarkers.study.landmark_draws import BASELINE, KnownAt, at_risk, known_at, visit_landmark
 
@@ -378,6 +379,28 @@ def test_a_conversion_rate_has_person_time_below_it():
     assert found.loc["conversion", ["n", "subject_months"]].tolist() == [1, 2.0]
     assert found.loc["reversion", ["n", "subject_months"]].tolist() == [1, 1.0]
     assert found.loc["conversion", "conf_low"] < 50 < found.loc["conversion", "conf_high"]
+
+
+def test_a_draw_on_the_last_day_is_in_time_unless_that_day_is_the_event(stop):
+    """Days of follow-up moved to a draw each: the same verdict among the states of MRD and in the lanes."""
+    drawn = lanes(stop).query("mark in ('detected', 'not detected') and day > 0 and not late").drop_duplicates("subject")
+    last = drawn.set_index("subject")["day"]
+    for event, late in ((0, False), (1, True)):
+        outcomes = stop.tables["outcomes"]
+        mine = (outcomes["endpoint"] == "pfs") & outcomes["subject"].isin(last.index)
+        moved = outcomes.assign(
+            time=outcomes["time"].mask(mine, outcomes["subject"].map(last).fillna(0).astype(outcomes["time"].dtype)),
+            event=outcomes["event"].mask(mine, event),
+        )
+        study = replace(stop, tables={**stop.tables, "outcomes": moved})
+        calls_then = calls(study, study.design.marker("mrd"), "pfs").rows
+        there = calls_then[calls_then["day"] == calls_then["subject"].map(last)]
+        assert set(there["role"]) == {"after the end" if late else "state"}
+        shown = lanes(study).query("mark in ('detected', 'not detected')")
+        assert set(shown[shown["day"] == shown["subject"].map(last)]["late"]) == {late}
+        beyond = calls_then[calls_then["day"] > calls_then["time"]]
+        assert set(beyond["role"]) <= {"after the end", "progression"}
+        assert len(there) == len(last) > 50
 
 
 def test_mrd_counts_what_is_not_evaluable_and_never_calls_it_negative(stop):
