@@ -18,12 +18,14 @@ from typing import Any, TextIO
 from biomarkers.domain.atomic import write_text
 from biomarkers.domain.errors import UseError
 from biomarkers.domain.loci import locus_of_definition
+from biomarkers.domain.privacy import read_key
 from biomarkers.genotype.batch import Batch, call_to_text, choose_loci
 from biomarkers.genotype.decide import FILE_REASONS, REASONS
 from biomarkers.genotype.inputs import find_files
 from biomarkers.genotype.merge import is_calls_table, merge_calls
 from biomarkers.genotype.options import Options
 from biomarkers.genotype.outputs import check_target, format_of, make_folder, write_calls
+from biomarkers.genotype.pseudonyms import without_identifiers
 from biomarkers.genotype.tsv import rows_of_tsv
 
 
@@ -60,6 +62,7 @@ ARGUMENTS = (
     Argument("--resume", bool, False, "go on from the journal of an interrupted run, and keep the journal"),
     Argument("--format", str, None, "by default from the name's ending", ("tsv", "jsonl", "parquet", "vcf")),
     Argument("--strict", bool, False, "write nothing when a file is itself wrong"),
+    Argument("--pseudonyms", str, None, "a file with a secret key: samples and files under pseudonyms, nowhere by name"),
 )
 
 
@@ -68,8 +71,8 @@ def run_genotype(files: Iterable[str | os.PathLike[str]], out: str | os.PathLike
                  min_dp: float = 10, min_gq: float = 20, min_gp: float = 0.9, allow_flip: bool = False,
                  ref_mismatch: str = "resolve", ignore_filter: bool = False, paralog: str = "flag",
                  fasta: str | os.PathLike[str] | None = None, jobs: int = 1, dask: str | None = None, resume: bool = False,
-                 format: str | None = None, strict: bool = False, progress_callback: Callable[[int, int], None] | None = None,
-                 said: TextIO | None = None) -> int:
+                 format: str | None = None, strict: bool = False, pseudonyms: str | os.PathLike[str] | None = None,
+                 progress_callback: Callable[[int, int], None] | None = None, said: TextIO | None = None) -> int:
     """`biomarkers genotype`: call every file, write one table and its provenance.
 
     Given calls tables in place of VCFs, it merges them, as at the end of a workflow that ran file by file.
@@ -89,6 +92,8 @@ def run_genotype(files: Iterable[str | os.PathLike[str]], out: str | os.PathLike
         `tsv`, `jsonl`, `parquet` or `vcf`; by default from the ending of `out`.
     strict : bool
         Write nothing when a file is itself wrong.
+    pseudonyms : path-like, optional
+        The secret key of `domain.privacy`: see `genotype.pseudonyms`.
     progress_callback : callable, optional
         Called with (files done, files in all).
     said : text stream, optional
@@ -108,11 +113,16 @@ def run_genotype(files: Iterable[str | os.PathLike[str]], out: str | os.PathLike
     options = Options(build, absent, min_dp, min_gq, min_gp, allow_flip, ref_mismatch, ignore_filter, paralog)
     listed = find_files(files)
     form = format_of(out, format)
+    key = None if pseudonyms is None else read_key(pseudonyms)
+    if key is not None and resume:
+        raise UseError("--resume keeps a journal, and a journal has the names: it does not go with --pseudonyms")
     check_target(out, listed, form)
     _check_something_is_there(listed)
     chosen, reference = choose_loci([x.strip() for x in loci.split(",") if x.strip()] if isinstance(loci, str) else loci, fasta)
     make_folder(out)
     if all(is_calls_table(f) for f in listed):
+        if key is not None:
+            raise UseError("--pseudonyms goes with files that are called; tables are merged under the names that they have")
         reasons = merge_calls(listed, out)
         said.write(f"{len(listed):,} tables merged; {sum(reasons.values()):,} rows: {reasons['OK']:,} called\n")
         return 1 if FILE_REASONS & set(reasons) else 0
@@ -120,6 +130,7 @@ def run_genotype(files: Iterable[str | os.PathLike[str]], out: str | os.PathLike
                          progress=progress_callback)
     written = False
     try:
+        batch = batch if key is None else without_identifiers(batch, key)
         wrong = sum(n for reason, n in batch.reasons.items() if reason in FILE_REASONS)
         if strict and wrong:
             _tell(batch, said)

@@ -26,13 +26,13 @@ def _cell(value: object) -> str:
     if value is None:
         return ""
     if type(value) is str:
-        return value if value.isalnum() else _text(value)
+        return value if value.isalnum() else text_cell(value)
     if type(value) is float:
         return str(int(value)) if value == int(value) else repr(value)
     return str(value)
 
 
-def _text(value: str) -> str:
+def text_cell(value: str) -> str:
     """No cell breaks a line, opens a tag in a viewer, or is a formula to a spreadsheet (`= + - @ '` get an apostrophe)."""
     if not value.isprintable() or "\\" in value:
         value = value.translate(_ESCAPES)
