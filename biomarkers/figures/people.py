@@ -192,6 +192,11 @@ def corner_note(ax: Axes, words: Sequence[str], *, taken: str = "") -> None:
     y, line = (13.0, shown) if shown is not None else (4.5, fit(words[-1], wide - 16, NOTE))
     write(ax, 0, y, line, transform=points(ax, 1, 1), size=NOTE, ha="right", va="center", color=light("ink2"))
 
+def walks(rows: pd.DataFrame) -> list[np.ndarray]:
+    """The rows of each subject by their places in the table, in the order of their days."""
+    ordered = np.argsort(pd.to_numeric(rows["day"]).to_numpy(float, na_value=np.nan), kind="stable")
+    whose, _ = pd.factorize(rows["subject"].to_numpy(object)[ordered])
+    return np.split(ordered[np.argsort(whose, kind="stable")], np.cumsum(np.bincount(whose))[:-1]) if len(rows) else []
 
 
 def broken(parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:

@@ -32,7 +32,7 @@ from biomarkers.figures.change_axis import (
     reference_lines,
 )
 from biomarkers.figures.panels import size
-from biomarkers.figures.people import Entry, broken, corner_note, dots, key, nobody, person_panels
+from biomarkers.figures.people import Entry, broken, corner_note, dots, key, nobody, person_panels, walks
 from biomarkers.figures.style import DOUBLE, TEXT, axes_of, fit, house
 from biomarkers.figures.ticks import time_ticks
 from biomarkers.figures.tokens import Mark, group_marks, light
@@ -224,17 +224,17 @@ def _group(ax: Axes, rows: pd.DataFrame, mark: Mark, scale: float) -> None:
     """Lines through the scheduled draws, a hair on to the late ones, then the marks over both."""
     rows = rows.sort_values("day", kind="stable")
     late = rows["role"].isin(("progression", "after the end")).to_numpy(bool)
+    x, y, bound = floats(rows["day"]) / scale, floats(rows["change"]), rows["bound"].map(text).to_numpy()
     lines, hairs = [], []
-    for _, own in rows.groupby("subject", sort=False, observed=True):
-        x, y = floats(own["day"]) / scale, floats(own["change"])
-        ahead = own["role"].isin(("progression", "after the end")).to_numpy(bool)
-        if (~ahead).sum() > 1:
-            lines.append((x[~ahead], y[~ahead]))
-        if ahead.any() and (~ahead).any():
-            hairs.append((np.r_[x[~ahead][-1:], x[ahead]], np.r_[y[~ahead][-1:], y[ahead]]))
+    for own in walks(rows):
+        before, after = own[~late[own]], own[late[own]]
+        if len(before) > 1:
+            lines.append((x[before], y[before]))
+        if len(before) and len(after):
+            on = np.r_[before[-1:], after]
+            hairs.append((x[on], y[on]))
     ax.plot(*broken(lines), **_line(mark), alpha=0.8, zorder=2)
     ax.plot(*broken(hairs), color=mark.colour, linewidth=0.45, linestyle=_HAIR, zorder=1.5)
-    x, y, bound = floats(rows["day"]) / scale, floats(rows["change"]), rows["bound"].map(text).to_numpy()
     exact = (bound == "") & ~late
     ax.plot(x[exact], y[exact], **dots(mark, 2.8), zorder=3)
     ax.plot(x[late], y[late], **_LATE, markeredgecolor=light("ink"), zorder=3.1)

@@ -7,7 +7,6 @@ own beside the axis: on the same axis it would pass for a value that came before
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +20,7 @@ from biomarkers.domain import numbers
 from biomarkers.domain.marker import Marker
 from biomarkers.domain.times import DAYS_PER
 from biomarkers.figures.panels import size
-from biomarkers.figures.people import Entry, broken, corner_note, dots, key, nobody, person_panels, spread
+from biomarkers.figures.people import Entry, broken, corner_note, dots, key, nobody, person_panels, spread, walks
 from biomarkers.figures.style import DOUBLE, NOTE, TEXT, TICK, axes_of, data_x, data_y, fit, house, width, write
 from biomarkers.figures.ticks import raw_ticks, time_ticks
 from biomarkers.figures.tokens import Mark, light
@@ -270,14 +269,10 @@ def _zero(ax: Axes, landmark: float | None, scale: float) -> None:
 
 
 def _lines(ax: Axes, rows: pd.DataFrame, mark: Mark, scale: float) -> None:
-    parts = [(_float(own["day"]) / scale, _float(own["model_value"])) for _, own in _by_subject(rows) if len(own) > 1]
+    day, value = _float(rows["day"]) / scale, _float(rows["model_value"])
+    parts = [(day[own], value[own]) for own in walks(rows) if len(own) > 1]
     x, y = broken(parts)
     ax.plot(x, y, color=mark.colour, linewidth=0.9, alpha=0.75 if len(parts) < 60 else 0.5, zorder=2, solid_joinstyle="round")
-
-
-def _by_subject(rows: pd.DataFrame) -> list[tuple[Any, pd.DataFrame]]:
-    ordered = rows.sort_values(["day"], kind="stable")
-    return [(name, own) for name, own in ordered.groupby("subject", sort=False, observed=True)]
 
 
 def _points(ax: Axes, rows: pd.DataFrame, mark: Mark, scale: float) -> None:
@@ -290,25 +285,17 @@ def _points(ax: Axes, rows: pd.DataFrame, mark: Mark, scale: float) -> None:
             ax.plot(x[here], y[here], linestyle="none", **{**_BELOW, "marker": symbol}, markeredgecolor=colour, zorder=3.2)
 
 
-def _ends(rows: pd.DataFrame) -> list[tuple[float, float, float, bool]]:
-    """Last scheduled draw of each subject: day, value, end of follow-up, whether it ended in an event."""
-    found = []
-    for _, own in _by_subject(rows):
-        last = own.iloc[-1]
-        time, event = (pd.to_numeric(last[c], errors="coerce") for c in ("time", "event"))
-        found.append((float(last["day"]), float(last["model_value"]), float(time) if pd.notna(time) else math.nan,
-                      bool(pd.notna(event) and event == 1)))  # fmt: skip
-    return found
-
-
 def _events(ax: Axes, rows: pd.DataFrame, mark: Mark, scale: float, end: float) -> int:
     """Events on the axis: a diamond at its day, carried on from the last value by a hair; returns how many there are."""
-    inside = [(day, y, time) for day, y, time, event in _ends(rows) if event and time <= end]
-    x, y = broken([(np.array([day, time]) / scale, np.array([value, value])) for day, value, time in inside])
+    last = np.array([own[-1] for own in walks(rows)], dtype=int)
+    day, value, time, event = (_float(rows[c])[last] for c in ("day", "model_value", "time", "event"))
+    inside = (event == 1) & (time <= end)
+    day, value, time = day[inside] / scale, value[inside], time[inside] / scale
+    x, y = broken([(np.array([a, b]), np.array([v, v])) for a, b, v in zip(day, time, value, strict=True)])
     ax.plot(x, y, color=mark.colour, linewidth=0.6, linestyle=_HAIR, zorder=1.5)
-    style = _EVENT if len(inside) < 80 else _EVENT | {"markersize": 2.4}
-    ax.plot([t / scale for _, _, t in inside], [v for _, v, _ in inside], **style, markerfacecolor=light("ink"), zorder=3.5)
-    return len(inside)
+    style = _EVENT if len(time) < 80 else _EVENT | {"markersize": 2.4}
+    ax.plot(time, value, **style, markerfacecolor=light("ink"), zorder=3.5)
+    return len(time)
 
 
 def _strip(
@@ -317,12 +304,13 @@ def _strip(
     """Late draws beside the axis, joined to the last value by hair-thin dots."""
     left, right = place
     ax.axvspan(left, right, facecolor=light("plate"), edgecolor="none", zorder=0.1)
-    last = {name: (float(own["day"].iloc[-1]) / scale, float(own["model_value"].iloc[-1])) for name, own in _by_subject(rows)}
+    name, day, value = rows["subject"].to_numpy(object), _float(rows["day"]) / scale, _float(rows["model_value"])
+    last = {name[own[-1]]: (day[own[-1]], value[own[-1]]) for own in walks(rows)}
     ordered = late.sort_values(["model_value", "day"], kind="stable")
     x = left + (right - left) * (0.5 + 0.62 * spread(len(ordered)))
     y, status = _float(ordered["model_value"]), ordered["status"].to_numpy()
-    joined = [(np.array([last[s][0], at]), np.array([last[s][1], value]))
-              for s, at, value in zip(ordered["subject"], x, y, strict=True) if s in last]  # fmt: skip
+    joined = [(np.array([last[s][0], at]), np.array([last[s][1], v]))
+              for s, at, v in zip(ordered["subject"], x, y, strict=True) if s in last]  # fmt: skip
     hx, hy = broken(joined)
     ax.plot(hx, hy, color=mark.colour, linewidth=0.45, linestyle=_HAIR, alpha=0.8, zorder=1.4)
     below = status == "below"
