@@ -44,7 +44,7 @@ from biomarkers.readers.study_file import read_study_file
 from biomarkers.readers.tables import read_tables
 from biomarkers.study.checks import check
 
-STUDY = """name = "fuzzed"
+DESIGN = """name = "small"
 cohorts = ["A", "B"]
 arms = ["x", "y"]
 strata = ["liver_mets"]
@@ -54,7 +54,9 @@ window = [-28, 0]
 [visits.week6]
 day = 42
 window = [-7, 7]
-[endpoints.pfs]
+"""
+"""Two cohorts, two arms, two visits: tests/study/test_checks.py begins with it too."""
+STUDY = DESIGN + """[endpoints.pfs]
 label = "Progression-free survival"
 time = "pfs_months"
 unit = "months"
@@ -309,6 +311,11 @@ def kept(rows: list[dict[str, Any]]) -> list[tuple[str, ...]]:
     return sorted(tuple(repr(row.get(c)) for c in KEPT) for row in rows)
 
 
+def unclear(problem: Problem) -> bool:
+    """Whether a problem says nothing, or what a terminal would obey."""
+    return not problem.problem or any(sign in str(problem) for sign in "\x00\x1b\u202e")
+
+
 class Rows:
     """Lane `rows`: a file of many rows, nearly half of them damaged, each by itself."""
 
@@ -362,7 +369,8 @@ class Files:
         write(folder, subjects, blood)
         self.bytes = {name: (folder / name).read_bytes() for name in ("subjects.csv", "blood.csv")}
         self.baits = [bait.encode() for bait in BAITS]
-        self.baits += [b'"', b"\n", b"\r", b"\r\n", b'""', b"\xff", b"\xc3\x28", b"\xb5", b"\x80"]
+        self.baits += [b'"', b"\n", b"\r", b"\r\n", b'""', b"\xff", b"\xc3\x28", b"\xb5", b"\x80", b"\xff\xfe", b"9" * 400]
+        self.baits += [b"[", b"]", b"{", b"}", b"#", b"\\"]
 
     def damaged(self, data: bytes, chance: random.Random) -> bytes:
         for _ in range(chance.choice((1, 1, 2, 4))):
@@ -388,6 +396,9 @@ class Files:
         for name, data in self.bytes.items():
             (self.folder / name).write_bytes(self.damaged(data, chance) if name == victim else data)
         found = read_all(self.folder)
+        for problem in found.problems:
+            if unclear(problem):
+                yield 0, f"a problem without words, or with control signs: {problem!r}"
         accepted = not any(p.severity == "error" for p in found.problems)
         if accepted:
             data = (self.folder / victim).read_bytes().removeprefix(b"\xef\xbb\xbf")
@@ -427,7 +438,7 @@ class Toml:
             study = read_study_file(self.folder / "study.toml")
         except DataProblem as fault:
             for problem in fault.problems:
-                if not problem.problem or any(sign in str(problem) for sign in "\x00\x1b\u202e"):
+                if unclear(problem):
                     yield 0, f"a problem without words, or with control signs: {problem!r}"
             yield 1, "refused"
             return
