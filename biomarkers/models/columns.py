@@ -161,10 +161,21 @@ def _object_is_factor(series: pd.Series) -> bool:
 
 def factor_levels(series: pd.Series) -> list[object]:
     """Levels in their order: a Categorical's own, else sorted; only those that occur."""
+    return _leveled(series)[1]
+
+
+def _leveled(series: pd.Series) -> tuple[NDArray[np.int64], list[object]]:
+    """Level code of each row, -1 where missing, and the levels that occur in their order."""
     if isinstance(series.dtype, pd.CategoricalDtype):
-        present = set(series.dropna().unique())
-        return [level for level in series.cat.categories if level in present]
-    return sorted(series.dropna().unique().tolist(), key=_rank)
+        found, levels = np.asarray(series.cat.codes, dtype=np.int64), series.cat.categories.tolist()
+        order = np.flatnonzero(np.bincount(found + 1, minlength=len(levels) + 1)[1:])
+    else:
+        found, labels = pd.factorize(series)
+        levels = labels.tolist()
+        order = np.array(sorted(range(len(levels)), key=lambda k: _rank(levels[k])), dtype=np.int64)
+    place = np.full(len(levels) + 1, -1, dtype=np.int64)
+    place[order] = np.arange(order.size)
+    return place[found], [levels[k] for k in order]
 
 
 def _rank(level: object) -> tuple[int, str, object]:
@@ -178,8 +189,7 @@ def codes(series: pd.Series) -> tuple[NDArray[np.int64], list[object]]:
     """Level code of each row, -1 where missing, and the levels in their order."""
     # Labels may be of any kind: a subject called 12 beside one called "A7" is no slip.
     if series.dtype.kind == "O" or is_factor(series):
-        levels = factor_levels(series)
-        return pd.Index(levels).get_indexer(pd.Index(series.astype(object))), levels
+        return _leveled(series)
     values = numbers(series, "column")
     levels_float = np.unique(values[~np.isnan(values)])
     found = np.searchsorted(levels_float, values)
@@ -254,20 +264,20 @@ def read_term(frame: pd.DataFrame, name: str) -> Term:
                 "a ratio over zero? Set it missing or give it a declared value."
             )
         return Term(name, (name,), values[:, None], False, ((name, None),), (0,))
-    levels = tuple(factor_levels(series))
+    found, known = _leveled(series)
+    levels = tuple(known)
     if len(levels) < 2:
         only = repr(levels[0]) if levels else "nothing"
         raise UseError(f"factor {name!r} has one level in these {len(series)} rows ({only}): there is nothing to compare.")
-    X = _indicators(series, levels)
+    X = _indicators(found, len(levels))
     labels = tuple(f"{name}[{level}]" for level in levels[1:])
     return Term(name, labels, X, True, ((name, levels),), tuple(range(len(labels))))
 
 
-def _indicators(series: pd.Series, levels: tuple[object, ...]) -> Floats:
-    """0/1 columns of all levels but the first; NaN where missing."""
-    found = pd.Index(levels, dtype=object).get_indexer(pd.Index(series.astype(object), dtype=object))
-    X = (found[:, None] == np.arange(1, len(levels))).astype(np.float64)
-    X[series.isna().to_numpy()] = np.nan
+def _indicators(found: NDArray[np.int64], n_levels: int) -> Floats:
+    """0/1 columns of all levels but the first; NaN where the code is -1."""
+    X = (found[:, None] == np.arange(1, n_levels)).astype(np.float64)
+    X[found < 0] = np.nan
     return X
 
 
@@ -277,10 +287,12 @@ def read_coded(frame: pd.DataFrame, part: tuple[str, tuple[object, ...] | None])
     series = column(frame, name)
     if levels is None:
         return numbers(series, "covariate")[:, None]
-    unknown = [value for value in series.dropna().unique() if value not in levels]
+    found, known = _leveled(series)
+    unknown = [value for value in known if value not in levels]
     if unknown:
         raise UseError(f"{name!r} has level {unknown[0]!r}, which the fit did not have; it has {', '.join(map(str, levels))}.")
-    return _indicators(series, levels)
+    place = np.array([*(levels.index(level) for level in known), -1], dtype=np.int64)
+    return _indicators(place[found], len(levels))
 
 
 def stratum_labels(frame: pd.DataFrame, columns: tuple[str, ...]) -> list[str]:
@@ -416,5 +428,5 @@ def _cross(frame: pd.DataFrame, columns: tuple[str, ...]) -> tuple[NDArray[np.in
     _, first, small = np.unique(combined[~gone], return_index=True, return_inverse=True)
     out = np.full(len(frame), -1, dtype=np.int64)
     out[~gone] = small
-    labels = stratum_labels(frame.iloc[np.flatnonzero(~gone)[first]], columns)
+    labels = stratum_labels(frame[list(columns)].iloc[np.flatnonzero(~gone)[first]], columns)
     return out, tuple(labels)

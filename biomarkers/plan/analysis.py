@@ -344,10 +344,11 @@ def _raw_ratios(study: Study, marker: Marker, rows: pd.DataFrame) -> list[str]:
 
 def _n_excluded(chosen: AnalysisSet, table: pd.DataFrame, by: str | None) -> list[int]:
     """How many of each row's group did not enter it."""
-    flow = chosen.flow
-    by_cohort = flow.groupby("cohort", observed=True)["n_excluded"].sum() if by == "cohort" and "cohort" in flow else {}
-    everybody = len(chosen.members) - len(chosen)
-    return [int(by_cohort.get(c, everybody)) if c != "all" else everybody for c in table["cohort"]]
+    gone = chosen.members[~chosen.members["subject"].isin(chosen.rows["subject"])]
+    if by != "cohort" or "cohort" not in gone:
+        return [len(gone)] * len(table)
+    by_cohort = gone["cohort"].value_counts()
+    return [len(gone) if cohort == "all" else int(by_cohort.get(cohort, 0)) for cohort in table["cohort"]]
 
 
 @dataclass(frozen=True, slots=True)

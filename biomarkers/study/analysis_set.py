@@ -108,6 +108,8 @@ class AnalysisSet:
         kept = np.asarray(mask)
         if kept.shape != (len(self.rows),) or kept.dtype != bool:
             raise UseError(f"the mask must hold {len(self.rows)} true-or-false values, one per row")
+        if kept.all():
+            return self
         after = self.rows[kept].reset_index(drop=True)
         gone = self.rows[~kept].drop_duplicates("subject")
         gone = gone[~gone["subject"].isin(after["subject"])]

@@ -44,6 +44,13 @@ def baseline_values(study: Study, marker: Marker) -> pd.DataFrame:
     UseError
         Two valid specimens lie on the chosen day and no rule for duplicates was declared.
     """
+    key = (marker.name, marker.scale, marker.window)
+    if key not in study._at_baseline:
+        study._at_baseline[key] = _at_baseline(study, marker)
+    return study._at_baseline[key].copy(deep=False)
+
+
+def _at_baseline(study: Study, marker: Marker) -> pd.DataFrame:
     rows = study.measured(marker)
     first, last = baseline_window(study, marker)
     day = rows["day"].astype(float)

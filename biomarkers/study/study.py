@@ -102,6 +102,10 @@ class Study:
     def _measured(self) -> dict[tuple[str, str], pd.DataFrame]:
         return {}
 
+    @cached_property
+    def _at_baseline(self) -> dict[tuple[str, str, tuple[int, int]], pd.DataFrame]:
+        return {}
+
     def outcome(self, endpoint: str) -> pd.DataFrame:
         """subject, time (days), event of one endpoint, one row per subject."""
         name = self.design.endpoint(endpoint).name.lower()
