@@ -239,6 +239,12 @@ PLANTED: dict[str, tuple[dict[str, Any], str, str, int | None, str]] = {
         "archival_or_fresh",
     ),
     "serum recorded as plasma": ({"specimens": ("S01-W,S01,serum", "S01-W,S01,plasma")}, "matrix", "warning", 3, "type"),
+    "one reader, one read, two values": (
+        {"tissue_reads": ("", "S01-T,stil,stromal,R1,1,99,%,yes,,,,manual,no\n")}, "two_values", "error", 34, "value",
+    ),
+    "a tube listed twice": (
+        {"specimens": ("", "S01-W,S01,serum,42,week6,scheduled,,20,5\n")}, "repeated_row", "warning", 26, "specimen",
+    ),
     "two values for one draw": ({"blood": ("", "S01-B,tk1_dul,1,D,v1,900,Du/L,20,L1\n")}, "two_values", "error", 18, "value"),
     "two assays": ({"blood": ("S01-B,tk1_dul,1,D", "S01-B,tk1_dul,1,E")}, "mixed_assay", "error", 2, "assay"),
     "a unit of another assay": ({"blood": ("211,Du/L", "211,DuA")}, "unit", "error", 3, "value"),
@@ -315,6 +321,21 @@ def test_unknown_subjects_are_excluded_by_declaration(examine: Examine) -> None:
     )
     assert [p.severity for p in found if p.code == "unknown_subject"] == ["warning"]
     assert frames["specimens"]["excluded"].dropna().tolist() == ["not_in_cohort"]
+
+
+def test_a_file_mostly_of_other_people_is_one_problem_and_by_declaration_no_error(examine: Examine) -> None:
+    crowd = "".join(f"X{i}-B,X{i},serum,-3,baseline,scheduled,,20,5\n" for i in range(30))
+    for head, severity, left in ((HEAD, "error", 0), ('unknown_subjects = "exclude"\n' + HEAD, "warning", 30)):
+        frames, found = examine(head=head, specimens=("", crowd))
+        (one,) = [p for p in found if p.code == "unknown_subject"]
+        assert (one.severity, one.line) == (severity, 26)
+        assert "30 identifiers are not in subjects: 'X0', 'X1'" in one.problem
+        assert (frames["specimens"]["excluded"] == "not_in_cohort").sum() == left
+
+
+def test_a_consensus_beside_its_reader_s_own_value_is_told_once_as_that(examine: Examine) -> None:
+    found = serious(examine(tissue_reads=("", "S01-T,stil,stromal,R1,1,99,%,yes,,,,manual,yes\n")))
+    assert [problem.code for problem in found] == ["consensus"]
 
 
 def test_replicates_by_declared_rule_are_a_note(examine: Examine) -> None:
