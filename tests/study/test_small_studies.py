@@ -93,6 +93,21 @@ def test_an_event_before_the_visit_is_no_missing_specimen(small: Small) -> None:
     assert week == {"follow-up ended before the draw": 1, MISSING_REASONS["event_before_draw"]: 1, "no draw in the window": 2}
 
 
+def test_a_marker_s_own_window_says_how_old_its_baseline_may_be(small: Small) -> None:
+    early = SPECIMENS.replace("S0-B,S0,serum,-3", "S0-B,S0,serum,-40")
+    for declared, expected in (("", "no_draw_in_window"), ("[markers.tk1_dul]\nwindow = [-60, 0]\n", "")):
+        study = small(HEAD + declared, specimens=early)
+        values = baseline_values(study, study.design.marker("tk1_dul")).set_index("subject")
+        assert values.loc["S0", "lost"] == expected
+        assert values.loc["S1", "lost"] == ""
+
+
+def test_a_marker_that_nobody_had_measured_is_missing_for_everybody(small: Small) -> None:
+    study = small()
+    assert study.measured(study.design.marker("ctc")).empty
+    assert set(baseline_values(study, study.design.marker("ctc"))["lost"]) == {"no_measurement"}
+
+
 def test_a_study_without_a_marker_has_an_empty_table_and_a_page(small: Small) -> None:
     study = small(specimens=None, blood=None)
     assert study.markers == []
