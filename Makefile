@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 JOBS   ?= 2
 
-.PHONY: demo test lint docs test-browser calibrate test-locked test-lowest lock sbom clean
+.PHONY: demo test lint docs test-browser coverage calibrate test-locked test-lowest lock sbom clean
 
 $(VENV)/installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("biomarkers needs Python 3.11 or newer; this is %d.%d. Try: make PYTHON=python3.12 ..." % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
@@ -33,6 +33,12 @@ test-browser: docs               ## every page in a real browser; installs node 
 $(VENV)/docs-installed: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --editable '.[test,docs]'
 	@touch $@
+
+coverage: $(VENV)/installed      ## branch coverage of kernels, study, genotype and plan by the whole suite, workers and commands included
+	mkdir -p out/coverage
+	$(BIN)/python -m coverage run --rcfile=tests/coverage.ini -m pytest -q -n $(JOBS) -m "not slow" --ignore tests/browser
+	$(BIN)/python -m coverage combine --rcfile=tests/coverage.ini --quiet out/coverage
+	$(BIN)/python -m coverage report --rcfile=tests/coverage.ini
 
 calibrate: $(VENV)/installed     ## the full calibrations (long); their printed results are kept in docs/
 	$(BIN)/python -m pytest -q -m slow
