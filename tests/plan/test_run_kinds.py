@@ -1,5 +1,7 @@
 """A plan asks every kind of question, is compared with the plan it amends, and gives the same bytes whatever the workers."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,30 +12,19 @@ from biomarkers.plan.amendments import differences
 from biomarkers.plan.plan import plan_schema
 
 STUDY = 'title = "t"\npermutations = 99\npower_replicates = 0\n'
-KINDS = """
-[[analysis]]
-id = "added"
-kind = "added_value"
-marker = "ctdna_mtm"
-standard = ["arm", "age"]
-resamples = 5
-[[analysis]]
-id = "progression"
-kind = "progression"
-marker = "tk1_dul"
-[[analysis]]
-id = "super"
-kind = "supermodel"
-marker = "ctc"
-landmarks = [28, 42, 56]
-window = 84
-max_age = 56
-[[analysis]]
-id = "current"
-kind = "time_dependent"
-marker = "ctc"
-max_age = 90
-"""
+
+
+def question(**keys) -> str:
+    """One question of a plan, as TOML."""
+    return "[[analysis]]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in keys.items())
+
+
+KINDS = (
+    question(id="added", kind="added_value", marker="ctdna_mtm", standard=["arm", "age"], resamples=5)
+    + question(id="progression", kind="progression", marker="tk1_dul")
+    + question(id="super", kind="supermodel", marker="ctc", landmarks=[28, 42, 56], window=84, max_age=56)
+    + question(id="current", kind="time_dependent", marker="ctc", max_age=90)
+)
 
 
 @pytest.fixture(scope="module")
@@ -226,30 +217,14 @@ def test_a_screen_of_a_plan_is_exploratory_and_its_one_p_is_counted(tmp_path, st
 
 
 def test_pictures_of_a_run_are_those_of_its_models(tmp_path, study):
-    text = STUDY + """[[analysis]]
-id = "tk1"
-marker = "tk1_dul"
-[[analysis]]
-id = "gene"
-marker = "fcgr3a_158"
-[[analysis]]
-id = "added"
-kind = "added_value"
-marker = "ctdna_mtm"
-standard = ["arm", "liver_mets"]
-resamples = 2
-[[analysis]]
-id = "now"
-kind = "time_dependent"
-marker = "ctc"
-max_age = 84
-cut = 1
-[[analysis]]
-id = "too few above"
-kind = "time_dependent"
-marker = "ctc"
-max_age = 84
-"""
+    text = (
+        STUDY
+        + question(id="tk1", marker="tk1_dul")
+        + question(id="gene", marker="fcgr3a_158")
+        + question(id="added", kind="added_value", marker="ctdna_mtm", standard=["arm", "liver_mets"], resamples=2)
+        + question(id="now", kind="time_dependent", marker="ctc", max_age=84, cut=1)
+        + question(id="too few above", kind="time_dependent", marker="ctc", max_age=84)
+    )
     pictures = read(tmp_path, text).run(study).pictures
     asked = bm.associate(study, "tk1_dul", permutations=0)
     curve = pictures.splines[pictures.splines["part"] == "curve"]
