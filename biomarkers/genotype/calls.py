@@ -167,7 +167,7 @@ class _Plan:
 
     def first(self, header: bytes) -> list[Region]:
         self.header = parse_header(header)
-        self.builds = [find_build(self.header.meta, locus.chromosome, self.options.build).name for locus in self.loci]
+        self.builds = [_find_build(self.header, locus, self.options).name for locus in self.loci]
         return [Region(locus.chromosome.names, *locus.window(build))
                 for locus, build in zip(self.loci, self.builds, strict=True) if build in locus.position]
 
@@ -220,10 +220,14 @@ def _refused_by(path: str, locus: Locus, samples: Sequence[str], view: View, bui
     return calls
 
 
+def _find_build(header: Header, locus: Locus, options: Options) -> Build:
+    return find_build(header.meta, header.contigs, locus.chromosome, options.build)
+
+
 def _build(locus: Locus, options: Options, header: Header, lines: Lines) -> Build:
-    build = find_build(header.meta, locus.chromosome, options.build)
-    if build.reason in ("", "BUILD_UNKNOWN") and not lines.seen & locus.chromosome.names and has_contig_lines(header.meta) \
-            and not declared_contigs(header.meta, locus.chromosome):
+    build = _find_build(header, locus, options)
+    if build.reason in ("", "BUILD_UNKNOWN") and not lines.seen & locus.chromosome.names \
+            and has_contig_lines(header.contigs) and not declared_contigs(header.contigs, locus.chromosome):
         return Build("", "NO_CONTIG", f"no contig of chromosome {locus.chromosome.name} under any of its names "
                                       f"({', '.join(sorted(locus.chromosome.names))})")
     if not build.reason and build.name not in locus.position:

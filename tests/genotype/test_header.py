@@ -14,6 +14,7 @@ from biomarkers.genotype.header import (
     find_build,
     has_contig_lines,
     parse_header,
+    split_contigs,
 )
 
 ONE = LOCI["FCGR3A-158"].chromosome
@@ -26,7 +27,7 @@ def meta(*lines: str) -> bytes:
 
 
 def build(*lines: str, given: str | None = None) -> str:
-    found = find_build(meta(*lines), ONE, given)
+    found = find_build(*split_contigs(meta(*lines)), ONE, given)
     assert bool(found.name) != bool(found.reason)
     assert bool(found.message) == bool(found.reason)
     return found.name or found.reason
@@ -78,13 +79,13 @@ def test_evidence_for_a_build_is_weighed_in_its_order(lines: list[str], given: s
 
 
 def test_a_conflict_names_both_sides() -> None:
-    found = find_build(meta(f"##contig=<ID=1,length={L37}>", "##reference=/x/hg38.fa"), ONE, None)
+    found = find_build(*split_contigs(meta(f"##contig=<ID=1,length={L37}>", "##reference=/x/hg38.fa")), ONE, None)
     assert found.message == "contig 1 of 249250621 bases (GRCh37) against ##reference '/x/hg38.fa' (GRCh38)"
-    found = find_build(meta(f"##contig=<ID=1,length={L37}>"), ONE, "GRCh38")
+    found = find_build(*split_contigs(meta(f"##contig=<ID=1,length={L37}>")), ONE, "GRCh38")
     assert found.message == "contig 1 of 249250621 bases (GRCh37) against build=GRCh38"
-    found = find_build(meta("##contig=<ID=1,length=247249719>"), ONE, None)
+    found = find_build(*split_contigs(meta("##contig=<ID=1,length=247249719>")), ONE, None)
     assert found.message == "contig 1 of 247249719 bases: NCBI36"
-    found = find_build(meta("##contig=<ID=1,length=5>"), ONE, None)
+    found = find_build(*split_contigs(meta("##contig=<ID=1,length=5>")), ONE, None)
     assert found.message == "contig 1 of 5 bases: no assembly known here"
 
 
@@ -92,13 +93,29 @@ def test_contigs_of_the_chromosome_are_found_among_others() -> None:
     text = meta(
         "##contig=<ID=10>", "##contig=<ID=1,x=y>", "##contig=<a=b,ID=chr1>", "##contig=<ID=NC_000001.77>", "##contig=<ID=chr11>"
     )
-    assert declared_contigs(text, ONE) == [("1", b"ID=1,x=y"), ("chr1", b"a=b,ID=chr1"), ("NC_000001.77", b"ID=NC_000001.77")]
+    assert declared_contigs(text, ONE) == (("1", b"ID=1,x=y"), ("chr1", b"a=b,ID=chr1"), ("NC_000001.77", b"ID=NC_000001.77"))
     assert has_contig_lines(text)
     assert not has_contig_lines(meta("##contigs=none"))
 
 
 def head(*lines: str, samples: str = "S1\tS2", columns: str = COLUMNS) -> bytes:
     return meta(*lines) + f"{columns}\t{samples}\n".encode()
+
+
+def test_contig_lines_are_set_apart_wherever_they_stand() -> None:
+    lines = ["##contig=<ID=1>", "##source=Mutect2", "##contig=<ID=2>", "##contig=<ID=3>\r", "##contigs=4"]
+    header = parse_header(head(*lines))
+    assert header.meta == b"##fileformat=VCFv4.2\n##source=Mutect2\n##contigs=4\n"
+    assert header.contigs == b"\n##contig=<ID=1>\n##contig=<ID=2>\n##contig=<ID=3>\r\n"
+    assert header.somatic
+    assert parse_header(head("##source=x")).contigs == b"\n"
+
+
+@pytest.mark.parametrize("wrong", ["##contig=<ID=2", "##contig=<length=5>", "##contig=2"])
+def test_a_contig_line_that_is_none_makes_the_header_invalid(wrong: str) -> None:
+    with pytest.raises(HeaderProblem) as said:
+        parse_header(head("##contig=<ID=1>", wrong, "##contig=<ID=3>", "##source=x"))
+    assert (said.value.reason, said.value.message) == ("FILE_ERROR", f"a header line that is not valid: {wrong!r}")
 
 
 SOMATIC = [
