@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import struct
+import sys
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -117,7 +118,7 @@ def read_index(path: str) -> Index:
     """
     try:
         with open(path, "rb", buffering=0) as file:  # noqa: PTH123  as above
-            data = _inflate(file.read())
+            data = inflate_blocks(file.read(), most=_LARGEST_INDEX)
         if data[:4] == b"TBI\1":
             return _tbi(data)
         if data[:4] == b"CSI\1":
@@ -125,21 +126,6 @@ def read_index(path: str) -> Index:
     except (struct.error, zlib.error, IndexError, OSError, UnicodeDecodeError) as error:
         raise ValueError(f"damaged index ({error})") from error
     raise ValueError("neither a tabix nor a CSI index")
-
-
-def _inflate(raw: bytes) -> bytes:
-    parts, size = [], 0
-    while raw:
-        one = zlib.decompressobj(31)
-        part = one.decompress(raw, _LARGEST_INDEX)
-        if not one.eof:
-            raise ValueError("index cut off")
-        parts.append(part)
-        size += len(part)
-        if size > _LARGEST_INDEX:
-            raise ValueError("index too large")
-        raw = one.unused_data
-    return b"".join(parts)
 
 
 def _tbi(data: bytes) -> Index:
@@ -227,18 +213,21 @@ def index_fits(index: Index, path: str, size: int) -> bool:
         return False
 
 
-def inflate_blocks(raw: bytes, start: int = 0) -> bytes:
+def inflate_blocks(raw: bytes, *, most: int = sys.maxsize) -> bytes:
     """Decompress whole BGZF blocks; every checksum is verified.
 
     Raises
     ------
     ValueError
-        A block is damaged or cut off, or something else follows a block.
+        A block is damaged or cut off, something else follows a block, or there are more than `most` bytes.
     """
-    parts, n = [], len(raw)
+    parts, start, n = [], 0, len(raw)
     while start < n:
         part, start = inflate_block(raw, start)
         parts.append(part)
+        most -= len(part)
+        if most < 0:
+            raise ValueError("too large")
     return b"".join(parts)
 
 

@@ -197,6 +197,9 @@ def test_a_block_that_lies_about_itself_is_corrupt() -> None:
         inflate_block(good[:16] + b"\x05\x00" + good[18:], 0)
     assert inflate_blocks(good + good[:-28] + good) == b"hello world" * 3
     assert inflate_blocks(b"") == b""
+    assert inflate_blocks(good, most=11) == b"hello world"
+    with pytest.raises(ValueError, match="too large"):
+        inflate_blocks(good, most=10)
 
 
 def test_blocks_between_offsets_are_cut_to_them(tmp_path: Path) -> None:
