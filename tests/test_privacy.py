@@ -189,6 +189,11 @@ def test_every_small_count_is_written_alike():
     assert numbers.count(3) == "3"
 
 
+def test_a_marker_s_value_is_no_count_and_stands_as_it_was_measured():
+    with numbers.minimum_cell(20):
+        assert [numbers.value(x) for x in (15, 233.4, -12)] == ["15", "233", f"{numbers.MINUS}12"]
+
+
 def test_a_note_is_protected_too():
     table = pd.DataFrame({"note": ["descriptive only: 3 events in detected; 33 of 38 patients", "95 % interval; 2 cohorts"]})
     assert table_protected(table, CELL)["note"].tolist() == [

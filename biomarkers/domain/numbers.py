@@ -362,7 +362,7 @@ def value(x: float | None) -> str:
         return NONE
     size = abs(x)
     if size >= 10:
-        return count(x)
+        return whole(x)
     if size >= 1:
         text = f"{x:.1f}" if f"{size:.1f}" != "10.0" else f"{x:.0f}"
         return text.removesuffix(".0").replace("-", MINUS)
