@@ -199,7 +199,6 @@ CONTROL: dict[str, str] = {
 }
 """Internal control of an immunohistochemistry read."""
 
-DRAW_REASONS: tuple[str, ...] = ("scheduled", "progression", "unscheduled")
 PROGRESSION_LABELS: frozenset[str] = frozenset(
     {"progression", "at progression", "disease progression", "progressive disease", "pd", "at pd"}
 )

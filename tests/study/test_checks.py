@@ -289,6 +289,12 @@ PLANTED: dict[str, tuple[dict[str, Any], str, str, int | None, str]] = {
 }
 
 
+@pytest.mark.parametrize("label", ["Disease progression", "at PD", "EOT"])
+def test_a_label_that_says_progression_does_not_contradict_a_tube_drawn_because_of_it(examine: Examine, label: str) -> None:
+    found = examine(specimens=("S01-W,S01,serum,42,week6,scheduled", f"S01-W,S01,serum,101,{label},progression"))
+    assert serious(found) == []
+
+
 @pytest.mark.parametrize("name", PLANTED)
 def test_a_planted_fault_is_found_where_it_is_with_what_to_do_and_nothing_else(examine: Examine, name: str) -> None:
     change, code, severity, line, column = PLANTED[name]

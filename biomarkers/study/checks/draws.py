@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from biomarkers.domain import vocabulary as words
 from biomarkers.study.checks.facts import Facts
 
 AFTER_PROGRESSION = 21
 """Days after progression within which a tube drawn because of it is still "at progression"."""
 OLD_FOR_FRESH = -180
-PROGRESSION_LABELS = ("progression", "pd", "eot", "end of treatment", "at progression", "")
+AT_THE_END = words.PROGRESSION_LABELS | {"eot", "end of treatment", ""}
+"""Labels that a tube drawn because of progression may bear."""
 
 
 def _tubes(facts: Facts) -> pd.DataFrame:
@@ -122,7 +124,7 @@ def after_the_end(facts: Facts) -> None:
             )
             continue
         because = reason is not pd.NA and reason == "progression"
-        if because and label.casefold() not in PROGRESSION_LABELS:
+        if because and label.strip().casefold() not in AT_THE_END:
             facts.report(
                 "specimens",
                 row,
