@@ -223,13 +223,12 @@ def _not_detected(cell: Cell, marker: Marker, limits: _Limits, note: str) -> Cel
     """A declared "not detected": a call where the marker is one, else below the limit (which may be unknown)."""
     if not marker.quantitative:
         return replace(_level(cell, marker, marker.levels[0]), note=note)
-    lowest = max(marker.legal[0], 0.0) if marker.legal[0] >= 0 else marker.legal[0]
     upper = math.nan if limits.lod is None else limits.lod
     return replace(
         cell,
         status="below",
         censor="left",
-        lower=lowest,
+        lower=marker.legal[0],
         upper=upper,
         note=note,
         flags=cell.flags if limits.lod is not None else (*cell.flags, "limit unknown"),
@@ -373,7 +372,7 @@ def _measured(cell: Cell, marker: Marker, number: Number) -> Cell:
 def _out_of_range(cell: Cell, marker: Marker, value: float) -> Cell:
     low, high = marker.legal
     remedy = "correct the value or its unit"
-    if marker.integer and low <= value <= high:
+    if marker.integer and low <= value <= high and not value.is_integer():
         return _invalid(cell, "not_whole", f"{value:g} is not a whole number; {marker.name} is a count", remedy)
     if marker.legal == (0, 100) and 100 < value <= 300 and marker.table == "tissue_reads":
         remedy = "an H-score in a percentage column? It is another marker (vimentin_h)"
@@ -424,7 +423,7 @@ def _bounded(cell: Cell, marker: Marker, sign: str, body: str, read: _Numbers) -
     if isinstance(number, NoNumber):
         return _explained(cell, marker, body.strip(), number)
     low, high = marker.legal
-    if not low <= number.value <= high or (sign in "<" and number.value <= low):
+    if not low <= number.value <= high or (sign == "<" and number.value <= low):
         return _out_of_range(cell, marker, number.value)
     cell = replace(cell, note=cell.note or number.note)
     if sign[0] in "<≤⩽":

@@ -50,6 +50,12 @@ def test_below_one_per_cent_of_a_marker_whose_zero_is_real_lies_between_zero_and
     assert (cell.status, cell.lower, cell.upper) == ("below", 0, 1.0)
 
 
+def test_below_the_lowest_possible_value_is_out_of_range_and_not_called_a_fraction() -> None:
+    cell = read("<0", "ctc")
+    assert (cell.status, cell.code) == ("invalid", "out_of_range")
+    assert read("2.5", "ctc").code == "not_whole"
+
+
 @pytest.mark.parametrize(("text", "lower"), [(">2000", 2000.0), (">= 5000", 5000.0), ("≥5000", 5000.0)])
 def test_above_the_limit_is_a_bound(text: str, lower: float) -> None:
     cell = read(text, "tk1_dul")
