@@ -100,8 +100,8 @@ def _sites(study: Study) -> Iterator[tuple[str, str, Study]]:
     if SITE not in study.members or study.members[SITE].nunique() < 3:
         return
     for site in sorted(study.members[SITE].dropna().unique()):
-        people = study.subjects[study.subjects[SITE] != site]
-        yield "leave one site out", f"without {site}", replace(study, tables={**study.tables, "subjects": people})
+        there = study.subjects.loc[study.subjects[SITE] == site, "subject"]
+        yield "leave one site out", f"without {site}", study.without(there)
 
 
 def sensitivity(question: Analysis, study: Study, *, jobs: int = 1,

@@ -106,6 +106,29 @@ class Study:
     def _at_baseline(self) -> dict[tuple[str, str, tuple[int, int]], pd.DataFrame]:
         return {}
 
+    def without(self, subjects: Iterable[str]) -> Study:
+        """The study as if these subjects had never been in it.
+
+        The tables of measurements stay as they are, and with them the offset of a logarithm and the version of an assay that
+        the others are read by; so what was read for them already is kept.
+
+        Examples
+        --------
+        >>> import biomarkers as bm
+        >>> study = bm.load_example("br1801")
+        >>> len(study.without(study.subjects["subject"][:3]).members) == len(study.members) - 3
+        True
+        """
+        gone = set(subjects)
+
+        def others(rows: pd.DataFrame) -> pd.DataFrame:
+            return rows[~rows["subject"].isin(gone)].reset_index(drop=True)
+
+        fewer = replace(self, tables={**self.tables, "subjects": others(self.subjects)})
+        fewer._measured.update({key: others(rows) for key, rows in self._measured.items()})
+        fewer._at_baseline.update({key: others(rows) for key, rows in self._at_baseline.items()})
+        return fewer
+
     def outcome(self, endpoint: str) -> pd.DataFrame:
         """subject, time (days), event of one endpoint, one row per subject."""
         name = self.design.endpoint(endpoint).name.lower()
