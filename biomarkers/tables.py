@@ -533,15 +533,28 @@ def summarise(values: pd.DataFrame) -> Summary:
     (3, 1, '<20', '40')
     """
     status = np.array([text(cell) for cell in values["status"]], dtype=object)
-    x = pd.to_numeric(values["value"]).to_numpy(float, na_value=np.nan)
-    x = np.where(status == "below", -np.inf, np.where(status == "above", np.inf, x))
-    valid = (status == "measured") | (status == "below") | (status == "above")
+    limits = pd.to_numeric(values["lod"]) if "lod" in values else pd.Series(np.nan, index=values.index)
+    value, lod = (column.to_numpy(float, na_value=np.nan) for column in (pd.to_numeric(values["value"]), limits))
+    return summary(value, status, lod)
+
+
+def summary(value: np.ndarray, status: np.ndarray, lod: np.ndarray) -> Summary:
+    """The same of columns as arrays (n,): for one who has them by the hundred, and without a table for each.
+
+    Examples
+    --------
+    >>> summary(np.array([1.0, 2.0, 4.0]), np.array(["measured"] * 3), np.full(3, np.nan)).median
+    2.0
+    """
+    below = status == "below"
+    x = np.where(below, -np.inf, np.where(status == "above", np.inf, value))
+    valid = (status == "measured") | below | (status == "above")
     known = np.sort(x[valid & ~np.isnan(x)])
-    limits = sorted(set(values.loc[status == "below", "lod"].dropna())) if "lod" in values else []
+    limits = np.unique(lod[below & ~np.isnan(lod)])
     q1, median, q3 = (_quantile(known, q) for q in (0.25, 0.5, 0.75))
     return Summary(
         known=len(known),
-        missing=len(values) - len(known),
+        missing=len(x) - len(known),
         below=int((known == -np.inf).sum()),
         above=int((known == np.inf).sum()),
         zero=int((known == 0).sum()),

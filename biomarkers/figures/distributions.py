@@ -38,7 +38,7 @@ from biomarkers.figures.style import (
 )
 from biomarkers.figures.ticks import on_scale, raw_ticks
 from biomarkers.figures.tokens import Mark, cohort_mark, group_marks, light
-from biomarkers.tables import need, order, short_names, summarise, text
+from biomarkers.tables import Summary, need, order, short_names, summary, text
 
 COLUMNS = ("value", "model_value", "status", "lod")
 
@@ -79,11 +79,11 @@ def distributions(
     need(table, (*COLUMNS, by), "distributions")
     with house():
         ax = axes_of(ax, 60, 60)
-        of_group = table[by].map(text).to_numpy()
+        of_group = np.array([text(cell) for cell in table[by]], dtype=object)
         names = order(of_group, groups)
         marks = marks or _marks(names, by, groups)
-        y = pd.to_numeric(table["model_value"]).to_numpy(float, na_value=np.nan)
-        status = table["status"].map(text).to_numpy()
+        value, y, lod = (pd.to_numeric(table[c]).to_numpy(float, na_value=np.nan) for c in ("value", "model_value", "lod"))
+        status = np.array([text(cell) for cell in table["status"]], dtype=object)
         seen = np.isfinite(y) & (status != "below")
         low, high = (float(y[seen].min()), float(y[seen].max())) if seen.any() else (0.0, 1.0)
         band = _band(ax, table, status, marker, low, high)
@@ -95,8 +95,8 @@ def distributions(
         for at, name in enumerate(names):
             here = of_group == name
             _group(ax, at, y[here & seen], int((here & (status == "below")).sum()), marks[name], band)
-            _bar(ax, at, table[here], y[here], status[here])
-            _words(ax, at, shown[at], table[here], len(names))
+            _bar(ax, at, y[here], status[here], lod[here])
+            _words(ax, at, shown[at], summary(value[here], status[here], lod[here]), len(names))
         label = title or (
             f"{numbers.label(marker.label)}, {numbers.unit(marker.unit)}"
             if marker and marker.unit
@@ -239,9 +239,9 @@ def _spread(y: np.ndarray) -> np.ndarray:
     return ((rank * 0.6180339887) % 1 - 0.5) * 0.46
 
 
-def _bar(ax: Axes, at: int, table: pd.DataFrame, y: np.ndarray, status: np.ndarray) -> None:
+def _bar(ax: Axes, at: int, y: np.ndarray, status: np.ndarray, lod: np.ndarray) -> None:
     """Quartiles and median on the analysed scale; an end below the limit is not drawn."""
-    shown = summarise(table.assign(value=y, status=np.where(np.isfinite(y) | (status == "below"), status, "missing")))
+    shown = summary(y, np.where(np.isfinite(y) | (status == "below"), status, "missing"), lod)
     if shown.known < 4 or not math.isfinite(shown.q3):
         return
     x, ink, bottom = at + 0.27, light("ink"), ax.get_ylim()[0]
@@ -250,8 +250,7 @@ def _bar(ax: Axes, at: int, table: pd.DataFrame, y: np.ndarray, status: np.ndarr
         ax.plot([x - 0.08, x + 0.08], [shown.median] * 2, color=ink, linewidth=1.6, zorder=4)
 
 
-def _words(ax: Axes, at: int, name: str, table: pd.DataFrame, n_groups: int) -> None:
-    shown = summarise(table)
+def _words(ax: Axes, at: int, name: str, shown: Summary, n_groups: int) -> None:
     figure = ax.get_figure(root=True)
     assert figure is not None
     room = ax.get_position().width * figure.get_size_inches()[0] * 72 / n_groups - 2

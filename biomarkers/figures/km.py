@@ -200,12 +200,11 @@ def _curve(ax: Axes, rows: pd.DataFrame, mark: Mark, scale: float) -> None:
         )
 
 
-def _at(rows: pd.DataFrame, day: float) -> tuple[int, int]:
-    """At risk just before a day, and events up to and including it: what `summary(survfit, times)` prints in R."""
-    time = rows["time"].to_numpy(float)
-    later = rows.loc[time >= day - 1e-9, "n_risk"]
-    events = int(rows.loc[time <= day + 1e-9, "n_event"].sum())
-    return (int(later.iloc[0]) if len(later) else 0), events
+def _at(rows: pd.DataFrame, days: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """At risk just before each day, and events up to and including it: what `summary(survfit, times)` prints in R."""
+    time, at_risk = rows["time"].to_numpy(float), np.r_[rows["n_risk"].to_numpy(float), 0]
+    events = np.r_[0, np.cumsum(rows["n_event"].to_numpy(float))]
+    return at_risk[np.searchsorted(time, days - 1e-9)], events[np.searchsorted(time, days + 1e-9, side="right")]
 
 
 def _counts(
@@ -219,29 +218,21 @@ def _counts(
     room: float,
 ) -> None:
     corner, under = points(ax), data_x(ax)
-    left = -room
+    left, days = -room, np.array(ticks, float) * scale
+    shown = [_at(rows, days) for _, rows in groups]
+    known = [days >= float(rows["time"].min()) - 1e-9 for _, rows in groups]  # before a landmark nobody is at risk in a class
     for block, title in enumerate(("At risk", "Cumulative events")):
         top = -(FIRST_ROW + block * ROW * (len(groups) + 1.25))
         if heads:
             write(ax, left, top, title, transform=corner, size=TICK, weight="bold", va="center")
-        for place_, ((name, rows), mark) in enumerate(zip(groups, marks, strict=True), start=1):
-            y = top - place_ * ROW
+        for row, ((name, _), mark) in enumerate(zip(groups, marks, strict=True)):
+            y = top - (row + 1) * ROW
             if heads:
                 _sample(ax, left, y, mark)
                 write(ax, left + SAMPLE + 3, y, fit(name, room - SAMPLE - 13, TICK), transform=corner, size=TICK, va="center")
-            for tick in ticks:
-                if tick * scale < float(rows["time"].min()) - 1e-9:
-                    continue  # before a landmark nobody is at risk in a class
-                write(
-                    ax,
-                    tick,
-                    y,
-                    numbers.count(_at(rows, tick * scale)[block]),
-                    transform=under,
-                    size=TICK,
-                    va="center",
-                    ha="center",
-                )
+            for tick, n, here in zip(ticks, shown[row][block], known[row], strict=True):
+                if here:
+                    write(ax, tick, y, numbers.count(int(n)), transform=under, size=TICK, va="center", ha="center")
 
 
 def _sample(ax: Axes, x: float, y: float, mark: Mark) -> None:

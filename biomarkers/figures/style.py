@@ -12,17 +12,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Rectangle
+from matplotlib.path import Path
 from matplotlib.textpath import TextToPath
-from matplotlib.transforms import Affine2D, ScaledTranslation, Transform, blended_transform_factory
+from matplotlib.transforms import (
+    Affine2D,
+    IdentityTransform,
+    ScaledTranslation,
+    Transform,
+    TransformedPath,
+    blended_transform_factory,
+)
 
 from biomarkers.domain import numbers
+from biomarkers.figures.plain_axes import PlainAxes
 from biomarkers.figures.tokens import cohort_mark, light
 
 SINGLE, MIDDLE, DOUBLE = 85.0, 120.0, 180.0
@@ -49,6 +58,7 @@ _RC: dict[str, Any] = {
     "axes.unicode_minus": True,
     "axes.axisbelow": True,
     "axes.formatter.use_mathtext": False,
+    "axes.titley": 1.0,  # titles are written by `heading`; without a place, each draw would look for room for one
     "axes.labelpad": 3.0,
     "xtick.color": light("ink"),
     "ytick.color": light("ink"),
@@ -164,7 +174,7 @@ def axes_of(ax: Axes | None, width_mm: float = MIDDLE, height_mm: float = 70.0) 
 def place(figure: Figure, left: float, bottom: float, width: float, height: float) -> Axes:
     """Axes at a place given in points from the lower left corner of the figure."""
     full_w, full_h = (72 * x for x in figure.get_size_inches())
-    return figure.add_axes((left / full_w, bottom / full_h, width / full_w, height / full_h))
+    return figure.add_axes(PlainAxes(figure, (left / full_w, bottom / full_h, width / full_w, height / full_h)))
 
 
 def points(ax: Axes, x: float = 0.0, y: float = 0.0) -> Transform:
@@ -194,12 +204,20 @@ def write(
         y,
         words,
         transform=ax.transData if transform is None else transform,
-        fontsize=size,
+        fontproperties=_font(size, style.pop("weight", "normal"), style.pop("style", "normal")),
         parse_math=False,
         clip_on=False,
-        fontfamily="DejaVu Sans",
+        clip_path=_NO_CLIP,  # not used; without one, matplotlib makes each text the outline of its axes to be cut at
         **style,
     )
+
+
+_NO_CLIP = TransformedPath(Path.unit_rectangle(), IdentityTransform())
+
+
+@lru_cache(maxsize=64)
+def _font(size: float, weight: str, slant: Literal["normal", "italic", "oblique"]) -> FontProperties:
+    return FontProperties(family="DejaVu Sans", size=size, weight=weight, style=slant)
 
 
 def heading(ax: Axes, words: str, place_: int) -> None:

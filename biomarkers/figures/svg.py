@@ -12,7 +12,7 @@ from __future__ import annotations
 import io
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, Literal
@@ -111,7 +111,7 @@ class Pen(RendererBase):
         self.width, self.height = width, height
         self.elements: list[tuple[Element, Element]] = []
         """Each for the page and for paper: the same, but for text."""
-        self.glyphs: dict[str, str] = {}
+        self.glyphs: set[str] = set()
         self.marks: dict[str, str] = {}
         self.clips: dict[str, str] = {}
         self._open: tuple[str, str, str, list[str]] | None = None
@@ -255,17 +255,17 @@ class Pen(RendererBase):
 
     # -- how it is written ------------------------------------------------------------------------------------------------
 
-    def _defined(self, glyphs: Mapping[str, str]) -> str:
+    def _defined(self, glyphs: Iterable[str]) -> str:
         kept = [f'<clipPath id="{name}"><path d="{drawn}"/></clipPath>' for drawn, name in self.clips.items()]
         kept += [f'<path id="{name}" d="{drawn}"/>' for drawn, name in self.marks.items()]
-        kept += [f'<path id="{name}" d="{drawn}"/>' for name, drawn in glyphs.items()]
+        kept += [f'<path id="{_safe(name)}" d="{_SHAPES[name]}"/>' for name in glyphs]
         return f"<defs>{''.join(kept)}</defs>" if kept else ""
 
     def paper(self) -> bytes:
         """Outlines instead of words, every style in place, links as older programs want them."""
         self._close()
         wide, high = _n(self.width), _n(self.height)
-        body = self._defined(self.glyphs) + "".join(
+        body = self._defined(sorted(self.glyphs)) + "".join(
             f'{before} style="{style}"{after}' if style else before + after for _, (before, style, after) in self.elements
         )
         whole = (
@@ -280,7 +280,7 @@ class Pen(RendererBase):
         self._close()
         wide, high = _n(self.width), _n(self.height)
         classes: dict[str, str] = {}
-        body = self._defined({}) + "".join(
+        body = self._defined(()) + "".join(
             f'{before} class="{classes.setdefault(style, f"a{len(classes)}")}"{after}' if style else before + after
             for (before, style, after), _ in self.elements
         )
@@ -424,16 +424,21 @@ def _measured(words: str, family: tuple[str, ...], weight: int, slant: Slant) ->
 
 
 @lru_cache(maxsize=4096)
-def _outlines(words: str, family: tuple[str, ...], weight: int, slant: Slant) -> tuple[str, dict[str, str]]:
-    """A line of text as glyphs in their places, and the shape of each glyph by its name."""
+def _outlines(words: str, family: tuple[str, ...], weight: int, slant: Slant) -> tuple[str, frozenset[str]]:
+    """A line of text as glyphs in their places, and the names of the glyphs."""
     font = get_font(findfont(FontProperties(family=list(family), weight=weight, style=slant)))
     font.set_size(_TEXTS.FONT_SCALE, _TEXTS.DPI)
-    glyphs, shapes, _ = _TEXTS.get_glyphs_with_font(font, words)
+    glyphs, new, _ = _TEXTS.get_glyphs_with_font(font, words, glyph_map=_SHAPES, return_new_glyphs_only=True)
+    _SHAPES.update({name: _written(Path(*shape), Affine2D(), None) for name, shape in new.items()})
     placed = "".join(
         f'<use href="#{_safe(name)}"' + (f' x="{_n(x)}"' if x else "") + (f' y="{_n(y)}"' if y else "") + "/>"
         for name, x, y, _ in glyphs
     )
-    return placed, {_safe(name): _written(Path(*shape), Affine2D(), None) for name, shape in shapes.items()}
+    return placed, frozenset(name for name, *_ in glyphs)
+
+
+_SHAPES: dict[str, Any] = {}
+"""Outline of each glyph that was written so far, by the name of its font and its number."""
 
 
 def _safe(name: str) -> str:

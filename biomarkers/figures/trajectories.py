@@ -254,7 +254,8 @@ def _limit_tick(ax: Axes, limits: Limits | None, words: bool) -> None:
     bottom, top = ax.get_ylim()
     at = (limits.low + limits.high) / 2
     near = 9.0 * (top - bottom) / size(ax)[1]
-    kept = [(y, t.get_text()) for y, t in zip(ax.get_yticks(), ax.get_yticklabels(), strict=True) if abs(y - at) > near]
+    words_of = ax.yaxis.get_major_formatter().format_ticks(ax.get_yticks().tolist())
+    kept = [(y, said) for y, said in zip(ax.get_yticks(), words_of, strict=True) if abs(y - at) > near]
     ax.set_yticks([y for y, _ in kept], [t for _, t in kept])
     if words:
         write(ax, -5, at, limits.words, transform=data_y(ax), size=TICK, ha="right", va="center", color=light("lod"))

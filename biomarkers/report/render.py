@@ -8,10 +8,12 @@ but data images and the page's own style.
 from __future__ import annotations
 
 import base64
+import gc
 import hashlib
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -127,13 +129,14 @@ def report_files(results: Results, *, pdf: bool = False, word: bool = False) -> 
     lines = tuple(tables.lines(results.table, results.design))
     every = View(results, None, lines, {})
     every = View(results, None, lines, slugs(every.cohorts))
-    pages = {"all": _overall(every, gallery)}
-    files = {"report.html": _html(pages["all"])}
-    for cohort in every.cohorts:
-        view = View(results, cohort, lines, every.slugs)
-        name = every.slugs[cohort]
-        pages[name] = _cohort(view, every, gallery)
-        files[f"cohorts/{name}/report.html"] = _html(pages[name])
+    with _settled():
+        pages = {"all": _overall(every, gallery)}
+        files = {"report.html": _html(pages["all"])}
+        for cohort in every.cohorts:
+            view = View(results, cohort, lines, every.slugs)
+            name = every.slugs[cohort]
+            pages[name] = _cohort(view, every, gallery)
+            files[f"cohorts/{name}/report.html"] = _html(pages[name])
     files["methods.md"] = methods(every).encode("utf-8")
     files |= {f"figures/{name}": data for name, data in gallery.files.items()}
     for name, page in pages.items():
@@ -142,6 +145,22 @@ def report_files(results: Results, *, pdf: bool = False, word: bool = False) -> 
         if word:
             files[f"tables/{name}.docx"] = word_bytes(page.title, printed)
     return files
+
+
+@contextmanager
+def _settled() -> Iterator[None]:
+    """What is in memory now stays there: the garbage collector need not search it again for each of ten thousand marks.
+
+    A sixth of the time of a page went into that search. Whoever has frozen objects already keeps them so.
+    """
+    ours = gc.get_freeze_count() == 0
+    if ours:
+        gc.freeze()
+    try:
+        yield
+    finally:
+        if ours:
+            gc.unfreeze()
 
 
 Build = Callable[[], Section | None]
