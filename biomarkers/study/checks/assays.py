@@ -11,9 +11,8 @@ from biomarkers.domain.flow import MISSING_REASONS
 from biomarkers.domain.marker import Gate, Marker
 from biomarkers.domain.schema import TEXT
 from biomarkers.study.checks.facts import TYPE_OF_MATRIX, Facts
-from biomarkers.study.measurements import VERSIONS, apart
+from biomarkers.study.measurements import VALID, VERSIONS, apart
 
-VALID = ("measured", "below", "above")
 TYPED = ("tissue_reads", "blood")
 RATIOS = (10.0, 100.0, 1000.0, 1e6)
 

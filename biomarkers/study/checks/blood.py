@@ -97,22 +97,13 @@ def calls_and_levels(facts: Facts) -> None:
     """A call that its own level contradicts."""
     blood = facts["blood"]
     rows = blood[blood["level"].notna() & blood["call"].notna()]
-    for _, row in rows[(rows["call"] == "detected") & (rows["level"] <= 0)].iterrows():
+    detected, absent = rows["call"] == "detected", rows["call"] == "not_detected"
+    for _, row in rows[(detected & (rows["level"] <= 0)) | (absent & (rows["level"] > 0))].iterrows():
         facts.report(
             "blood",
             row,
             "call_and_level",
-            f"{row['marker']}: detected, with a level of {row['level']:g}",
-            "correct the call or the level",
-            column="level",
-            value=f"{row['level']:g}",
-        )
-    for _, row in rows[(rows["call"] == "not_detected") & (rows["level"] > 0)].iterrows():
-        facts.report(
-            "blood",
-            row,
-            "call_and_level",
-            f"{row['marker']}: not_detected, with a level of {row['level']:g}",
+            f"{row['marker']}: {row['call']}, with a level of {row['level']:g}",
             "correct the call or the level",
             column="level",
             value=f"{row['level']:g}",
@@ -146,12 +137,12 @@ def delivered_changes(facts: Facts) -> None:
     rows = rows[rows["log10_change"].notna()]
     for file, group in rows.groupby("source_file", sort=False):
         row = group.iloc[0]
-        shape = "is sign x log10(|% change|), no log ratio; " if _signed_log(facts["blood"], group) else ""
+        shape = ", sign x log10(|% change|), no log ratio" if _signed_log(facts["blood"], group) else ""
         facts.report(
             "blood",
             row,
             "delivered_change",
-            f"a delivered change in {file} {shape}changes are recomputed from levels, this column is ignored",
+            f"a delivered change in {file}{shape}: changes are recomputed from levels, this column is ignored",
             "no action needed",
             column="log10_change",
             value=f"{row['log10_change']:g}",

@@ -115,9 +115,9 @@ def unit_of_time(facts: Facts) -> None:
 def event_and_type(facts: Facts) -> None:
     """The event flag and the kind of event contradict each other in single rows."""
     for _, group in _usable(facts).groupby("endpoint", sort=False):
+        if _inverted(group):
+            continue
         for _, row in _contradictions(group).iterrows():
-            if _inverted(group):
-                break
             kind = row["event_type"] if row["event_type"] is not pd.NA else "blank"
             event = int(row["event"])
             facts.report(

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import pandas as pd
 
 from biomarkers.study.checks.facts import Facts
 
-RANGES: Mapping[str, tuple[float, float]] = {}
-"""Instrument to its legal range; 0 to 100 where none is named."""
+LOWEST, HIGHEST = 0.0, 100.0
 NO_BASELINE = ("regret",)
 """Instruments that ask about a decision already taken, so that a score on day 0 or before cannot be."""
 
@@ -50,14 +47,13 @@ def scores(facts: Facts) -> None:
     clock = facts.clock["death"]
     for _, row in rows.iterrows():
         name = str(row["instrument"]).casefold() if row["instrument"] is not pd.NA else ""
-        low, high = RANGES.get(name, (0.0, 100.0))
         death = clock.get(row["subject"])
-        if row["score"] == row["score"] and not low <= row["score"] <= high:
+        if row["score"] == row["score"] and not LOWEST <= row["score"] <= HIGHEST:
             facts.report(
                 "pros",
                 row,
                 "score_range",
-                f"{name}: {row['score']:g} lies outside {low:g} to {high:g}",
+                f"{name}: {row['score']:g} lies outside {LOWEST:g} to {HIGHEST:g}",
                 "correct the score",
                 column="score",
                 value=f"{row['score']:g}",
