@@ -198,7 +198,7 @@ def landmark_stack(
     window : float
         Follow-up ends at landmark + window; an event at that very time counts.
     max_age : float
-        In the unit of time; ``math.inf`` is allowed, and stamped.
+        In days, as the draws' `day`; ``math.inf`` is allowed, and stamped.
     draw_at_landmark, duplicates, compat, also
         As `landmark_set`.
 
@@ -244,7 +244,10 @@ def landmark_stack(
     inside = np.flatnonzero(reason == _IN)
     rows = people.frame.take(who).reset_index(drop=True)
     rows = _beside(rows, columns, ["landmark", "value", "draw_day", "value_age", "entry", "time", "event"])
-    said = f"{grid.size} landmarks from {grid[0]:g} to {grid[-1]:g}, window {window:g}, {_age(max_age)}; {_tie(inclusive)}"
+    said = (
+        f"{grid.size} landmarks from day {grid[0]:g} to {grid[-1]:g}, window of {days(window)}, {_age(max_age)}; "
+        f"{_tie(inclusive)}"
+    )
     chosen = replace(
         LandmarkStack.of(rows, people.frame),
         by_landmark=counts,
@@ -358,7 +361,18 @@ def _counts(grid: Floats, at: Floats, reason: Ints) -> pd.DataFrame:
 
 
 def _age(max_age: float) -> str:
-    return "values of any age (unlimited)" if math.isinf(max_age) else f"values at most {max_age:g} old"
+    return "values of any age (unlimited)" if math.isinf(max_age) else f"values at most {days(max_age)} old"
+
+
+def days(n: float) -> str:
+    """A time on the clock of the draws, with its unit.
+
+    Examples
+    --------
+    >>> days(1), days(90), days(0.5)
+    ('1 day', '90 days', '0.5 days')
+    """
+    return f"{n:g} day" + ("" if n == 1 else "s")
 
 
 def _tie(inclusive: bool) -> str:

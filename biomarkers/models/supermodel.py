@@ -29,7 +29,7 @@ from biomarkers.kernels.window import window_risk
 from biomarkers.models.columns import names
 from biomarkers.models.cox import CoxFit, cox
 from biomarkers.models.gates import EVENTS_PER_PARAMETER
-from biomarkers.models.landmark import LandmarkStack, landmark_stack
+from biomarkers.models.landmark import LandmarkStack, days, landmark_stack
 from biomarkers.models.optimism import StackArrays
 from biomarkers.models.results_table import result_table
 from biomarkers.models.serial_study import Serial, duplicates_rule, flow_of, serial, shown_html, shown_text, with_excluded
@@ -336,8 +336,8 @@ def fit_supermodel(
     >>> from biomarkers.models.landmark import landmark_stack
     >>> rng = np.random.default_rng(1)
     >>> people = pd.DataFrame({"subject": range(60), "time": rng.integers(30, 400, 60), "event": 1})
-    >>> days = pd.DataFrame({"day": [0, 40, 80]})
-    >>> tubes = people[["subject"]].merge(days, how="cross").assign(value=rng.normal(size=180))
+    >>> visits = pd.DataFrame({"day": [0, 40, 80]})
+    >>> tubes = people[["subject"]].merge(visits, how="cross").assign(value=rng.normal(size=180))
     >>> stack = landmark_stack(people, tubes, landmarks=[42, 84], window=84, max_age=56)
     >>> fit_supermodel(stack, kind="ipl", effect="constant").table["term"].tolist()
     ['value']
@@ -521,7 +521,7 @@ def _effect_rows(fit: Supermodel, shared: Mapping[str, Any], marker: str, notes:
         when = where if not fit.degree else f"landmark day {line['landmark']:g}"
         z = line["coef"] / line["std_error"]
         out.append(dict(shared) | {
-            "term": marker, "timing": f"{when}, window {fit.stack.window:g}",
+            "term": marker, "timing": f"{when}, window of {days(fit.stack.window)}",
             "estimate": line["hazard_ratio"], "std_error": line["std_error"], "conf_low": line["conf_low"],
             "conf_high": line["conf_high"], "statistic": z, "p_value": float(2 * ndtr(-abs(z))), "n": int(line["n"]),
             "detectable": detectable_by_error(float(line["std_error"])),

@@ -25,7 +25,7 @@ from biomarkers.models.association import describe, estimates
 from biomarkers.models.cox import CoxFit, cox
 from biomarkers.models.gates import EVENTS_PER_PARAMETER, MIN_EVENTS_PER_GROUP
 from biomarkers.models.km import KaplanMeier
-from biomarkers.models.landmark import Chosen
+from biomarkers.models.landmark import Chosen, days
 from biomarkers.models.logrank import LogRank, mantel_byar
 from biomarkers.models.results_table import result_table
 from biomarkers.models.serial import Draws, Followed, followed, read_draws
@@ -84,9 +84,9 @@ def start_stop(
     draws : DataFrame
         subject, day, value. Days before 0 are moved to 0.
     lag : float
-        A value acts from `lag` after its draw, >= 1: with whole days the event of day d + lag is the first to see it.
+        A value acts from `lag` days after its draw, >= 1: with whole days the event of day d + lag is the first to see it.
     max_age : float
-        A value acts until it is this old; unlimited is stamped.
+        A value acts until it is this many days old; unlimited is stamped.
     duplicates : {"error", "mean", "last", "max"}
         What two values of one subject and day become; also of two draws before time zero ("last": the later day).
     also : sequence of str
@@ -131,8 +131,8 @@ def start_stop(
     rows = rows.assign(**carried)
     rows = rows[[*front, *[c for c in rows if c not in front]]]
     audit = _audit(draws, people, known, pieces, lag)
-    unlimited = "any age (unlimited)" if math.isinf(max_age) else f"at most {max_age:g} old"
-    said = f"value acts from {lag:g} after its draw, {unlimited}" + (
+    unlimited = "any age (unlimited)" if math.isinf(max_age) else f"at most {days(max_age)} old"
+    said = f"value acts from {days(lag)} after its draw, {unlimited}" + (
         "" if duplicates == "error" else f"; duplicates: {duplicates}"
     )
     chosen = replace(_members(people), audit=audit, stamp=said, max_age=float(max_age))

@@ -66,6 +66,13 @@ def test_an_unlimited_look_back_is_stamped():
     assert "unlimited" in start_stop(PEOPLE, DRAWS).stamp
 
 
+def test_every_time_in_a_stamp_has_its_unit():
+    assert start_stop(PEOPLE, DRAWS, max_age=90).stamp == "value acts from 1 day after its draw, at most 90 days old"
+    assert start_stop(PEOPLE, DRAWS, lag=7, max_age=1).stamp == "value acts from 7 days after its draw, at most 1 day old"
+    said = landmark_stack(PEOPLE, DRAWS, landmarks=[28, 42], window=84, max_age=56).stamp
+    assert said.startswith("2 landmarks from day 28 to 42, window of 84 days, values at most 56 days old; ")
+
+
 def test_change_needs_a_baseline_and_says_who_has_none():
     draws = DRAWS[~((DRAWS["subject"] == "c") & (DRAWS["day"] == 0))]
     found = landmark_set(PEOPLE, draws, day=42, max_age=math.inf, baseline=True)
