@@ -339,6 +339,15 @@ def test_a_file_mostly_of_other_people_is_one_problem_and_by_declaration_no_erro
         assert (frames["specimens"]["excluded"] == "not_in_cohort").sum() == left
 
 
+def test_a_file_of_specimens_that_nobody_listed_is_one_problem(examine: Examine) -> None:
+    strange = "".join(f"Q{i:02d}-W,tk1_dul,1,D,v1,{200 + i},Du/L,20,L1\n" for i in range(11))
+    (one,) = serious(examine(blood=("", strange)))
+    assert (one.code, one.severity, one.line, one.column, one.value) == ("unknown_specimen", "error", 18, "specimen", "Q00-W")
+    assert "11 specimens are not in specimens: 'Q00-W', 'Q01-W'" in one.problem
+    few = serious(examine(blood=("", strange.partition("Q10")[0])))
+    assert [p.code for p in few] == ["unknown_specimen"] * 10
+
+
 def test_a_consensus_beside_its_reader_s_own_value_is_told_once_as_that(examine: Examine) -> None:
     found = serious(examine(tissue_reads=("", "S01-T,stil,stromal,R1,1,99,%,yes,,,,manual,yes\n")))
     assert [problem.code for problem in found] == ["consensus"]

@@ -16,15 +16,14 @@ AT_THE_END = words.PROGRESSION_LABELS | {"eot", "end of treatment", ""}
 
 
 def _tubes(facts: Facts) -> pd.DataFrame:
-    """Specimens drawn or cut on a day, each once per subject, day and label for what concerns the day alone."""
+    """Specimens of subjects that are in `subjects`; what is said of the others is said elsewhere."""
     rows = facts["specimens"]
     return rows[rows["subject"].isin(facts.known_subjects)]
 
 
 def _visits(rows: pd.DataFrame) -> pd.DataFrame:
     """One row per subject, day, label and reason: a visit's four tubes are one finding."""
-    key = [c for c in ("subject", "collection_day", "visit_label", "reason_for_draw") if c in rows]
-    return rows.drop_duplicates(key)
+    return rows.drop_duplicates(["subject", "collection_day", "visit_label", "reason_for_draw"])
 
 
 def day_missing(facts: Facts) -> None:

@@ -286,22 +286,33 @@ def specimens(facts: Facts) -> None:
         drop += list(rows.index[1:]) if same else []
     if drop:
         facts.drop("specimens", pd.Index(drop))
-    known = set(listed["specimen"].dropna())
+    known = sorted(listed["specimen"].dropna().unique())
     for table in ("tissue_reads", "blood"):
         frame = facts[table]
         lost = frame[frame["specimen"].notna() & ~frame["specimen"].isin(known)]
-        for (specimen, _), rows in lost.groupby(["specimen", "source_file"], sort=False):
-            near = _near(str(specimen), sorted(known))
-            facts.report(
-                table,
-                rows.iloc[0],
-                "unknown_specimen",
-                f"specimen {specimen!r} is not in specimens, so it has no subject and no day",
-                f"did you mean {near!r}?" if near else "add it to specimens",
-                column="specimen",
-                value=specimen,
-                rows=rows,
-            )
+        for _, there in lost.groupby("source_file", sort=False):
+            names = [str(name) for name in there["specimen"].unique()]
+            if len(names) > CROWD:  # another study's file, or another way to write every identifier: one problem
+                said = f"{len(names)} specimens are not in specimens: {', '.join(map(repr, names[:5]))} and others; they have"
+                _unknown_specimen(facts, table, there, said, "correct the identifiers, or add them to specimens")
+                continue
+            for name, rows in there.groupby("specimen", sort=False):
+                near = _near(str(name), known)
+                said = f"specimen {name!r} is not in specimens, so it has"
+                _unknown_specimen(facts, table, rows, said, f"did you mean {near!r}?" if near else "add it to specimens")
+
+
+def _unknown_specimen(facts: Facts, table: str, rows: pd.DataFrame, said: str, remedy: str) -> None:
+    facts.report(
+        table,
+        rows.iloc[0],
+        "unknown_specimen",
+        f"{said} no subject and no day",
+        remedy,
+        column="specimen",
+        value=rows["specimen"].iloc[0],
+        rows=rows,
+    )
 
 
 # ---- levels ----------------------------------------------------------------------------------------------------------
