@@ -27,6 +27,7 @@ import functools
 import json
 import os
 import random
+import re
 import resource
 import signal
 import sys
@@ -85,7 +86,7 @@ def _silent(tree: ast.Module) -> Iterator[ast.AST]:
         for field in ("annotation", "returns"):
             if getattr(node, field, None) is not None:
                 yield getattr(node, field)
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Subscript) and "NDArray" in ast.unparse(node.value):
+        if isinstance(node, ast.Assign) and re.match(r"(NDArray|Literal|tuple)\[", ast.unparse(node.value)):
             yield node
 
 

@@ -208,11 +208,10 @@ def _hothorn_lausen(a: Floats, below: Ints) -> float:
         taken = share[: i + 1, : end - scores[i]] * take[1:]
         share[: i + 2, :end] *= 1 - take
         share[1 : i + 2, scores[i] : end] += taken
-    mean = below / n * total
-    variance = below * (n - below) / (n**2 * (n - 1.0)) * (n * float((scores**2).sum()) - float(total) ** 2)
-    b = float(_standardised(observed, (mean, variance)).max()) * (1 - 1e-10)
+    mean, spread = below / n * total, np.sqrt(below * (n - below))  # up to a factor that all cuts share
+    b = float((np.abs(observed - mean) / spread).max()) * (1 - 1e-10)
     s = np.arange(total + 1)
-    reaches = np.abs(s - mean[:, None]) >= b * np.sqrt(variance)[:, None]
+    reaches = np.abs(s - mean[:, None]) >= b * spread[:, None]
     p = float(share[below][reaches].sum())
     least, most = np.r_[0, np.cumsum(scores)], np.r_[0, np.cumsum(scores[::-1])]
     for k, gap in enumerate(np.diff(below).tolist()):

@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 from scipy import stats
 from scipy.integrate import quad
+from scipy.optimize import brentq
 
+from biomarkers.kernels.accuracy import auc
 from biomarkers.kernels.binomial import at_least
 from biomarkers.kernels.competing import aalen_johansen
 from biomarkers.kernels.cox import cox
+from biomarkers.kernels.fourfold import exact_ties, mantel_haenszel
 from biomarkers.kernels.likelihood import design
 from biomarkers.kernels.logistic import logistic
 from biomarkers.kernels.matching import matched
@@ -19,9 +22,10 @@ from biomarkers.kernels.maxstat import max_selected
 from biomarkers.kernels.mmrm import fit_growth
 from biomarkers.kernels.multistate import occupation
 from biomarkers.kernels.newton import newton
-from biomarkers.kernels.one_sample import one_sample_logrank_n
-from biomarkers.kernels.rank_association import cliffs_delta
-from biomarkers.kernels.resample import cluster_bootstrap
+from biomarkers.kernels.one_sample import one_sample_logrank, one_sample_logrank_n
+from biomarkers.kernels.rank_association import cliffs_delta, spearman
+from biomarkers.kernels.resample import PermutationTest, cluster_bootstrap
+from biomarkers.kernels.residuals import death_rows
 from biomarkers.kernels.riskset import risk_sets
 from biomarkers.kernels.searched_cut import shrunken_cut
 from biomarkers.kernels.separation import infinite_directions
@@ -399,3 +403,88 @@ def test_a_p_value_that_was_not_asked_for_is_missing_under_its_own_name() -> Non
     found = max_selected(np.arange(1.0, 11), np.ones(10, int), np.arange(10.0), stratum=[0, 1] * 5)
     assert list(found.p_values) == ["lau92", "lau94", "hl", "permutation"]
     assert all(math.isnan(p) for p in found.p_values.values())
+
+
+# ---- what a second sample of mutants asked for -----------------------------------------------------------------------------
+
+
+def test_the_error_of_an_auc_is_that_of_leaving_each_subject_out() -> None:
+    """Half are censored before the horizon, those with high scores sooner: what censoring adds cannot be left out."""
+    rng = np.random.default_rng(12)
+    n = 220
+    score = rng.normal(size=n)
+    failure, lost = rng.exponential(np.exp(-score)), rng.exponential(np.exp(-1.2 * score) * 0.8)
+    time, event = np.minimum(failure, lost), failure <= lost
+    found = auc(time, event, score, 1.0)
+    out = np.array([auc(np.delete(time, i), np.delete(event, i), np.delete(score, i), 1.0).estimate for i in range(n)])
+    assert found.std_error == pytest.approx(math.sqrt((n - 1) * out.var()), rel=0.02)
+
+
+def test_a_global_wald_test_needs_every_coefficient() -> None:
+    rng = np.random.default_rng(1)
+    x, first = rng.normal(size=12), np.r_[1.0, np.zeros(11)]
+    fit = cox(np.arange(1.0, 13), np.ones(12), np.column_stack([x, first]))
+    assert fit.finite.tolist() == [True, False]
+    assert math.isnan(fit.wald_test)
+    alone = cox(np.arange(1.0, 13), np.ones(12), x[:, None])
+    assert alone.wald_test == pytest.approx((alone.coef[0] / math.sqrt(alone.covariance[0, 0])) ** 2)
+
+
+def test_no_success_on_either_side_has_no_common_odds_ratio() -> None:
+    assert math.isnan(mantel_haenszel([[0, 5, 0, 5], [0, 3, 0, 4]]).odds_ratio)
+    assert mantel_haenszel([[2, 5, 0, 5]]).odds_ratio == math.inf
+    assert mantel_haenszel([[0, 5, 2, 5]]).odds_ratio == 0
+
+
+def test_exact_ties_are_infinite_only_where_every_table_is_at_its_end() -> None:
+    """One death time with two deaths: both of group 1, one of each; the likelihood of the second has its maximum at 0."""
+    both = exact_ties([1, 1, 2, 2], [1, 1, 0, 0], [1, 1, 0, 0])
+    assert (both.log_odds_ratio, both.finite) == (math.inf, False)
+    assert exact_ties([1, 1, 2, 2], [1, 1, 0, 0], [0, 0, 1, 1]).log_odds_ratio == -math.inf
+    one = exact_ties([1, 1, 2, 2], [1, 1, 0, 0], [1, 0, 1, 0])
+    assert one.finite
+    assert one.log_odds_ratio == pytest.approx(0, abs=1e-8)
+    alone = exact_ties([1, 2], [1, 1], [1, 1])
+    assert math.isnan(alone.log_odds_ratio)
+    assert alone.score_test == 0
+
+
+def test_times_that_all_tie_leave_nothing_to_choose_between_cuts() -> None:
+    found = max_selected(np.ones(8), np.ones(8, int), np.arange(8.0), permutations=50)
+    assert found.p_values["hl"] == found.p_values["permutation"] == 1
+
+
+def test_what_ends_on_the_day_of_origin_is_no_state_and_no_move_after_it() -> None:
+    subject, start, stop = [0, 0, 1, 1, 2], [0.0, 3, 0, 3, 0], [3.0, 9, 3, 9, 3]
+    found = occupation(subject, start, stop, [0, 1, 1, 0, 0], [1, 1, 0, 2, 0], n_states=3, origin=3.0, times=[3.0, 9.0])
+    assert found.moves.tolist() == [[0, 0, 1], [0, 0, 0], [0, 0, 0]]
+    assert found.n == 2
+    assert found.probability.tolist() == [[0.5, 0.5, 0], [0, 0.5, 0.5]]
+
+
+@pytest.mark.parametrize("observed", [0, 1, 3])
+def test_limits_of_observed_to_expected_are_exact_poisson_ones(observed: int) -> None:
+    time = np.array([1.0, 2.0, 3.0, 4.0])
+    found = one_sample_logrank(time, np.arange(4) < observed, lambda t: t / 4, level=0.9)
+    E = 2.5
+    high = brentq(lambda m: stats.poisson.cdf(observed, m) - 0.05, 0, 40)
+    low = brentq(lambda m: stats.poisson.sf(observed - 1, m) - 0.05, 0, 40) if observed else 0.0
+    assert [found.smr, found.smr_low, found.smr_high] == pytest.approx([observed / E, low / E, high / E])
+
+
+def test_two_pairs_have_a_rank_correlation_and_no_interval() -> None:
+    found = spearman([1.0, 2.0], [5.0, 3.0])
+    assert (found.estimate, found.n) == (-1, 2)
+    assert math.isnan(found.conf_low)
+    assert math.isnan(spearman([1.0], [5.0]).estimate)
+
+
+def test_the_error_of_a_permutation_p_shrinks_with_their_number() -> None:
+    errors = [PermutationTest(0.2, B, 1.0).mc_error for B in (99, 9999)]
+    assert errors == pytest.approx([0.04, 0.004])
+
+
+def test_death_rows_are_the_deaths_by_stratum_and_time() -> None:
+    time, event, stratum = [5.0, 1, 4, 2, 3, 6], [1, 1, 0, 1, 1, 1], [1, 0, 0, 1, 0, 0]
+    fit = cox(time, event, np.array([0.0, 1, 0, 1, 1, 0])[:, None], stratum=stratum)
+    assert death_rows(fit).tolist() == [1, 4, 5, 3, 0]
