@@ -83,9 +83,9 @@ def key(ax: Axes, entries: Sequence[Entry], *, left: float, top: float, room: fl
             write(ax, left + x + SAMPLE + 3, y, words, transform=points(ax), size=NOTE, va="center")
 
 
-def mark_of(name: str, by: str, groups: Sequence[str]) -> Mark:
+def mark_of(name: str, by: str, groups: Sequence[str], places: Mapping[str, int] | None = None) -> Mark:
     """How a group is drawn where it has a panel of its own: by its place in the design."""
-    at = list(groups).index(name) if name in groups else len(groups)
+    at = (places or {}).get(name, list(groups).index(name) if name in groups else len(groups))
     if by == "arm":
         return group_marks(max(len(groups), at + 1), "arm")[at] if max(len(groups), at + 1) > 1 else Mark("experimental")
     return cohort_mark(at)
@@ -135,8 +135,8 @@ def person_panels(
         Points for the vertical axis, between panels, for the horizontal axis, for the title, at the free edge.
     narrow : float
         A panel narrower than this many points begins a new row.
-    places : mapping of cohort to int, optional
-        Its place in the design, for its colour, where the figure has not all cohorts.
+    places : mapping of group to int, optional
+        Its place in the design, for its colour, where the figure has not all groups.
     """
     names = panel_names(table, by, groups)
     total = width_mm * POINTS_PER_MM
@@ -156,7 +156,7 @@ def person_panels(
             if i and not column:
                 top -= head + rows[row - 1] + foot
             ax = place(figure, left + column * (panel + gap), top - head - high[i], panel, high[i])
-            draw(table[table[by].map(text) == name], ax, mark_of(name, by, groups), column == 0)
+            draw(table[table[by].map(text) == name], ax, mark_of(name, by, groups, places), column == 0)
             title = (titles or {}).get(name, numbers.label(name))
             words = fit(title, panel, TITLE, bold=True)
             if by == "cohort":

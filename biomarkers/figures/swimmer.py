@@ -131,6 +131,7 @@ def swimmer_figure(
     landmark: float | None = None,
     origin: str = "time zero",
     width_mm: float = DOUBLE,
+    places: Mapping[str, int] | None = None,
 ) -> Figure:
     """One panel per arm or cohort; lanes of one height and one time axis in all of them.
 
@@ -142,6 +143,8 @@ def swimmer_figure(
         Column of the panels.
     groups : sequence of str
         The order of the design.
+    places : mapping of group to int, optional
+        As in `people.person_panels`.
     """
     need(table, (*COLUMNS, by), "swimmer")
     counted = {text(name): part["subject"].nunique() for name, part in table.groupby(by, observed=True, sort=False)}
@@ -157,8 +160,9 @@ def swimmer_figure(
     tall = [lane * (max(counted.get(name, 0), 3) + 0.6) for name in panel_names(table, by, groups)]
     marks = entries(table, landmark=landmark)
     return person_panels(
-        table, draw, by=by, groups=groups, titles=titles, width_mm=width_mm, tall=tall, left=8.0, gap=16.0, entries=marks
-    )
+        table, draw, by=by, groups=groups, titles=titles, width_mm=width_mm, tall=tall, left=8.0, gap=16.0, entries=marks,
+        places=places,
+    )  # fmt: skip
 
 
 def entries(table: pd.DataFrame, *, landmark: float | None = None) -> list[Entry]:

@@ -148,6 +148,7 @@ def trajectory_figure(
     origin: str = "time zero",
     event: str = "event",
     width_mm: float = DOUBLE,
+    places: Mapping[str, int] | None = None,
 ) -> Figure:
     """One panel per arm or cohort with one scale of values and of time.
 
@@ -159,6 +160,8 @@ def trajectory_figure(
         Column of the panels.
     groups : sequence of str
         The order of the design.
+    places : mapping of group to int, optional
+        As in `people.person_panels`.
     """
     need(table, (*COLUMNS, by), "trajectories")
     y = _float(table["model_value"])
@@ -179,7 +182,7 @@ def trajectory_figure(
 
     return person_panels(
         table, draw, by=by, groups=groups, titles=titles, width_mm=width_mm, tall=150.0, left=48.0,
-        entries=entries(table, event=event), gap=16.0,
+        entries=entries(table, event=event), gap=16.0, places=places,
     )  # fmt: skip
 
 

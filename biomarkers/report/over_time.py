@@ -54,6 +54,8 @@ def over_time_section(view: View, count: Numbering, gallery: Gallery, name: str)
     over = view.results.over_time
     blocks: list[Block] = []
     arms = list(view.arms) if len(view.arms) > 1 else []
+    own = view.cohort if not arms else None  # the panel of a cohort without arms has the cohort's name and colour
+    places, titles = ({own: view.place}, {own: tables.cohort_label(own)}) if own else (None, None)
     for marker, whole in over.trajectories.items():
         table = view.part(whole)
         if table["day"].notna().sum() < 2:
@@ -64,7 +66,9 @@ def over_time_section(view: View, count: Numbering, gallery: Gallery, name: str)
             marker=view.design.markers.get(marker),
             by="arm" if arms else "cohort",
             groups=arms or [view.cohort or "all"],
+            titles=titles,
             origin=view.design.time_zero,
+            places=places,
         )
         drawn = table[table["day"].notna()]
         people = drawn["subject"].nunique()
@@ -85,7 +89,12 @@ def over_time_section(view: View, count: Numbering, gallery: Gallery, name: str)
             continue
         label = tables.marker_label(marker, view.design)
         figure = swimmer_figure(
-            table, by="arm" if arms else "cohort", groups=arms or [view.cohort or "all"], origin=view.design.time_zero
+            table,
+            by="arm" if arms else "cohort",
+            groups=arms or [view.cohort or "all"],
+            titles=titles,
+            origin=view.design.time_zero,
+            places=places,
         )
         marks = table["mark"].value_counts()
         detected = int(table.loc[(table["mark"] == "detected") & ~table["late"].astype(bool), "subject"].nunique())

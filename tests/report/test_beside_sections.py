@@ -7,6 +7,7 @@ import pytest
 
 import biomarkers as bm
 from biomarkers import tables
+from biomarkers.figures.tokens import cohort_mark
 from biomarkers.models.calibration import CALIBRATION
 from biomarkers.models.over_time import trajectories
 from biomarkers.models.results_table import result_row, result_table
@@ -114,6 +115,24 @@ def test_changes_are_drawn_for_markers_whose_change_is_analysed(two, study):
     section = over_time.over_time_section(view_of(result, cohort), Numbering(), gallery, "x")
     assert sorted(gallery.files) == ["x-spider-ctc.svg", "x-trajectories-ctc.svg", "x-trajectories-tk1-dul.svg"]
     assert shown(section)[-1].caption.startswith("CTC, change from each patient’s own baseline: ")
+
+
+def test_a_cohort_without_arms_keeps_its_own_colour_and_name(two, study):
+    rows = [("a", 100, "followed", False), ("a", 0, "detected", False)]
+    lane = pd.DataFrame(rows, columns=["subject", "day", "mark", "late"])
+    cohorts = study.design.cohorts
+    over = Patients(
+        trajectories={"ctc": trajectories(study, "ctc").assign(arm="")},
+        lanes={"mrd": pd.concat([lane.assign(cohort=c, arm="") for c in cohorts])},
+    )
+    result = replace(two, design=study.design, patients=two.patients.assign(arm=""), over_time=over)
+    hues = [cohort_mark(place).colour.lower().encode() for place in range(len(cohorts))]
+    for place, cohort in enumerate(cohorts):
+        gallery = Gallery()
+        over_time.over_time_section(view_of(result, cohort), Numbering(), gallery, "x")
+        for name in ("x-trajectories-ctc.svg", "x-swimmer-mrd.svg"):
+            drawn = gallery.files[name]
+            assert [hue in drawn for hue in hues] == [other == place for other in range(len(cohorts))], (name, cohort)
 
 
 def test_a_page_keeps_three_trajectories_and_says_how_many_are_files(two, study):
