@@ -156,7 +156,7 @@ def _read(path: str, plan: Plan, lane: str) -> Lines:
         if head[:2] == b"\x1f\x8b":
             return _scan(_gunzipped(file), plan)
         if head[:3] == b"BCF":
-            return _read_bcf(path, size, plan, lane, indexable=False)
+            return _read_bcf(path, size, _chunks(file), plan, lane, indexable=False)
         check_beginning(head[:64])
         return _scan(_chunks(file), plan)
 
@@ -178,7 +178,7 @@ def _opened(path: str) -> Iterator[BinaryIO]:
 def _read_bgzf(path: str, file: BinaryIO, size: int, head: bytes, plan: Plan, lane: str) -> Lines:
     first = zlib.decompressobj(31).decompress(head, 64)
     if first[:3] == b"BCF":
-        return _read_bcf(path, size, plan, lane, indexable=True)
+        return _read_bcf(path, size, inflate_from(file.fileno(), 0), plan, lane, indexable=True)
     check_beginning(first)
     beside = find_index(path)
     index = _fitting(beside, path, size) if beside else None
@@ -473,9 +473,10 @@ def _gunzipped(file: BinaryIO) -> Iterator[bytes]:
 
 
 # ---------------------------------------------------------------------- BCF
-def _read_bcf(path: str, size: int, plan: Plan, lane: str, *, indexable: bool) -> Lines:
+def _read_bcf(path: str, size: int, pieces: Iterator[bytes], plan: Plan, lane: str, *, indexable: bool) -> Lines:
     import pysam
 
+    _check_numbering(pieces)
     pysam.set_verbosity(0)  # htslib's messages on stderr are answered by rows with a reason
     beside = find_index(path) if indexable else None
     usable = beside is not None and _fitting(beside, path, size) is not None
@@ -487,6 +488,24 @@ def _read_bcf(path: str, size: int, plan: Plan, lane: str, *, indexable: bool) -
         else:
             _scan_bcf(file, plan.everything(), lines)
     return lines
+
+
+_FAR = re.compile(rb"IDX=[^,>\n]*\d{8}")
+
+
+def _check_numbering(pieces: Iterator[bytes]) -> None:
+    """Refuse a BCF header that gives an entry a number of eight digits or more.
+
+    htslib makes room for every number up to it: a random change of one IDX cost 44 seconds, beyond the reach of any signal.
+    """
+    text, stop = bytearray(), 0
+    for piece in pieces:
+        text += piece
+        stop = 9 + int.from_bytes(text[5:9], "little")
+        if len(text) >= min(stop, _LONGEST_HEADER):
+            break
+    if found := _FAR.search(text, 0, stop):
+        raise FileProblem(f"a BCF header with an impossible number: {found[0][:30].decode('latin-1')!r}")
 
 
 def _ask_bcf(file: pysam.VariantFile, plan: Plan, lines: Lines) -> None:

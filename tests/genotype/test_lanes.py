@@ -183,6 +183,33 @@ def test_a_file_without_an_index_says_that_it_was_read_whole(tmp_path: Path) -> 
     assert [(r["call"], r["note"]) for r in calls(path)] == [("V/F", "STALE_INDEX"), ("V/V", "STALE_INDEX")]
 
 
+@pytest.mark.parametrize("packed", ["bgzf", "raw"])
+@pytest.mark.parametrize(
+    ("number", "why"),
+    [
+        ("1", ""),
+        ("52147483648", "a BCF header with an impossible number: 'IDX=52147483648'"),
+        (" +52147483648", "a BCF header with an impossible number: 'IDX= +52147483648'"),
+        ("12345678", "a BCF header with an impossible number: 'IDX=12345678'"),
+    ],
+)
+def test_a_bcf_header_that_counts_too_far_is_refused_before_htslib_counts(
+    number: str, why: str, packed: str, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "x.bcf", text_of(PLAIN, "GRCh38"), "bcf_bare")
+    good = inflate_blocks(path.read_bytes())
+    length = int.from_bytes(good[5:9], "little")
+    assert b"IDX=1>" in good[9 : 9 + length]
+    header = good[9 : 9 + length].replace(b"IDX=1>", b"IDX=%s>" % number.encode(), 1)
+    bad = good[:5] + len(header).to_bytes(4, "little") + header + good[9 + length :]
+    path.write_bytes(bgzip(bad) if packed == "bgzf" else bad)
+    found = calls(path)
+    if why:
+        assert {(r["reason"], r["note"]) for r in found} == {("FILE_ERROR", why)}
+    else:
+        assert [r["call"] for r in found] == ["V/F", "V/V"]
+
+
 def test_an_index_that_is_merely_older_is_used(tmp_path: Path) -> None:
     path = write(tmp_path / "x.vcf.gz", text_of(PLAIN, "GRCh38"), "tbi")
     os.utime(f"{path}.tbi", (10**9, 10**9))
