@@ -15,13 +15,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, Literal
 
 from biomarkers.domain.errors import UseError
 from biomarkers.domain.numbers import NBSP, NONE
 from biomarkers.domain.states import STATES
-from biomarkers.report.blocks import Forest, Matrix, Remark, Section, Table
-from biomarkers.tables import GridRow, Line
+from biomarkers.report.blocks import Forest, Matrix, Picture, Pictures, Remark, Section, Table
+from biomarkers.tables import Grid, GridRow, Line
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet would take for a formula at the start of a cell."""
@@ -43,6 +43,8 @@ class Sheet:
     head : tuple of str
     rows : tuple of (kind, cells)
         `kind` "g" is a heading over the next rows, with one cell.
+    of : {"Table", "Figure"}
+        Whether it is a table of the page, or the numbers behind a figure, which are folded away there.
     """
 
     number: int
@@ -51,21 +53,23 @@ class Sheet:
     head: tuple[str, ...]
     rows: tuple[tuple[str, tuple[str, ...]], ...]
     note: str = ""
+    of: Literal["Table", "Figure"] = "Table"
 
     @property
     def name(self) -> str:
-        """ "table-05-assoc"."""
-        return f"table-{self.number:02d}-{self.anchor}"
+        """ "table-05-assoc", "figure-03-km"."""
+        return f"{self.of.lower()}-{self.number:02d}-{self.anchor}"
 
 
 def sheets(sections: Sequence[Section]) -> Iterator[Sheet]:
-    """The numbered tables of a page, in its order."""
+    """The numbered tables of a page and the numbers behind its figures, in its order."""
     for section in sections:
         for block in section.blocks:
             if isinstance(block, Table):
-                grid = block.grid
-                rows = tuple(_plain(row) for row in grid.rows)
-                yield Sheet(block.number, section.anchor, grid.caption, _one_line(grid.head), rows, grid.note)
+                yield _sheet(block.number, section.anchor, block.grid)
+            elif isinstance(block, Picture | Pictures):
+                pictures = block.items if isinstance(block, Pictures) else (block,)
+                yield from (_sheet(p.number, section.anchor, p.numbers, "Figure") for p in pictures if p.numbers is not None)
             elif isinstance(block, Forest):
                 yield _forest(block, section.anchor)
             elif isinstance(block, Matrix):
@@ -73,6 +77,11 @@ def sheets(sections: Sequence[Section]) -> Iterator[Sheet]:
             elif isinstance(block, Remark):
                 rows = tuple(("", (n, asks, f"{answer}", title)) for n, asks, _, answer, _, title in block.rows)
                 yield Sheet(block.number, section.anchor, block.caption, ("Item", "What it asks for", "Answer", "Where"), rows)
+
+
+def _sheet(number: int, anchor: str, grid: Grid, of: Literal["Table", "Figure"] = "Table") -> Sheet:
+    rows = tuple(_plain(row) for row in grid.rows)
+    return Sheet(number, anchor, grid.caption, _one_line(grid.head), rows, grid.note, of)
 
 
 def _one_line(head: Sequence[str]) -> tuple[str, ...]:

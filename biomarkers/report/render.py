@@ -143,7 +143,7 @@ def report_files(results: Results, *, pdf: bool = False, word: bool = False) -> 
         printed = list(sheets(page.sections))
         files |= {f"tables/{name}-{sheet.name}.csv": csv_bytes(sheet) for sheet in printed}
         if word:
-            files[f"tables/{name}.docx"] = word_bytes(page.title, printed)
+            files[f"tables/{name}.docx"] = word_bytes(page.title, [sheet for sheet in printed if sheet.of == "Table"])
     return files
 
 

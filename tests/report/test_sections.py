@@ -316,6 +316,58 @@ def test_every_table_of_a_page_is_a_file_with_its_words(made):
             assert plain in words.replace("\xa0", " "), (name, cell)
 
 
+class Folded(HTMLParser):
+    """The tables inside `details`, row by row, by the figure that their summary names."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.tables, self.figure, self.inside, self.cell, self.kind = {}, 0, False, None, ""
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.inside = self.inside or tag == "details"
+        if self.inside and tag == "tr":
+            self.kind = dict(attrs).get("class", "")
+            self.tables.setdefault(self.figure, []).append((self.kind, []))
+        if self.inside and tag in ("th", "td", "summary"):
+            self.cell = ""
+
+    def handle_data(self, data):
+        if self.cell is not None:
+            self.cell += data
+
+    def handle_endtag(self, tag):
+        if self.inside and tag == "summary":
+            self.figure, self.cell = int(self.cell.removeprefix("Numbers behind Figure ")), None
+        if self.inside and tag in ("th", "td"):
+            self.tables[self.figure][-1][1].append(" ".join(self.cell.split()))
+            self.cell = None
+        self.inside = self.inside and tag != "details"
+
+
+def test_the_numbers_behind_each_figure_are_a_file_row_by_row(made, pages):
+    n_tables = 0
+    for files in (made, pages):
+        for name in [n for n in files if n.endswith("report.html")]:
+            short = "all" if name == "report.html" else name.split("/")[1]
+            folded = Folded(files[name].decode()).tables
+            beside = {int(re.search(r"-figure-(\d+)-", n)[1]): n for n in files if n.startswith(f"tables/{short}-figure-")}
+            assert set(folded) == set(beside), name
+            for figure, shown in folded.items():
+                written = list(csv.reader(io.StringIO(files[beside[figure]].decode("utf-8-sig"))))
+                grouped = written[0][0] == "Group"
+                expected, group = [], ""
+                for place, (kind, cells) in enumerate(shown):
+                    if kind == "g":
+                        group = cells[0]
+                    else:
+                        expected.append([*([group if place else "Group"] if grouped else []), *cells])
+                read = [[" ".join(cell.removeprefix("'").split()) for cell in row] for row in written]
+                assert read == [[cell.removeprefix("'") for cell in row] for row in expected], (name, figure)
+                n_tables += 1
+    assert n_tables >= 6
+
+
 def renamed(value, names):
     """The results with hostile names in place of those of the design, wherever they stand."""
     if isinstance(value, pd.DataFrame):
