@@ -14,7 +14,7 @@ import pandas as pd
 from biomarkers.domain.errors import UseError
 from biomarkers.domain.flow import FLOW, MISSING_REASONS
 from biomarkers.domain.marker import Marker
-from biomarkers.study.measurements import VALID, lost_reason
+from biomarkers.study.measurements import VALID, averaged, lost_reason
 
 if TYPE_CHECKING:
     from biomarkers.study.study import Study
@@ -63,18 +63,42 @@ def _at_baseline(study: Study, marker: Marker) -> pd.DataFrame:
 
 def _last(rows: pd.DataFrame, marker: Marker, rule: str) -> pd.DataFrame:
     """The row of the latest day per subject; duplicates on that day by the declared rule, else refused."""
-    latest = rows[rows["day"] == rows.groupby("subject")["day"].transform("max")]
-    twice = latest[latest.duplicated("subject", keep=False)]
-    if len(twice) and rule == "error":
+    return one_of_a_day(rows[rows["day"] == rows.groupby("subject")["day"].transform("max")], marker, rule)
+
+
+def one_of_a_day(rows: pd.DataFrame, marker: Marker, rule: str) -> pd.DataFrame:
+    """One row per subject, where the rows of a subject are the valid specimens of one day.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Of `measurements`, in the order of the specimens.
+    marker : Marker
+    rule : {"error", "mean", "median", "first", "last"}
+        A mean or median is one on the analysis scale, as it is between the readers of one specimen.
+
+    Raises
+    ------
+    UseError
+        A subject has two specimens and no rule was declared, or two different calls and the rule would average them.
+    """
+    one = rows.drop_duplicates("subject", keep="first" if rule == "first" else "last")
+    twice = rows[rows.duplicated("subject", keep=False)]
+    if not marker.quantitative and rule != "error":
+        twice = twice[twice.groupby("subject")["value"].transform("nunique") > 1]  # two like calls are one call
+    if twice.empty or rule in ("first", "last"):
+        return one
+    if rule == "error" or not marker.quantitative:
+        remedy = 'replicates = "mean"' if marker.quantitative else 'replicates = "last": calls have no average'
         raise UseError(
             f"{marker.label}: {twice['subject'].nunique()} subjects have two valid specimens on one day; first "
             f"{twice['subject'].iloc[0]!r}, day {twice['day'].iloc[0]:g}. A duplicate is never resolved by row order: "
-            'declare a rule in study.toml, e.g. replicates = "mean"'
+            f"declare a rule in study.toml, e.g. {remedy}"
         )
-    if len(twice):
-        value = latest.groupby("subject")["value"].transform(rule)
-        latest = latest.assign(value=value)
-    return latest.drop_duplicates("subject", keep="last")
+    means = averaged(twice, marker, by="subject", how=rule).assign(n_reads=twice.groupby("subject")["n_reads"].sum())
+    several = one["subject"].isin(means.index)
+    joined = one[several].set_index("subject").assign(**{str(name): made for name, made in means.items()}).reset_index()
+    return pd.concat([one[~several], joined[one.columns]], ignore_index=True)
 
 
 def _with_losses(study: Study, rows: pd.DataFrame, inside: pd.Series, chosen: pd.DataFrame) -> pd.DataFrame:

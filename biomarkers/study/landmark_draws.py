@@ -17,7 +17,7 @@ import pandas as pd
 from biomarkers.domain.errors import UseError
 from biomarkers.domain.marker import Marker
 from biomarkers.domain.times import Landmark, Visit
-from biomarkers.study.draws import SELECTED, _why, baseline_values
+from biomarkers.study.draws import SELECTED, _why, baseline_values, one_of_a_day
 from biomarkers.study.measurements import VALID
 
 if TYPE_CHECKING:
@@ -127,17 +127,8 @@ def _chosen(valid: pd.DataFrame, landmark: Landmark, marker: Marker, rule: str) 
     ordered = inside.assign(_far=far).sort_values(["subject", "_far", "day"], kind="stable")
     best = ordered.drop_duplicates("subject")[["subject", "day"]]
     same = ordered.merge(best, on=["subject", "day"])
-    twice = same[same.duplicated("subject", keep=False)]
-    if len(twice) and rule == "error":
-        raise UseError(
-            f"{marker.label}: {twice['subject'].nunique()} subjects have two valid specimens on one day; first "
-            f"{twice['subject'].iloc[0]!r}, day {twice['day'].iloc[0]:g}. A duplicate is never resolved by row order: "
-            'declare a rule in study.toml, e.g. replicates = "mean"'
-        )
-    if len(twice):
-        same = same.assign(value=same.groupby("subject")["value"].transform(rule))
     gone = [c for c in ("_far", "day", "reason_for_draw", "reason", "excluded") if c in same]
-    return same.drop_duplicates("subject", keep="last").drop(columns=gone)
+    return one_of_a_day(same, marker, rule).drop(columns=gone)
 
 
 def _lost(past: pd.DataFrame, landmark: Landmark) -> tuple[str, str]:

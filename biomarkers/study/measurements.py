@@ -120,7 +120,7 @@ def _combined(rows: pd.DataFrame, marker: Marker) -> pd.DataFrame:
     several = usable[usable.duplicated("specimen", keep=False)]
     if len(several):
         alone = speaks[~speaks["specimen"].isin(several["specimen"])]
-        means = _means(several, marker).set_index("specimen")
+        means = averaged(several, marker, by="specimen")
         pooled = speaks[speaks["specimen"].isin(several["specimen"])].set_index("specimen")
         pooled = pooled.assign(**{c: means[c].reindex(pooled.index) for c in means.columns}).reset_index()
         speaks = pd.concat([alone, pooled], ignore_index=True)
@@ -136,26 +136,35 @@ def _entering(rows: pd.DataFrame) -> pd.Series:
     return value.where(rows["censor"] != "interval", (lower + upper) / 2)
 
 
-def _means(rows: pd.DataFrame, marker: Marker) -> pd.DataFrame:
-    """Mean value per specimen on the analysis scale; of one kind of censoring, or taken at their limits and called measured."""
-    by = rows["specimen"]
-    c = rows.groupby("specimen", sort=False)["c"].mean()
-    raw = rows.groupby("specimen", sort=False)["value"].mean() if marker.quantitative else (
-        rows.groupby("specimen", sort=False)["value"].first())
-    value = raw
+def averaged(rows: pd.DataFrame, marker: Marker, *, by: str, how: str = "mean") -> pd.DataFrame:
+    """One value per group on the analysis scale; of one kind of censoring, or taken at their limits and called measured.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Valid measurements.
+    marker : Marker
+        A call is taken from the first row: categories have no average.
+    by : str
+        Column of the groups, which are the index of the answer.
+    how : {"mean", "median"}
+    """
+    groups = rows.groupby(by, sort=False)
+    c, value = groups["c"].mean(), groups["value"].first()
     if marker.quantitative:
         scale = SCALES[marker.scale]
-        on_scale = pd.Series(scale.to_model(rows["value"], rows["c"]), rows.index).groupby(by, sort=False).mean()
-        value = pd.Series(scale.to_raw(on_scale, c.loc[on_scale.index]), on_scale.index).where(np.isfinite(on_scale), raw)
-    kinds = rows.groupby("specimen", sort=False)["censor"].agg(["nunique", "first"])
+        on_scale = pd.Series(scale.to_model(rows["value"], rows["c"]), rows.index).groupby(rows[by], sort=False).agg(how)
+        value = pd.Series(scale.to_raw(on_scale, c.loc[on_scale.index]), on_scale.index).where(
+            np.isfinite(on_scale), groups["value"].agg(how))
+    kinds = groups["censor"].agg(["nunique", "first"])
     censor = kinds["first"].where(kinds["nunique"] == 1, "none")
-    limits = rows.groupby("specimen", sort=False)[["lower", "upper"]].mean().where(kinds["nunique"] == 1, axis=0)
+    limits = groups[["lower", "upper"]].agg(how).where(kinds["nunique"] == 1, axis=0)
     return pd.DataFrame({
         "value": value, "c": c, "censor": censor,
         "lower": limits["lower"].where(censor != "right", value), "upper": limits["upper"].where(censor != "left", value),
-        "lod": rows.groupby("specimen", sort=False)["lod"].max(),
+        "lod": groups["lod"].max(),
         "status": censor.map({"left": "below", "right": "above"}).fillna("measured"),
-    }).reset_index()
+    })
 
 
 def _genotypes(calls: pd.DataFrame, marker: Marker) -> pd.DataFrame:

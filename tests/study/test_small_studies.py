@@ -176,10 +176,37 @@ def test_two_specimens_of_one_day_are_refused_until_a_rule_is_declared(small: Sm
         known_at(study, tk1, week6)
     mean = small('replicates = "mean"\n' + HEAD, specimens=TWICE_SPECIMENS, blood=TWICE_BLOOD)
     first = baseline_values(mean, tk1).set_index("subject")["value"]
-    assert first["S0"] == 250
+    assert first["S0"] == pytest.approx(math.sqrt(200 * 300))  # the mean on the analysis scale, log2
     at_week = landmark_values(mean, tk1, week6).set_index("subject")
-    assert at_week.loc["S0", "value"] == (201 + 401) / 2
-    assert at_week.loc["S0", "baseline_value"] == 250
+    assert at_week.loc["S0", "value"] == pytest.approx(math.sqrt(201 * 401))
+    assert at_week.loc["S0", "baseline_value"] == first["S0"]
+
+
+@pytest.mark.parametrize(("rule", "value", "status"), [
+    ("mean", math.sqrt(200 * 20), "measured"), ("median", math.sqrt(200 * 20), "measured"), ("first", 200.0, "measured"),
+    ("last", 20.0, "below"),
+])  # fmt: skip
+def test_a_rule_for_two_specimens_gives_a_value_and_the_state_that_belongs_to_it(small: Small, rule, value, status) -> None:
+    below = TWICE_BLOOD.replace("S0-X,tk1_dul,1,D,v1,300", "S0-X,tk1_dul,1,D,v1,<20")
+    study = small(f'replicates = "{rule}"\n{HEAD}', specimens=TWICE_SPECIMENS, blood=below)
+    found = baseline_values(study, study.design.marker("tk1_dul")).set_index("subject").loc["S0"]
+    assert found["value"] == pytest.approx(value)
+    assert (found["status"], found["censor"]) == (status, "left" if status == "below" else "none")
+    assert found["n_reads"] == (2 if rule in ("mean", "median") else 1)
+
+
+def test_two_calls_of_one_day_that_differ_have_no_average(small: Small) -> None:
+    calls = "specimen,marker,replicate,assay,assay_version,call\n" + "".join(
+        f"S{i}-B,mrd,1,D,v1,detected\n" for i in range(N) if i != 3)
+    tubes = TWICE_SPECIMENS.replace("serum", "plasma")
+    for second, lost in (("detected", ""), ("not_detected", None)):
+        study = small('replicates = "mean"\n' + HEAD, specimens=tubes, blood=calls + f"S0-X,mrd,1,D,v1,{second}\n")
+        mrd = study.design.marker("mrd")
+        if lost is None:
+            with pytest.raises(UseError, match="calls have no average"):
+                baseline_values(study, mrd)
+        else:
+            assert baseline_values(study, mrd).set_index("subject").loc["S0", "value"] == 1
 
 
 def test_a_landmark_without_any_draw_loses_everybody_with_a_reason(small: Small) -> None:
