@@ -120,8 +120,11 @@ class CoxSolution:
 
     def linear_predictor(self) -> Floats:
         """x'b with x measured from its weighted mean, caller's order, (n,)."""
-        scale = np.where(self.D.scale[:, 0] > 0, self.D.scale[:, 0], 1.0)
-        return self.rs.to_caller((self.X - self.D.centre[:, 0]) @ (self.scaled / scale))
+        return self.rs.to_caller((self.X - self.D.centre[:, 0]) @ (self.scaled / self.D.divisor[:, 0]))
+
+    def standardised(self, X: Floats) -> Floats:
+        """Covariates (m, p) in their own units, centred and scaled as those of the fit."""
+        return np.asarray((X - self.D.centre[:, 0]) / self.D.divisor[:, 0])
 
 
 def cox(
@@ -188,7 +191,7 @@ def fit(rs: RiskSets, X: Floats, *, n_merged: int = 0) -> CoxSolution:
         gone = np.diag(optimum.information[0]) < _FLAT * np.diag(at_null.information[0])
         signs = infinite_directions(rs, D.X[:, :, 0], ~aliased, np.where(gone, scaled, 0.0))
         finite = signs == 0
-    scale = np.where(D.scale[:, 0] > 0, D.scale[:, 0], 1.0)
+    scale = D.divisor[:, 0]
     coef = scaled / scale
     coef[~finite] = signs[~finite] * np.inf
     coef[aliased] = np.nan

@@ -75,7 +75,7 @@ def firth(fit: CoxSolution) -> CoxSolution:
     beta, level, converged, iterations = _maximise(fit, np.zeros(p), used)
     units = float(np.log(fit.D.scale[used, 0]).sum())
     _, _, information = penalised(fit, beta)
-    scale = np.where(fit.D.scale[:, 0] > 0, fit.D.scale[:, 0], 1.0)
+    scale = fit.D.divisor[:, 0]
     covariance = np.full((p, p), np.nan)
     covariance[np.ix_(used, used)] = np.linalg.inv(information) / np.outer(scale[used], scale[used])
     full = np.zeros((p, p))

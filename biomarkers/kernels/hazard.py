@@ -40,7 +40,7 @@ def baseline_hazard(fit: CoxSolution) -> BaselineHazard:
     rs = fit.rs
     order = np.lexsort((rs.time, rs.time_stratum))
     stratum, time = rs.time_stratum[order], rs.time[order]
-    centre = float((fit.D.centre[:, 0] / _scale(fit)) @ fit.scaled)
+    centre = float((fit.D.centre[:, 0] / fit.D.divisor[:, 0]) @ fit.scaled)
     log_den = np.log(fit.steps.den[:, 0]) + fit.steps.shift[rs.time_stratum[rs.step_time], 0] + centre
     jumps = rs.at_death_times(rs.step_weight * np.exp(-log_den))[order]
     total = np.cumsum(jumps)
@@ -62,7 +62,7 @@ class Prediction:
 def predict(fit: CoxSolution, X: Floats, stratum: Floats, times: Floats, *, level: float = 0.95) -> Prediction:
     """Predicted survival for covariates X, (m, p) in their own units, in strata (m,), at times (k,)."""
     rs = fit.rs
-    x = np.where(fit.used, (X - fit.D.centre[:, 0]) / _scale(fit), 0.0)
+    x = np.where(fit.used, fit.standardised(X), 0.0)
     eta = x @ fit.scaled
     inverse = np.zeros((fit.coef.size, fit.coef.size))
     used = np.flatnonzero(fit.used)
@@ -90,8 +90,3 @@ def predict(fit: CoxSolution, X: Floats, stratum: Floats, times: Floats, *, leve
             out[2, mine, j] = np.exp(-H * np.exp(z * se / H))
             out[3, mine, j] = np.exp(-H * np.exp(-z * se / H))
     return Prediction(out[0], out[1], out[2], out[3])
-
-
-def _scale(fit: CoxSolution) -> Floats:
-    scale = fit.D.scale[:, 0]
-    return np.asarray(np.where(scale > 0, scale, 1.0))

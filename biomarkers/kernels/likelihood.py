@@ -66,6 +66,11 @@ class Design:
         """Covariates per problem."""
         return int(self.X.shape[1])
 
+    @property
+    def divisor(self) -> Floats:
+        """The scale, and 1 for a column that does not vary; (p, Q)."""
+        return np.where(self.scale > 0, self.scale, 1.0)
+
     def scratch(self, Q: int) -> Floats:
         """Memory for n rows of products of Q problems, kept between evaluations: fresh pages cost more than the sums."""
         if not self.memory or self.memory[0].shape[2] < Q:

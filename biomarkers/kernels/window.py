@@ -34,12 +34,6 @@ class WindowRisk:
     std_error: Floats
 
 
-def cumulative_hazard(fit: CoxSolution, start: float, stop: float, stratum: int = 0) -> float:
-    """H0(stop) - H0(start) of one stratum at the mean of the covariates (the design's centre)."""
-    weights = _jumps(fit, start, stop, stratum)
-    return float(weights.sum())
-
-
 def _jumps(fit: CoxSolution, start: float, stop: float, stratum: int) -> Floats:
     """Hazard of every step inside (start, stop] of the stratum, 0 elsewhere; centred covariates; (K,)."""
     rs, steps = fit.rs, fit.steps
@@ -53,8 +47,7 @@ def _jumps(fit: CoxSolution, start: float, stop: float, stratum: int) -> Floats:
 
 def linear_predictor(fit: CoxSolution, x: Floats) -> Floats:
     """(x - centre)'b for covariates in their own units, (q, p) -> (q,)."""
-    scale = np.where(fit.D.scale[:, 0] > 0, fit.D.scale[:, 0], 1.0)
-    return np.asarray((x - fit.D.centre[:, 0]) / scale @ fit.scaled)
+    return np.asarray(fit.standardised(x) @ fit.scaled)
 
 
 def window_risk(
@@ -83,15 +76,14 @@ def window_risk(
     if total == 0.0:
         nothing = np.full(eta.size, -np.inf)
         return WindowRisk(np.zeros(eta.size), nothing, np.full(eta.size, np.nan))
-    scale = np.where(fit.D.scale[:, 0] > 0, fit.D.scale[:, 0], 1.0)
     mean = jumps @ steps.mean[:, :, 0] / total  # (p,), scaled units
-    centred = (x - fit.D.centre[:, 0]) / scale - mean
+    centred = fit.standardised(x) - mean
     share = np.divide(jumps, rs.step_weight, out=np.zeros_like(jumps), where=rs.step_weight > 0)
     own = np.zeros(rs.n)
     own[rs.deaths] = rs.death_means(share)
     felt = steps.risk[:, 0] * rs.spread(jumps / steps.den[:, 0])
     hazard = (own - felt) / total * rs.weight
-    influence = np.column_stack([dfbeta(fit)[rs.order] * scale, hazard])
+    influence = np.column_stack([dfbeta(fit)[rs.order] * fit.D.divisor[:, 0], hazard])
     sums = clustered(influence, None if cluster is None else np.asarray(cluster)[rs.order])
     direction = np.column_stack([centred, np.ones(eta.size)])
     error = np.sqrt(((sums @ direction.T) ** 2).sum(axis=0))

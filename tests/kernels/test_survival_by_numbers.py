@@ -23,7 +23,7 @@ from biomarkers.kernels.residuals import clustered, dfbeta, martingale, robust_c
 from biomarkers.kernels.riskset import risk_sets
 from biomarkers.kernels.rmst import difference, rmst_difference, survival_difference
 from biomarkers.kernels.scan import centred, fit_many, null_model, score_matrix, score_tests, statistics
-from biomarkers.kernels.window import cumulative_hazard, window_risk
+from biomarkers.kernels.window import window_risk
 from biomarkers.kernels.zph import time_scale, zph
 
 N = 26
@@ -349,8 +349,6 @@ def test_the_risk_of_a_window_and_its_error() -> None:
         pairs = np.array(felt).reshape(-1, 2).sum(axis=1)
         both = window_risk(fit, x, 4.0, 8.0, stratum=1, cluster=np.arange(N) // 2)
         assert both.std_error[k] == pytest.approx(math.sqrt(np.sum(pairs**2)), rel=1e-4)
-    at_centre = math.exp(found.theta[0] - (x[0] - fit.D.centre[:, 0]) @ fit.coef)
-    assert cumulative_hazard(fit, 4.0, 8.0, 1) == pytest.approx(at_centre)
     nothing = window_risk(fit, x, 0.0, 0.5)
     assert nothing.probability.tolist() == [0, 0]
     assert nothing.theta.tolist() == [-math.inf, -math.inf]
