@@ -194,7 +194,24 @@ def test_a_marker_s_value_is_no_count_and_stands_as_it_was_measured():
         assert [numbers.value(x) for x in (15, 233.4, -12)] == ["15", "233", f"{numbers.MINUS}12"]
 
 
-def test_a_note_is_protected_too():
-    table = pd.DataFrame({"note": ["descriptive only: 3 events in detected; 33 of 38 patients", "95 % interval; 2 cohorts"]})
-    assert table_protected(table, CELL)["note"].tolist() == [
-        "descriptive only: <5 events in detected; 35 of 40 patients", "95 % interval; 2 cohorts"]
+@pytest.mark.parametrize(("said", "shown"), [
+    ("descriptive only: 3 events in detected; 33 of 38 patients", "descriptive only: <5 events in detected; 35 of 40 patients"),
+    ("descriptive only: 2 events in 3 detected", "descriptive only: <5 events in <5 detected"),
+    ("1 assay failed; 12 indeterminate", "<5 assay failed; 10 indeterminate"),
+    ("11 of 52 censored before; 2 at risk", "10 of 50 censored before; <5 at risk"),
+    ("4 not followed to the time count as failures", "<5 not followed to the time count as failures"),
+    ("n = 3; 1,234 of 2,001 rows", "n = <5; 1235 of 2000 rows"),
+    ("95 % interval; 2 cohorts; 1 degree of freedom", "95 % interval; 2 cohorts; 1 degree of freedom"),
+    ("landmark day 146 (days 105 to 146); values 6 to 32 days old, median 19; B = 99; 9,999 permutations; 2.5 to 3.1",) * 2,
+])  # fmt: skip
+def test_a_number_in_a_note_is_one_of_people_unless_it_says_what_else(said, shown):
+    assert table_protected(pd.DataFrame({"note": [said]}), CELL)["note"].tolist() == [shown]
+
+
+def test_a_protected_problem_names_no_row_and_no_day_of_a_patient():
+    problem = "a draw on day 158, the day of the event (43 cells, rows 5, 11 and 41 more)"
+    table = pd.DataFrame({"severity": ["note"], "problem": [problem], "remedy": ["check day 158"], "subject": ["S1"],
+                          "value": ["158"]})
+    shown = table_protected(table, CELL).iloc[0]
+    assert "158" not in "".join(shown)
+    assert shown["problem"] == "a draw on a day, the day of the event (45 cells)"

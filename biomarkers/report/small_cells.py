@@ -31,10 +31,19 @@ OF_ONE = frozenset({"values", "over_time", "residuals", "waterfall", "path", "st
 """Parts of the results with a row per patient or per event."""
 _OF_FEW = ("allele_frequency", "per_100_months", "share", "median_lead_days", "shortest_lead_days", "longest_lead_days")
 """A rate times its months, or a share, is a count again; a lead time of few is theirs."""
-_NOTE = re.compile(
-    r"\b(\d+)(?= (?:of |in |with |without )?(?:\d+ )?(?:other )?(?:events?|subjects?|patients?|carriers?|values?|draws?|"
-    r"deaths?|specimens?|reads?|progressions?|of|in|with|without|lost|excluded|below|missing)\b)"
+_NUMBER = re.compile(r"(?<![\w.,/^−-])(?<!\d )(\d{1,3}(?:,\d{3})+|\d+)(?![\w%/^]|[.,]\d)")
+"""A whole number in a sentence. It counts people, unless what stands around it says that it does not."""
+_NO_COUNT_BEFORE = re.compile(
+    r"(?:\b(?:days?|weeks?|months?|years?|version|level|table|figure|least|most|than|against|median|about|within|between|by|"
+    r"times|hash|lag|seed|ratio|score|HR|(?:days?|weeks?|months?) \d+ (?:to|and|–)|[BPk] =)|[≤≥<>±]) $"
 )
+_NO_COUNT_AFTER = re.compile(
+    r"(?: (?:to|and|–) \d+)? (?:days?|weeks?|months?|years?|hours?|h|degrees?|parameters?|permutations|replicates|resamples|"
+    r"tests?|knots?|standard errors?|times|readers?|per cent|points?|decimals?|analys[ei]s|families|cohorts?|arms?|visits?|"
+    r"columns?|mL)\b"
+)
+_ROWS = re.compile(r", rows? [\d, ]+(?:and \d+ more)?(?=\))")
+_DAY = re.compile(r"\bday -?\d+")
 
 
 def protected(results: Results, size: int) -> Results:
@@ -114,7 +123,7 @@ def table_protected(table: pd.DataFrame, size: int) -> pd.DataFrame:
         made = _rates(made, pd.to_numeric(table["n"], errors="coerce"), size)
     made = _without_few(made, small)
     if "severity" in made:
-        made = made.assign(subject="", value="")
+        made = made.assign(subject="", value="", **{c: [_of_nobody(text) for text in made[c]] for c in ("problem", "remedy")})
     for column in ("note", "detail", "problem", "remedy", "words"):
         if column in made:
             made[column] = [_said(text, size) for text in made[column]]
@@ -170,15 +179,22 @@ def _described(table: pd.DataFrame, size: int) -> pd.DataFrame:
 
 
 def _said(text: object, size: int) -> object:
-    """A sentence with its numbers of people protected."""
+    """A sentence with its numbers of people protected; one whose meaning is not known is taken for one of people."""
     if not isinstance(text, str):
         return text
 
     def number(found: re.Match[str]) -> str:
-        n = int(found.group(1))
-        return f"<{size}" if 0 < n < size else str(size * int(n / size + 0.5))
+        if _NO_COUNT_BEFORE.search(text[: found.start()]) or _NO_COUNT_AFTER.match(text[found.end() :]):
+            return found.group()
+        n = int(found.group(1).replace(",", ""))
+        return f"<{size}" if 0 < n < size else f"{size * int(n / size + 0.5)}"
 
-    return _NOTE.sub(number, text)
+    return _NUMBER.sub(number, text)
+
+
+def _of_nobody(text: object) -> object:
+    """The sentence of a problem without the lines of a file and the days of a patient."""
+    return _DAY.sub("a day", _ROWS.sub("", text)) if isinstance(text, str) else text
 
 
 def written(table: pd.DataFrame, size: int) -> pd.DataFrame:
