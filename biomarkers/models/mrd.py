@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import ndtri
 
 from biomarkers.domain.errors import UseError
 from biomarkers.domain.flow import MISSING_REASONS
@@ -29,6 +30,7 @@ from biomarkers.kernels.multistate import occupation
 from biomarkers.models.association import HAZARD_RATIO, Model
 from biomarkers.models.cox import CoxFit
 from biomarkers.models.cumulative_incidence import cumulative_incidence
+from biomarkers.models.design_terms import excluded_by_group, group_order
 from biomarkers.models.km import kaplan_meier
 from biomarkers.models.landmark_association import fit_question, landmark_question
 from biomarkers.models.mrd_definitions import (
@@ -91,7 +93,6 @@ class MRD:
     level: float = 0.95
     max_age: float | None = None
     fits: Mapping[str, Mapping[str, CoxFit]] = field(default_factory=dict, repr=False)
-    question: Any = field(default=None, repr=False)
 
     @property
     def flow(self) -> pd.DataFrame:
@@ -196,8 +197,6 @@ class MRD:
         n_states = 4 if (after == 3).any() else 3
         found = occupation(rows["subject"], rows["start"], rows["stop"], rows["value"].astype(int), after, n_states=n_states,
                            origin=origin, times=times)  # fmt: skip
-        from scipy.special import ndtri
-
         z = float(ndtri((1 + self.level) / 2))
         lines = [
             (cohort, float(t), STATES[k], p, e, max(p - z * e, 0.0), min(p + z * e, 1.0), self.level, found.n)
@@ -285,9 +284,8 @@ def mrd(
     states = duplicates(found, duplicates_rule(study, own))
     visits = tuple(study.design.visits.values())
     landmarks = _landmarks(study, at)
-    order = (
-        tuple(study.design.cohorts) if by == "cohort" and study.design.cohorts else tuple(sorted(found.rows["cohort"].unique()))
-    )
+    cohorts = tuple(study.design.cohorts) or tuple(sorted(found.rows["cohort"].unique()))
+    order = group_order(study, by, study.members)
     model = Model(tuple(strata), tuple(adjust), level, permutations, seed)
     rows: list[dict[str, Any]] = []
     sets: dict[str, AnalysisSet] = {}
@@ -302,7 +300,8 @@ def mrd(
                     "endpoint": endpoint.lower(), "timing": label}  # fmt: skip
         fitted, exposure = fit_question(question, model, by=by, order=order, constant=constant)
         fits[label] = fitted.fits
-        rows += [row | {"n_excluded": _excluded(question.sets, by, row["cohort"])} for row in fitted.rows]
+        gone = excluded_by_group(question.sets, [row["cohort"] for row in fitted.rows], by)
+        rows += [row | {"n_excluded": n} for row, n in zip(fitted.rows, gone, strict=True)]
         frame = question.rows.assign(status=exposure.groups)
         status.append(_event_free(frame, label, by, order, exposure.order, landmark.day, horizon, clock, level))
         competing.append(_competing(study, frame, endpoint, label, by, order, exposure.order, level))
@@ -322,7 +321,7 @@ def mrd(
         _stack(status),
         _stack(competing),
         current,
-        order,
+        cohorts,
         visits,
         states,
         level,
@@ -339,15 +338,6 @@ def _adjusted(table: pd.DataFrame) -> pd.DataFrame:
         if len(place) > 1:
             table.loc[place, "note"] = table.loc[place, "note"] + f"; P adjusted over {len(place)} landmarks (Holm)"
     return table
-
-
-def _excluded(sets: AnalysisSet, by: str | None, cohort: str) -> int:
-    """How many of a row's group are not in it."""
-    everybody = len(sets.members) - len(sets)
-    if cohort == "all" or by != "cohort":
-        return everybody
-    flow = sets.flow
-    return int(flow.loc[flow["cohort"].astype(str) == cohort, "n_excluded"].sum())
 
 
 def _landmarks(study: Study, at: str | Landmark | Sequence[str | Landmark] | None) -> tuple[Landmark, ...]:

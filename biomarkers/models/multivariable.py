@@ -27,6 +27,7 @@ from biomarkers.models.association import HAZARD_RATIO, describe
 from biomarkers.models.calibration import CALIBRATION, FOLDS, calibration_table, crossed_predictions
 from biomarkers.models.columns import survival_rows
 from biomarkers.models.cox import cox
+from biomarkers.models.design_terms import group_order, terms_of
 from biomarkers.models.exposure import entering, exposure
 from biomarkers.models.gates import EVENTS_PER_PARAMETER, events_word
 from biomarkers.models.results_table import result_row, result_table
@@ -238,14 +239,14 @@ def added_value_of(study: Study, marker: str, *, standard: Sequence[str], endpoi
         Declared strata, covariates or arm.
     """
     noun = study.design.marker(marker)
-    known = study.design.strata if strata is None else tuple(strata)
-    within = tuple(s for s in known if s not in standard and s != by)
+    held, _ = terms_of(study, by, strata, ())
+    within = tuple(s for s in held if s not in standard)
     values = entering(baseline_values(study, noun), noun)
     needed = list(dict.fromkeys([*within, *standard, *([by] if by else [])]))
     chosen = study.analysis_set(values, endpoint, needed)
     faced = exposure(chosen.rows, noun)
     frame = chosen.rows.reset_index(drop=True).assign(**{noun.name: faced.x})
-    order = study.design.cohorts if by == "cohort" else tuple(sorted(frame[by].dropna().unique())) if by else ()
+    order = group_order(study, by, frame)
     tables, added, promised = [], [], []
     for name, part, groups in [*((str(g), frame[frame[by] == g], ()) for g in order), ("all", frame, (by,) if by else ())]:
         shared = {"cohort": name, "endpoint": endpoint.lower(), "timing": "baseline", "marker": noun.name}

@@ -16,6 +16,7 @@ from biomarkers.domain.errors import UseError
 from biomarkers.domain.flow import MISSING_REASONS
 from biomarkers.domain.marker import Marker
 from biomarkers.models.curves import CURVES, curves_by
+from biomarkers.models.design_terms import group_order
 from biomarkers.study.draws import baseline_values
 from biomarkers.study.measurements import VALID
 
@@ -302,8 +303,7 @@ def genotype_curves(
     levels = dict(enumerate(known.levels))
     named = frame["value"].map(lambda value: levels.get(int(value)) if pd.notna(value) else None)
     frame = frame.assign(_class=np.where(frame["lost"] == "", named, absent), event=frame["event"].astype(int))
-    cohorts = {"cohort": study.design.cohorts, "arm": study.design.arms}.get(by or "", ())
-    order = cohorts or (tuple(dict.fromkeys(frame[by].astype(str))) if by else ())
+    order = group_order(study, by, frame)
     groups = [*known.levels, "no call", _absent(known)]
     curves, _ = curves_by(frame, "_class", groups, by, order, level, f"{known.name}_{endpoint}")
     return curves[list(CURVES)].assign(called=curves["group"].isin(known.levels))

@@ -6,7 +6,7 @@ progression draw is in it, so it never stands beside a hazard ratio.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from scipy.special import stdtrit
 
 from biomarkers.domain.marker import Marker
 from biomarkers.kernels.resample import generator
+from biomarkers.models.design_terms import group_order
 from biomarkers.models.results_table import result_row
 from biomarkers.study.draws import baseline_values
 from biomarkers.study.measurements import VALID
@@ -71,8 +72,7 @@ def progression_rows(study: Study, marker: Marker, *, by: str | None = "cohort",
                      level: float = 0.95, constant: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
     """The mean paired change per group and over all, as result rows."""
     pairs = progression_pairs(study, marker)
-    order: Sequence[str] = study.design.cohorts if by == "cohort" else sorted(pairs[by].dropna().unique()) if by else ()
-    parts = [(str(g), pairs[pairs[by] == g]) for g in order] + [("all", pairs)]
+    parts = [(str(g), pairs[pairs[by] == g]) for g in group_order(study, by, pairs)] + [("all", pairs)]
     return [_change(part, marker, permutations, seed, level, {**(constant or {}), "cohort": name}) for name, part in parts]
 
 

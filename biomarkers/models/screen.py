@@ -391,6 +391,7 @@ def screen(study: Study, markers: Sequence[str] | None = None, *, endpoint: str 
     >>> "standard" in found.table["model"].tolist()
     True
     """
+    from biomarkers.models.design_terms import two_arms
     from biomarkers.models.exposure import entering, exposure
     from biomarkers.models.selection import population
     from biomarkers.study.draws import baseline_values
@@ -408,8 +409,8 @@ def screen(study: Study, markers: Sequence[str] | None = None, *, endpoint: str 
     if frame is None:
         raise UseError("markers is empty: name at least one")
     if standard is None:
-        both = "arm" in study.groups and study.members["arm"].nunique() > 1
-        standard = [*(["arm"] if both else []), *(c for c in study.design.covariates if c in frame and frame[c].nunique() > 1)]
+        standard = [*(["arm"] if two_arms(study) else []),
+                    *(c for c in study.design.covariates if c in frame and frame[c].nunique() > 1)]
     strata = [c for c in (*(["cohort"] if "cohort" in study.groups else []), *study.design.strata) if c in frame]
     everybody = pd.DataFrame({"subject": study.subjects["subject"], "lost": "", "detail": ""})
     found = screen_frame(frame, "time", "event", names, standard=standard, strata=strata, models=models, folds=folds,

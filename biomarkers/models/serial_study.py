@@ -17,6 +17,7 @@ from biomarkers.domain.errors import Refused, UseError
 from biomarkers.domain.flow import FLOW
 from biomarkers.domain.fragments import association, association_text
 from biomarkers.domain.marker import Marker
+from biomarkers.models.design_terms import group_order, terms_of
 from biomarkers.models.immortal_time import refuse_columns
 from biomarkers.models.landmark_association import refuse_pooled_arms
 from biomarkers.models.results_table import result_row
@@ -128,10 +129,7 @@ def serial(
     for what, given in (("strata", strata), ("adjust", adjust)):
         if isinstance(given, str):
             raise UseError(f"{what} takes a list of column names: {what}=[{given!r}], not {given!r}")
-    people = study.members
-    own_strata = tuple(s for s in (study.design.strata if strata is None else strata) if s != by)
-    two_arms = "arm" in people and people["arm"].nunique() > 1
-    own_adjust = (("arm",) if two_arms and by != "arm" else ()) if adjust is None else tuple(adjust)
+    own_strata, own_adjust = terms_of(study, by, strata, adjust)
     refuse_columns([*own_strata, *own_adjust])
     if study.design.cohort_assignment == "chosen" and "cohort" in own_adjust:
         raise Refused(
@@ -151,7 +149,7 @@ def serial(
     mine = drawn["subject"].isin(set(subjects["subject"]))
     late = drawn["progression"] & mine
     draws = drawn[mine & ~drawn["progression"]]
-    order = _order(study, by, subjects)
+    order = group_order(study, by, subjects)
     return Serial(
         study, found, endpoint, subjects, draws[["subject", "day", "value"]].reset_index(drop=True), sets, by, order,
         own_strata, own_adjust, level, int(late.sum()), int((draws["below"] & draws["value"].notna()).sum()),
@@ -190,13 +188,6 @@ def shown_html(table: pd.DataFrame, title: str) -> str:
     """The rows of a serial analysis for a notebook."""
     rows, title, notes = shown(table, title)
     return association(rows, title=title, notes=notes, following="`.table` `.flow`")
-
-
-def _order(study: Study, by: str | None, rows: pd.DataFrame) -> tuple[str, ...]:
-    if by is None:
-        return ()
-    declared = {"cohort": study.design.cohorts, "arm": study.design.arms}.get(by, ())
-    return tuple(declared) or tuple(str(v) for v in sorted(rows[by].dropna().unique()))
 
 
 def duplicates_rule(study: Study, marker: Marker) -> str:

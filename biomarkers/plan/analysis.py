@@ -21,6 +21,7 @@ from biomarkers.models.association import COVARIATE, HAZARD_RATIO, RATIO_OF_RATI
 from biomarkers.models.below_limit import RULES, associate_at_baseline
 from biomarkers.models.cox import CoxFit
 from biomarkers.models.curves import class_curves
+from biomarkers.models.design_terms import excluded_by_group, group_order, terms_of
 from biomarkers.models.exposure import Exposure, departs, entering, exposure
 from biomarkers.models.gates import OVERRIDES
 from biomarkers.models.immortal_time import (
@@ -190,7 +191,7 @@ class Analysis:
         refuse_known_later(values, marker, 0.0)
         chosen = study.analysis_set(values, self.endpoint, ordered)
         rows = chosen.rows
-        model, order = self._model(strata, adjust, rows), self._order(study, rows)
+        model, order = self._model(strata, adjust, rows), group_order(study, self.by, rows)
         if self.cut == SEARCH:
             return self._searched(study, marker, chosen, model, order)
         fitted, faced = associate_at_baseline(
@@ -199,7 +200,7 @@ class Analysis:
             interaction=self.interaction, constant=self._constant(marker, self.timing),
         )
         table = result_table([self._between_chosen(study, row) for row in fitted.rows])
-        table["n_excluded"] = _n_excluded(chosen, table, self.by)
+        table["n_excluded"] = excluded_by_group(chosen, table["cohort"], self.by)
         return Association(self, marker, table, chosen, faced, fitted.fits, order)
 
     def _between_chosen(self, study: Study, row: dict[str, Any]) -> dict[str, Any]:
@@ -214,7 +215,7 @@ class Analysis:
         fitted = searched_cut_rows(chosen.rows, marker, model, groups=self.by, order=order,
                                    constant=self._constant(marker, self.timing))
         table = result_table([self._between_chosen(study, row) for row in fitted.rows])
-        table["n_excluded"] = _n_excluded(chosen, table, self.by)
+        table["n_excluded"] = excluded_by_group(chosen, table["cohort"], self.by)
         return Association(self, marker, table, chosen, exposure(chosen.rows, marker), fitted.fits, order)
 
     def _on_treatment(self, study: Study, marker: Marker, strata: tuple[str, ...], adjust: tuple[str, ...],
@@ -231,13 +232,13 @@ class Analysis:
             timing = str(landmark) if self.clock == "time zero" else f"{landmark}; clock from each draw"
         rows = asked.rows
         refuse_pooled_arms(marker, [*strata, *adjust, self.by, self.interaction], rows)
-        model, order = self._model(strata, adjust, rows), self._order(study, rows)
+        model, order = self._model(strata, adjust, rows), group_order(study, self.by, rows)
         fitted, faced = fit_question(asked, model, by=self.by, order=order, interaction=self.interaction,
                                      constant=self._constant(marker, timing), limit_rule=self.limit_rule)
         rows_ = [row | {"note": "; ".join(dict.fromkeys(filter(None, [*row["note"].split("; "), *asked.stamps])))}
                  for row in fitted.rows]
         table = result_table([self._between_chosen(study, row) for row in rows_])
-        table["n_excluded"] = _n_excluded(asked.sets, table, self.by)
+        table["n_excluded"] = excluded_by_group(asked.sets, table["cohort"], self.by)
         return Association(self, asked.marker, table, replace(asked.sets, rows=rows), faced, fitted.fits, order)
 
     def landmark(self, study: Study) -> Landmark:
@@ -309,12 +310,7 @@ class Analysis:
                 'by="cohort": each cohort separately')
 
     def _terms(self, study: Study) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        strata = study.design.strata if self.strata is None else self.strata
-        strata = tuple(s for s in strata if s != self.by)
-        if self.adjust is not None:
-            return strata, self.adjust
-        both_arms = "arm" in study.groups and study.members["arm"].nunique() > 1
-        return strata, ("arm",) if both_arms else ()
+        return terms_of(study, self.by, self.strata, self.adjust)
 
     def _stamps(self) -> list[str]:
         """What was recorded as a departure from the design's terms."""
@@ -322,15 +318,6 @@ class Analysis:
         if self.by is None and self.strata == () and self.adjust == ():
             stamps.append("sensitivity: crude, without strata or adjusters")
         return stamps
-
-    def _order(self, study: Study, rows: pd.DataFrame) -> tuple[str, ...]:
-        if self.by is None:
-            return ()
-        if self.by == "cohort" and study.design.cohorts:
-            return study.design.cohorts
-        if self.by == "arm" and study.design.arms:
-            return study.design.arms
-        return tuple(str(v) for v in sorted(rows[self.by].dropna().unique()))
 
 
 def _raw_ratios(study: Study, marker: Marker, rows: pd.DataFrame) -> list[str]:
@@ -340,15 +327,6 @@ def _raw_ratios(study: Study, marker: Marker, rows: pd.DataFrame) -> list[str]:
     foxp3 = baseline_values(study, study.design.marker("foxp3")).set_index("subject")["value"]
     none = int((pd.to_numeric(rows["subject"].map(foxp3)) == 0).sum())
     return [f"{none} of {len(rows)} raw ratios are undefined (no FOXP3 cell): one cell is added to both counts"] if none else []
-
-
-def _n_excluded(chosen: AnalysisSet, table: pd.DataFrame, by: str | None) -> list[int]:
-    """How many of each row's group did not enter it."""
-    gone = chosen.members[~chosen.members["subject"].isin(chosen.rows["subject"])]
-    if by != "cohort" or "cohort" not in gone:
-        return [len(gone)] * len(table)
-    by_cohort = gone["cohort"].value_counts()
-    return [len(gone) if cohort == "all" else int(by_cohort.get(cohort, 0)) for cohort in table["cohort"]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ import pandas as pd
 from biomarkers.domain.errors import UseError
 from biomarkers.kernels.hardy_weinberg import hardy_weinberg
 from biomarkers.models.by_variable import by_variable, marker_correlation, ranked
+from biomarkers.models.design_terms import two_arms
 from biomarkers.models.multivariable import ADDED, added_value_of
 from biomarkers.models.selection import declared
 from biomarkers.parallel import in_order
@@ -89,8 +90,7 @@ def beside(study: Study, questions: Sequence[Analysis | Question], *, seed: int 
 
 def standard_variables(study: Study) -> tuple[str, ...]:
     """The treatment, the strata and the covariates that the study declares: what is known without the marker."""
-    arms = ("arm",) if "arm" in study.groups and study.members["arm"].nunique() > 1 else ()
-    return (*arms, *declared(study))
+    return (*(["arm"] if two_arms(study) else []), *declared(study))
 
 
 def _with_standard(study: Study, asked: Sequence[Analysis], seed: int, jobs: int) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -19,6 +19,7 @@ from biomarkers.domain.errors import UseError
 from biomarkers.domain.marker import Marker
 from biomarkers.models.association import Model
 from biomarkers.models.curves import CURVES, MEDIANS
+from biomarkers.models.design_terms import group_order, terms_of
 from biomarkers.models.exposure import entering, exposure
 from biomarkers.models.mrd import mrd
 from biomarkers.models.multivariable import added_value_of
@@ -253,13 +254,6 @@ def _progression(question: Question, study: Study, settings: dict[str, Any]) -> 
     return Answer(result_table(rows), pd.DataFrame(columns=list(FLOW_COLUMNS)), marker)
 
 
-def _terms(question: Question, study: Study) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    strata = study.design.strata if question.strata is None else question.strata
-    both_arms = "arm" in study.groups and study.members["arm"].nunique() > 1
-    adjust = question.adjust if question.adjust is not None else ("arm",) if both_arms else ()
-    return tuple(s for s in strata if s != question.by), adjust
-
-
 def _response(question: Question, study: Study, settings: dict[str, Any]) -> Answer:
     marker = study.design.marker(question.marker)
     cut = settings.pop("cut", None)
@@ -269,12 +263,12 @@ def _response(question: Question, study: Study, settings: dict[str, Any]) -> Ans
     unassessed = (values["lost"] == "") & (values["_lost"] != "")
     values = values.assign(lost=values["lost"].mask(unassessed, "not_evaluable"), detail=values["detail"].mask(unassessed,
                                                                                                        values["_detail"]))
-    strata, adjust = _terms(question, study)
+    strata, adjust = terms_of(study, question.by, question.strata, question.adjust)
     needed = [c for c in dict.fromkeys([*strata, *adjust, question.by, question.interaction]) if c]
     chosen = study.analysis_set(values, question.endpoint, needed)
     rows = chosen.rows.assign(event=chosen.rows["_event"].astype(int))
     model = Model(strata, adjust, question.level, question.permutations, question.seed)
-    order = study.design.cohorts if question.by == "cohort" else ()
+    order = group_order(study, question.by, rows)
     faced = exposure(rows, marker, cut=cut)
     found = response_rows(rows, faced, marker.name, model, groups=question.by, order=order,
                           interaction=question.interaction, constant={"endpoint": "response", "timing": "baseline"})
