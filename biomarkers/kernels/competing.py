@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import chdtrc, ndtri
 
-from .riskset import Floats, Ints, merge_near_ties
+from .riskset import Floats, Ints, coded, merge_near_ties
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,10 +158,10 @@ def gray_test(
     state = np.where(code == 0, 0, np.where(code == of, 1, 2))
     groups = np.asarray(group, dtype=np.int64)
     G = int(groups.max()) + 1
-    strata = np.zeros(t.size, dtype=np.int64) if stratum is None else np.unique(np.asarray(stratum), return_inverse=True)[1]
+    strata = coded(stratum, t.size)
     score, variance = np.zeros(G), np.zeros((G, G))
     for g in np.unique(strata):
-        here = strata.reshape(-1) == g
+        here = strata == g
         s, v = _gray_stratum(t[here], state[here], groups[here], G, rho)
         score += s
         variance += v

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .km import kaplan_meier
-from .riskset import Floats, merge_near_ties
+from .riskset import Floats, coded, merge_near_ties
 
 _CELLS = 2_000_000
 
@@ -75,7 +75,7 @@ def concordance(
     n = t.size
     eta = near_ties(np.asarray(score, dtype=np.float64))
     w = np.ones(n) if weight is None else np.asarray(weight, dtype=np.float64)
-    g = np.zeros(n, dtype=np.int64) if stratum is None else np.unique(np.asarray(stratum), return_inverse=True)[1].reshape(-1)
+    g = coded(stratum, n)
     deaths = np.flatnonzero(d if horizon is None else d & (t <= horizon))
     time_weight = np.ones(n)
     if uno:
@@ -108,7 +108,7 @@ def concordance(
     c = float((totals[0] + totals[2] / 2) / comparable)
     influence = (share[:, 0] + share[:, 2] / 2 - c * share.sum(axis=1)) / comparable
     if cluster is not None:
-        influence = np.bincount(np.unique(np.asarray(cluster), return_inverse=True)[1].reshape(-1), weights=influence)
+        influence = np.bincount(coded(cluster, n), weights=influence)
     return Concordance(c, float(np.sqrt((influence**2).sum())), *map(float, totals))
 
 

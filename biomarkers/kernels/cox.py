@@ -20,8 +20,6 @@ from .newton import SUSPICIOUS, Optimum, newton
 from .riskset import Bools, Floats, RiskSets, Ties, merge_near_ties, risk_sets
 from .separation import infinite_directions
 
-__all__ = ["CoxSolution", "cox", "design", "evaluate", "fit", "newton"]
-
 _FLAT = 1e-4  # share of the information at 0 below which an estimate is checked for being infinite
 
 

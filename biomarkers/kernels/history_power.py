@@ -26,7 +26,7 @@ from scipy.special import ndtri
 
 from .profile import p_value, t_df
 from .resample import generator
-from .riskset import Bools, Floats, Ints
+from .riskset import Bools, Floats, Ints, coded
 from .simulated_power import Detectable, read_off
 
 _CELLS = 6_000_000  # of the tensor (studies, rows, events) that is held at once
@@ -100,8 +100,8 @@ def histories(
     b, e, x = np.asarray(begin, dtype=np.float64), np.asarray(end, dtype=np.float64), np.asarray(X, dtype=np.float64)
     who, t = np.asarray(subject, dtype=np.int64), np.asarray(time, dtype=np.float64)
     d = np.asarray(event).astype(bool)
-    group = _codes(stratum, t.size)
-    sets = _codes(row_stratum, b.size)
+    group = coded(stratum, t.size)
+    sets = coded(row_stratum, b.size)
     value = x[:, 0] if effect is None else np.asarray(effect, dtype=np.float64)
     known = np.full((t.size, t.size), np.nan)
     newest = np.argsort(b, kind="stable")  # a later row overwrites
@@ -121,12 +121,6 @@ def histories(
     # An event at a time comes before a censoring at the same time.
     turn = tuple(here[np.lexsort((~d[here], t[here]))] for here in (np.flatnonzero(group == g) for g in np.unique(group)))
     return Histories(x - x.mean(axis=0), who, covers, t, d, group, turn, known, slots_, row_of)
-
-
-def _codes(given: ArrayLike | None, n: int) -> Ints:
-    if given is None:
-        return np.zeros(n, dtype=np.int64)
-    return np.asarray(np.unique(np.asarray(given), return_inverse=True)[1].reshape(-1), dtype=np.int64)
 
 
 def null_information(study: Histories) -> float:

@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike
 from scipy.special import ndtr
 
 from .resample import generator, orders
-from .riskset import Floats, Ints, merge_near_ties
+from .riskset import Floats, Ints, coded, merge_near_ties
 
 _HL_LARGEST = 300  # subjects up to which the exact sums are tabulated; the table grows with n cubed
 
@@ -86,7 +86,7 @@ def max_selected(
     d = np.asarray(event).astype(bool)
     x = np.asarray(marker, dtype=np.float64)
     n = x.size
-    g = np.zeros(n, dtype=np.int64) if stratum is None else np.unique(np.asarray(stratum), return_inverse=True)[1].reshape(-1)
+    g = coded(stratum, n)
     if not d.any():
         raise ValueError(f"0 events among n = {n}: there is nothing to separate.")
     a = log_rank_scores(t, d, g)

@@ -27,11 +27,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.optimize import minimize
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from .riskset import Floats, Ints, coded
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +80,7 @@ def fit(y: ArrayLike, X: ArrayLike, subject: ArrayLike, visit: ArrayLike, *, n_v
         A subject has a visit twice, or a visit has fewer than two observations.
     """
     response, design = np.asarray(y, dtype=np.float64), np.asarray(X, dtype=np.float64)
-    who = np.unique(np.asarray(subject), return_inverse=True)[1].reshape(-1)
+    who = coded(subject, response.size)
     when = np.asarray(visit, dtype=np.int64)
     n, p = design.shape
     if np.bincount(who * n_visits + when).max() > 1:
@@ -167,7 +166,7 @@ def fit_growth(y: ArrayLike, X: ArrayLike, subject: ArrayLike, time: ArrayLike, 
     slopes : bool
     """
     response, design = np.asarray(y, dtype=np.float64), np.asarray(X, dtype=np.float64)
-    who = np.unique(np.asarray(subject), return_inverse=True)[1].reshape(-1)
+    who = coded(subject, response.size)
     times, when = np.unique(np.asarray(time, dtype=np.float64), return_inverse=True)
     when = when.reshape(-1)
     n, p = design.shape

@@ -18,8 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from .riskset import Floats, Ints, coded
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +82,8 @@ def occupation(
     >>> found.probability.tolist()
     [[0.5, 0.5, 0.0], [0.0, 0.0, 1.0]]
     """
-    who = np.unique(np.asarray(subject), return_inverse=True)[1].reshape(-1)
     s, t = np.asarray(start, np.float64), np.asarray(stop, np.float64)
+    who = coded(subject, s.size)
     a, b = np.asarray(state, np.int64), np.asarray(following, np.int64)
     at = np.atleast_1d(np.asarray(times, np.float64))
     first = (s <= origin) & (t > origin)

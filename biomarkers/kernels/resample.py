@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .cox import cox
-from .riskset import Bools, Floats, Ints, Ties, merge_near_ties, risk_sets
+from .riskset import Bools, Floats, Ints, Ties, coded, merge_near_ties, risk_sets
 from .scan import NullModel, centred, null_model, score_matrix, score_tests, statistics
 
 _TIE = 1e-10  # permuted statistics equal to the observed one but for rounding count as equal
@@ -165,7 +165,7 @@ def cluster_bootstrap(
     d = np.asarray(event).astype(bool)
     values = np.asarray(X, dtype=np.float64).reshape(d.size, -1)
     strata = None if stratum is None else np.asarray(stratum)
-    codes = np.unique(np.asarray(cluster), return_inverse=True)[1].reshape(-1)
+    codes = coded(cluster, d.size)
     by_cluster = np.split(np.argsort(codes, kind="stable"), np.cumsum(np.bincount(codes))[:-1])
     rng = generator(seed)
     out = np.full((replicates, values.shape[1]), np.nan)

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 
 from .cox import CoxSolution
 from .likelihood import evaluate
-from .riskset import Floats
+from .riskset import Floats, coded
 
 Kind = Literal["martingale", "deviance", "score", "dfbeta", "dfbetas", "schoenfeld", "scaled_schoenfeld"]
 KINDS: tuple[Kind, ...] = ("martingale", "deviance", "score", "dfbeta", "dfbetas", "schoenfeld", "scaled_schoenfeld")
@@ -89,7 +89,7 @@ def clustered(rows: Floats, cluster: ArrayLike | None) -> Floats:
     """Sum rows (n, p) over clusters; each row its own cluster where None."""
     if cluster is None:
         return rows
-    codes = np.unique(np.asarray(cluster), return_inverse=True)[1].reshape(-1)
+    codes = coded(cluster, rows.shape[0])
     if codes.size != rows.shape[0]:
         raise ValueError(f"cluster has {codes.size} values for {rows.shape[0]} rows.")
     order = np.argsort(codes, kind="stable")

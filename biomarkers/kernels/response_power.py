@@ -14,7 +14,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
 from scipy.special import chdtrc, expit, ndtri
 
 from .fourfold import conditional
@@ -141,8 +140,3 @@ def _exact_p(study: Responses, y: Floats) -> Floats:
             tables = [[int(row[j]), sizes[j], int(row[j + 1]), sizes[j + 1]] for j in range(0, len(groups), 2)]
             p[i] = conditional(tables).p_value
     return np.asarray(p[place.reshape(-1)])
-
-
-def cells_of(labels: ArrayLike) -> Ints:
-    """Codes of the strata of an exact test."""
-    return np.asarray(np.unique(np.asarray(labels), return_inverse=True)[1].reshape(-1), dtype=np.int64)

@@ -30,6 +30,19 @@ _WIDE = 100  # columns from which adding row by row beats numpy's accumulate (me
 _DENSE = 60_000  # risk-set cells up to which delayed entry uses the 0/1 matrix, which cannot cancel
 
 
+def coded(labels: ArrayLike | None, n: int) -> Ints:
+    """Codes 0, 1, ... of n labels in their sorted order; all 0 where there are no labels.
+
+    Examples
+    --------
+    >>> coded(["b", "a", "b"], 3).tolist(), coded(None, 2).tolist()
+    ([1, 0, 1], [0, 0])
+    """
+    if labels is None:
+        return np.zeros(n, dtype=np.int64)
+    return np.unique(np.asarray(labels), return_inverse=True)[1].astype(np.int64).reshape(-1)
+
+
 @dataclass(frozen=True, slots=True)
 class MergedTimes:
     """Times after R's timefix.
@@ -391,9 +404,7 @@ def _checked(
     s = None if entry is None else np.asarray(entry, dtype=np.float64)
     if s is not None and not np.isfinite(s).any():
         s = None
-    g = np.zeros(n, dtype=np.int64)
-    if stratum is not None:
-        g = np.unique(np.asarray(stratum), return_inverse=True)[1].astype(np.int64).reshape(-1)
+    g = coded(stratum, n)
     if not (d.size == w.size == n and g.size == n and (s is None or s.size == n)):
         raise ValueError(f"exit has {n} rows, event {d.size}, stratum {g.size}, weight {w.size}: they must be equal.")
     if n and not bool((w > 0).all()):

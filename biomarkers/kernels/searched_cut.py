@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 
 from .cox import cox
 from .maxstat import _moments, _standardised, log_rank_scores
-from .riskset import Bools, Floats, Ints, merge_near_ties
+from .riskset import Bools, Floats, Ints, coded, merge_near_ties
 
 _LARGEST = 3.0  # a left-out fit without a finite maximum counts with this log hazard ratio
 
@@ -67,8 +67,7 @@ def shrunken_cut(
     t = merge_near_ties(exit).exit
     d = np.asarray(event).astype(bool)
     x = np.asarray(marker, dtype=np.float64)
-    codes = np.zeros(x.size) if stratum is None else np.asarray(stratum)
-    g = np.unique(codes, return_inverse=True)[1].reshape(-1)
+    g = coded(stratum, x.size)
     whole = _best(t, d, x, g, minprop, maxprop)
     if whole is None:
         raise ValueError(f"no cut leaves between {minprop:.0%} and {maxprop:.0%} of the {x.size} subjects below it")

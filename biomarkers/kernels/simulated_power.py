@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtr, ndtri
 
-from .cox import design, newton
+from .likelihood import design
+from .newton import newton
 from .profile import p_value, t_df
 from .resample import generator
 from .riskset import Floats, Ints, RiskSets, merge_near_ties, risk_sets

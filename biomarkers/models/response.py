@@ -19,7 +19,8 @@ from biomarkers.domain.errors import UseError
 from biomarkers.kernels.fourfold import conditional
 from biomarkers.kernels.logistic import Logistic, logistic
 from biomarkers.kernels.resample import generator
-from biomarkers.kernels.response_power import Responses, cells_of, detectable_odds_ratio
+from biomarkers.kernels.response_power import Responses, detectable_odds_ratio
+from biomarkers.kernels.riskset import coded
 from biomarkers.models.association import Model
 from biomarkers.models.best_response import RESPONDERS, best_response
 from biomarkers.models.exposure import Exposure
@@ -119,7 +120,7 @@ def response_studies(rows: pd.DataFrame, exposure: Exposure, model: Model, *, gr
 def _study(frame: pd.DataFrame, exposure: Exposure, others: Sequence[str]) -> Responses:
     y, Z = frame["event"].to_numpy(float), _dummies(frame, others)
     small = min(y.sum(), len(y) - y.sum()) < PER_PARAMETER * Z.shape[1]
-    cell = cells_of(_cells(frame, others)[0]) if exposure.binary and small else None
+    cell = coded(_cells(frame, others)[0], len(frame)) if exposure.binary and small else None
     return Responses(exposure.x, Z, y, cell)
 
 
@@ -191,7 +192,7 @@ def _exact(frame: pd.DataFrame, exposure: Exposure, others: Sequence[str], level
 
 def _permuted(frame: pd.DataFrame, y: np.ndarray, x: np.ndarray, others: Sequence[str], model: Model) -> float:
     """Permutation P of the score of the marker given the other terms, within the cells of the discrete ones."""
-    code = cells_of(_cells(frame, others)[0])
+    code = coded(_cells(frame, others)[0], len(frame))
     null = logistic(_dummies(frame, others), y)
     residual = y - null.fitted
     canon = np.lexsort((residual, x, code))
