@@ -18,7 +18,7 @@ from matplotlib.transforms import Bbox
 
 
 class _Plain(Axis):
-    """What the two axes share; the one tick is the first of matplotlib's own list, which is made when it is asked for."""
+    """What the two axes share; the one tick is the first of matplotlib's own list, whose others are made when asked for."""
 
     axes: PlainAxes
 
@@ -130,6 +130,11 @@ class PlainAxes(Axes):
 
     ruled = False
     """Whether somebody has asked for a grid."""
+
+    def __init__(self, *args: Any, **given: Any) -> None:
+        super().__init__(*args, **given)
+        for axis in (self.xaxis, self.yaxis):
+            axis.get_major_ticks(1)  # the model is made in the style of now; the figure may be drawn in another
 
     def _init_axis(self) -> None:  # the door that matplotlib leaves for axes of one's own (gallery: skewt, custom projection)
         self.xaxis = _Level(self, clear=False)

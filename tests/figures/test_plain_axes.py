@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
@@ -17,8 +18,9 @@ def picture(kind: type[Axes], dress) -> np.ndarray:
         figure = new_figure(85, 60)
         ax = figure.add_axes(kind(figure, (0.2, 0.25, 0.7, 0.65)))
         dress(ax)
+    with mpl.rc_context({"xtick.labelsize": 20, "ytick.color": "red", "axes.grid": True, "xtick.major.size": 9}):
         canvas = FigureCanvasAgg(figure)
-        canvas.draw()
+        canvas.draw()  # whatever the style of the day is
         return np.asarray(canvas.buffer_rgba()).copy()
 
 
