@@ -74,6 +74,11 @@ def need(table: pd.DataFrame, columns: Sequence[str], drawing: str) -> None:
         raise UseError(f"the figure {drawing!r} needs the {word} {', '.join(missing)}; the table has {has}")
 
 
+def floats(column: pd.Series) -> np.ndarray:
+    """A column as numbers (n,), nan where it is missing or no number."""
+    return pd.to_numeric(column, errors="coerce").to_numpy(float, na_value=np.nan)
+
+
 def records(frame: pd.DataFrame | None) -> list[dict[str, Any]]:
     """A frame as rows."""
     return [] if frame is None else [{str(k): v for k, v in row.items()} for row in frame.to_dict("records")]

@@ -23,7 +23,7 @@ from biomarkers.figures.panels import size
 from biomarkers.figures.people import Entry, dots, key, key_height, nobody, up
 from biomarkers.figures.style import NOTE, POINTS_PER_MM, SINGLE, TEXT, axes_of, data_y, fit, house, new_figure, place, write
 from biomarkers.figures.tokens import group_marks, light
-from biomarkers.tables import need, text
+from biomarkers.tables import floats, need, text
 
 COLUMNS = ("dp", "v_fraction", "call", "reason")
 PLATES = ((0.0, 0.1), (0.2, 0.8), (0.9, 1.0))
@@ -69,7 +69,7 @@ def allele_balance(
     need(table, COLUMNS, "allele_balance")
     with house():
         ax = axes_of(ax, 89, 70)
-        depth, share = (pd.to_numeric(table[c], errors="coerce").to_numpy(float, na_value=np.nan) for c in ("dp", "v_fraction"))
+        depth, share = (floats(table[c]) for c in ("dp", "v_fraction"))
         drawn = np.isfinite(depth) & np.isfinite(share)
         if not drawn.any():
             return nobody(ax, "no record gives the reads of both alleles")

@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
@@ -25,11 +24,6 @@ RECIST = {"percent": (20.0, -30.0)}
 SYMBOLS = {"at most": "v", "at least": "^", "both below": "o", "both above": "o"}
 BOUND_WORDS = {"at most": "at most this: now below the limit", "at least": "at least this: baseline below the limit",
           "both below": "below the limit at both times", "both above": "above the range at both times"}  # fmt: skip
-
-
-def floats(column: pd.Series) -> np.ndarray:
-    """A column as numbers, missing as nan."""
-    return pd.to_numeric(column, errors="coerce").to_numpy(float, na_value=np.nan)
 
 
 def check_bounds(table: pd.DataFrame) -> None:

@@ -19,6 +19,7 @@ from matplotlib.patches import Rectangle
 
 from biomarkers.domain import numbers
 from biomarkers.domain.marker import Marker
+from biomarkers.figures.panels import size
 from biomarkers.figures.style import (
     DOUBLE,
     NOTE,
@@ -102,9 +103,7 @@ def distributions(
             if marker and marker.unit
             else numbers.label(marker.label if marker else "")
         )
-        figure = ax.get_figure(root=True)
-        assert figure is not None
-        wide = ax.get_position().width * figure.get_size_inches()[0] * 72 + 26
+        wide = size(ax)[0] + 26
         write(
             ax, -24, 8, fit(label, wide, TITLE, bold=True), transform=points(ax, 0, 1), size=TITLE, weight="bold", va="center"
         )
@@ -251,9 +250,7 @@ def _bar(ax: Axes, at: int, y: np.ndarray, status: np.ndarray, lod: np.ndarray) 
 
 
 def _words(ax: Axes, at: int, name: str, shown: Summary, n_groups: int) -> None:
-    figure = ax.get_figure(root=True)
-    assert figure is not None
-    room = ax.get_position().width * figure.get_size_inches()[0] * 72 / n_groups - 2
+    room = size(ax)[0] / n_groups - 2
     rest = f"{shown.below} {shown.lod}" if shown.below else f"{shown.zero} zero" if shown.zero else ""
     for line, words in enumerate((fit(name, room, TICK), f"n {shown.known}", rest)):
         write(

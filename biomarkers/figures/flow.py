@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Polygon, Rectangle
 
 from biomarkers.domain import numbers
+from biomarkers.figures.panels import size
 from biomarkers.figures.style import MIDDLE, POINTS_PER_MM, TICK, axes_of, fit, house, new_figure, place, points, write
 from biomarkers.figures.tokens import light
 from biomarkers.tables import Station, need, order, stations
@@ -54,11 +55,7 @@ def flow(
     with house():
         ax = axes_of(ax, MIDDLE, height(boxes) / POINTS_PER_MM)
         ax.set_axis_off()
-        figure = ax.get_figure(root=True)
-        assert figure is not None
-        box = ax.get_position()
-        wide = box.width * figure.get_size_inches()[0] * 72
-        _draw(ax, wide, boxes, [numbers.label(name) for name in names if name])
+        _draw(ax, size(ax)[0], boxes, [numbers.label(name) for name in names if name])
     return ax
 
 

@@ -19,6 +19,7 @@ from matplotlib.patches import Polygon, Rectangle
 
 from biomarkers.domain import numbers
 from biomarkers.domain.design import Design
+from biomarkers.figures.panels import size
 from biomarkers.figures.style import (
     DOUBLE,
     NOTE,
@@ -130,11 +131,8 @@ def forest(
         if ax is None:
             ax = axes_of(None, DOUBLE, _height(blocks) / POINTS_PER_MM)
             ax.set_position((0, 0, 1, 1))
-        figure = ax.get_figure(root=True)
-        assert figure is not None
         ax.set_axis_off()
-        box, (inches_wide, inches_high) = ax.get_position(), figure.get_size_inches()
-        wide, high = box.width * inches_wide * 72, box.height * inches_high * 72
+        wide, high = size(ax)
         items = [item for _, rows in blocks for _, item in rows]
         short = endpoint or (endpoint_short(items[0].endpoint, design or Design(name="")) if items else "")
         _Sheet(ax, wide, high, blocks, adjust, short).draw()

@@ -18,6 +18,7 @@ from matplotlib.lines import Line2D
 
 from biomarkers.domain import numbers
 from biomarkers.domain.times import DAYS_PER
+from biomarkers.figures.panels import size
 from biomarkers.figures.style import (
     DOUBLE,
     MIDDLE,
@@ -106,7 +107,7 @@ def km(
             _unknown(ax, start, before)
         for (_, rows), mark in zip(groups, drawn, strict=True):
             _curve(ax, rows, mark, scale)
-        ticks = time_ticks(end, unit, int(_size(ax)[0] / 20))
+        ticks = time_ticks(end, unit, int(size(ax)[0] / 20))
         if start > 0:  # the landmark has its own tick; a neighbour that would touch it goes
             ticks = sorted([round(start, 1), *(t for t in ticks if abs(t - start) > 0.055 * end)])
         ax.set_xlim(-0.012 * end, end * 1.012)
@@ -114,19 +115,11 @@ def km(
         ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
         ax.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", "0.25", "0.50", "0.75", "1.00"])
         ax.set_xlabel(numbers.label(xlabel or unit.capitalize()), parse_math=False)
-        ax.set_ylabel(fit(ylabel, _size(ax)[1], TEXT), parse_math=False)
+        ax.set_ylabel(fit(ylabel, size(ax)[1], TEXT), parse_math=False)
         _corner(ax, table, notes, scale, end)
         if counts:
             _counts(ax, groups, drawn, ticks, scale, heads=heads, room=room)
     return ax
-
-
-def _size(ax: Axes) -> tuple[float, float]:
-    """Width and height of the axes in points."""
-    figure = ax.get_figure(root=True)
-    assert figure is not None
-    box, (wide, high) = ax.get_position(), figure.get_size_inches()
-    return float(box.width * wide * 72), float(box.height * high * 72)
 
 
 def _unknown(ax: Axes, start: float, words: str) -> None:
@@ -252,7 +245,7 @@ def _corner(ax: Axes, table: pd.DataFrame, notes: Sequence[str], scale: float, e
     """Write the notes where no curve runs: upper right, else lower left, else lower right, else above the curves' middle."""
     if not notes:
         return
-    wide, high = _size(ax)
+    wide, high = size(ax)
     words = [fit(line, wide - 8, NOTE) for line in notes]
     share_x = min(1.0, (max(width(w, NOTE) for w in words) + 8) / wide)
     share_y = (len(words) * 9.4 + 6) / high

@@ -35,7 +35,7 @@ from biomarkers.figures.style import (
     write,
 )
 from biomarkers.figures.tokens import Mark, cohort_mark, group_marks, light
-from biomarkers.tables import order, text
+from biomarkers.tables import floats, order, text
 
 SAMPLE, BETWEEN, KEY_ROW = 11.0, 13.0, 10.4
 """Points: room of a mark, free space between entries, height of a line of the key."""
@@ -98,7 +98,7 @@ def panel_names(table: pd.DataFrame, by: str, groups: Sequence[str] = ()) -> lis
 
 def person_panels(
     table: pd.DataFrame,
-    draw: Callable[[pd.DataFrame, Axes, Mark, bool], object],
+    draw: Callable[[pd.DataFrame, Axes, Mark, str, bool], object],
     *,
     by: str,
     groups: Sequence[str] = (),
@@ -121,7 +121,7 @@ def person_panels(
     table : pandas.DataFrame
         Has the column `by`.
     draw : callable
-        Draws the rows of one group on given axes with its mark; told whether it is the first of its row.
+        Draws the rows of one group on given axes with its mark; told the title above them, and whether it is first of its row.
     by : str
         "arm", "cohort", or another column.
     groups : sequence of str
@@ -156,8 +156,8 @@ def person_panels(
             if i and not column:
                 top -= head + rows[row - 1] + foot
             ax = place(figure, left + column * (panel + gap), top - head - high[i], panel, high[i])
-            draw(table[table[by].map(text) == name], ax, mark_of(name, by, groups, places), column == 0)
             title = (titles or {}).get(name, numbers.label(name))
+            draw(table[table[by].map(text) == name], ax, mark_of(name, by, groups, places), title, column == 0)
             words = fit(title, panel, TITLE, bold=True)
             if by == "cohort":
                 at = list(groups).index(name) if name in groups else -1
@@ -194,7 +194,7 @@ def corner_note(ax: Axes, words: Sequence[str], *, taken: str = "") -> None:
 
 def walks(rows: pd.DataFrame) -> list[np.ndarray]:
     """The rows of each subject by their places in the table, in the order of their days."""
-    ordered = np.argsort(pd.to_numeric(rows["day"]).to_numpy(float, na_value=np.nan), kind="stable")
+    ordered = np.argsort(floats(rows["day"]), kind="stable")
     whose, _ = pd.factorize(rows["subject"].to_numpy(object)[ordered])
     return np.split(ordered[np.argsort(whose, kind="stable")], np.cumsum(np.bincount(whose))[:-1]) if len(rows) else []
 

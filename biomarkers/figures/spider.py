@@ -27,7 +27,6 @@ from biomarkers.figures.change_axis import (
     change_label,
     change_ticks,
     check_bounds,
-    floats,
     measure_of,
     reference_lines,
 )
@@ -36,7 +35,7 @@ from biomarkers.figures.people import Entry, broken, corner_note, dots, key, nob
 from biomarkers.figures.style import DOUBLE, TEXT, axes_of, fit, house
 from biomarkers.figures.ticks import time_ticks
 from biomarkers.figures.tokens import Mark, group_marks, light
-from biomarkers.tables import need, order, text, time_unit
+from biomarkers.tables import floats, need, order, text, time_unit
 
 COLUMNS = ("subject", "day", "role", "change", "bound")
 _LATE: dict[str, Any] = {"marker": "x", "markersize": 3.4, "markeredgewidth": 0.9, "linestyle": "none"}
@@ -163,11 +162,9 @@ def spider_figure(
     shown = seen[floats(seen["day"]) <= end]
     span, first = (span_of(shown), _first(shown)) if len(shown) else (None, None)
 
-    def draw(rows: pd.DataFrame, ax: Axes, mark: Mark, leads: bool) -> None:  # noqa: ARG001 - the marks here are those of `by`
-        names = rows[panel].map(text).unique()
-        name = (titles or {}).get(names[0], names[0]) if len(names) else ""
+    def draw(rows: pd.DataFrame, ax: Axes, mark: Mark, title: str, leads: bool) -> None:  # noqa: ARG001 - the marks are those of `by`
         spider(rows, ax=ax, marker=marker, measure=measure, by=by, groups=groups, unit=unit or time_unit(end), limit=end,
-               first=first, span=span, origin=origin, title=name, ylabel=ylabel, legend=False)  # fmt: skip
+               first=first, span=span, origin=origin, title=title, ylabel=ylabel, legend=False)  # fmt: skip
 
     return person_panels(table, draw, by=panel, groups=panels, titles=titles, entries=entries(shown, by=by, groups=groups),
                          width_mm=width_mm, tall=150.0, left=48.0, gap=16.0, places=places)  # fmt: skip

@@ -117,10 +117,8 @@ def state_occupation_figure(
     need(table, (*COLUMNS, by), "state_occupation")
     names = _names(table, states)
 
-    def draw(rows: pd.DataFrame, ax: Axes, mark: Mark, first: bool) -> None:  # noqa: ARG001 - hue says the state here
-        groups_ = rows[by].map(text).unique()
-        name = (titles or {}).get(groups_[0], groups_[0]) if len(groups_) else ""
-        state_occupation(rows, ax=ax, kind=kind, states=names, unit=unit, origin=origin, title=name, legend=False)
+    def draw(rows: pd.DataFrame, ax: Axes, mark: Mark, title: str, leads: bool) -> None:  # noqa: ARG001 - hue says the state here
+        state_occupation(rows, ax=ax, kind=kind, states=names, unit=unit, origin=origin, title=title, legend=False)
 
     return person_panels(table, draw, by=by, groups=groups, titles=titles, entries=entries(names, kind), width_mm=width_mm,
                          places=places, tall=125.0, left=40.0, gap=34.0, right=30.0 if kind == "stacked" else 8.0)  # fmt: skip

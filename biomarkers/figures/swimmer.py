@@ -23,7 +23,7 @@ from biomarkers.figures.people import Entry, broken, corner_note, key, nobody, p
 from biomarkers.figures.style import DOUBLE, TEXT, axes_of, fit, house
 from biomarkers.figures.ticks import time_ticks
 from biomarkers.figures.tokens import Mark, light
-from biomarkers.tables import need, text, time_unit
+from biomarkers.tables import floats, need, text, time_unit
 
 COLUMNS = ("subject", "day", "mark", "late")
 LANE, MOST, PAGE = 6.6, 8.0, 600.0
@@ -97,7 +97,7 @@ def swimmer(
         ends = _ends(table)
         if not ends:
             return nobody(ax, "nobody followed")
-        day = _days(table)
+        day = floats(table["day"])
         first = first if first is not None else min(0.0, float(day.min()))
         last = limit or float(day.max())
         unit = unit or time_unit(last)
@@ -149,13 +149,12 @@ def swimmer_figure(
     need(table, (*COLUMNS, by), "swimmer")
     counted = {text(name): part["subject"].nunique() for name, part in table.groupby(by, observed=True, sort=False)}
     lane = min(LANE, PAGE / max([1, *counted.values()]))
-    first, last = (min(0.0, float(_days(table).min())), max(float(_days(table).max()), 1.0)) if len(table) else (0.0, 7.0)
+    day = floats(table["day"])
+    first, last = (min(0.0, float(day.min())), max(float(day.max()), 1.0)) if len(day) else (0.0, 7.0)
 
-    def draw(rows: pd.DataFrame, ax: Axes, mark: Mark, leads: bool) -> None:  # noqa: ARG001 - lanes have no scale of their own
-        names = rows[by].map(text).unique()
-        name = (titles or {}).get(names[0], names[0]) if len(names) else ""
+    def draw(rows: pd.DataFrame, ax: Axes, mark: Mark, title: str, leads: bool) -> None:  # noqa: ARG001 - one scale, no hue
         swimmer(rows, ax=ax, unit=unit or time_unit(last), limit=last, first=first, landmark=landmark, origin=origin,
-                title=name, lane=lane, legend=False)  # fmt: skip
+                title=title, lane=lane, legend=False)  # fmt: skip
 
     tall = [lane * (max(counted.get(name, 0), 3) + 0.6) for name in panel_names(table, by, groups)]
     marks = entries(table, landmark=landmark)
@@ -186,27 +185,23 @@ def _check(table: pd.DataFrame, limit: float | None) -> None:
     unknown = sorted(set(table["mark"].map(text)) - {"followed", *_MARKS})
     if unknown:
         raise UseError(f"the mark {unknown[0]!r} is not one of followed, {', '.join(_MARKS)}")
-    day = _days(table)
+    day = floats(table["day"])
     if limit is not None and len(day) and day.max() > limit:
         raise UseError(f"{int((day > limit).sum())} marks lie after day {limit:g}; the last on day {day.max():g}. A swimmer "
                        "plot leaves nothing out: give limit that day or none")  # fmt: skip
 
 
-def _days(table: pd.DataFrame) -> np.ndarray:
-    return pd.to_numeric(table["day"], errors="coerce").to_numpy(float, na_value=np.nan)
-
-
 def _ends(table: pd.DataFrame) -> dict[Any, float]:
     """Subjects with the end of their lane, the longest first; who was not followed has a lane of no length."""
     bars = table[table["mark"] == "followed"]
-    ends = dict.fromkeys(table["subject"], 0.0) | dict(zip(bars["subject"], _days(bars), strict=True))
+    ends = dict.fromkeys(table["subject"], 0.0) | dict(zip(bars["subject"], floats(bars["day"]), strict=True))
     return dict(sorted(ends.items(), key=lambda item: -item[1]))
 
 
 def _bars(ax: Axes, table: pd.DataFrame, ends: Mapping[Any, float], row: Mapping[Any, int], lane: float, scale: float) -> None:
     x, y = broken([(np.array([0.0, end]) / scale, np.full(2, float(row[s]))) for s, end in ends.items() if end > 0])
     ax.plot(x, y, color=light("hairline"), linewidth=0.5 * lane, solid_capstyle="butt", zorder=1)
-    last = table.assign(_day=_days(table)).groupby("subject", sort=False)["_day"].max()
+    last = table.assign(_day=floats(table["day"])).groupby("subject", sort=False)["_day"].max()
     after = [(np.array([ends[s], d]) / scale, np.full(2, float(row[s]))) for s, d in last.items() if d > ends[s]]
     hx, hy = broken(after)
     ax.plot(hx, hy, color=light("loss2"), linewidth=0.5, zorder=0.9)
@@ -214,7 +209,7 @@ def _bars(ax: Axes, table: pd.DataFrame, ends: Mapping[Any, float], row: Mapping
 
 def _marks(ax: Axes, table: pd.DataFrame, row: Mapping[Any, int], lane: float, scale: float) -> None:
     """One call per kind of mark; calls before the end lie over those after it, ends over all."""
-    x, y = _days(table) / scale, table["subject"].map(row).to_numpy(float)
+    x, y = floats(table["day"]) / scale, table["subject"].map(row).to_numpy(float)
     late = table["late"].to_numpy(bool)
     for place, mark in enumerate(_KEY_ORDER):
         here = (table["mark"] == mark).to_numpy(bool)

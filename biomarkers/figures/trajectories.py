@@ -24,7 +24,7 @@ from biomarkers.figures.people import Entry, broken, corner_note, dots, key, nob
 from biomarkers.figures.style import DOUBLE, NOTE, TEXT, TICK, axes_of, data_x, data_y, fit, house, width, write
 from biomarkers.figures.ticks import raw_ticks, time_ticks
 from biomarkers.figures.tokens import Mark, light
-from biomarkers.tables import need, time_unit
+from biomarkers.tables import floats, need, time_unit
 
 COLUMNS = ("subject", "day", "role", "value", "model_value", "status", "lod", "time", "event")
 STRIP = 0.24
@@ -98,11 +98,11 @@ def trajectories(
     with house():
         ax = axes_of(ax, 89, 65)
         mark = mark or Mark("ink2")
-        seen = table[np.isfinite(_float(table["model_value"])) & np.isfinite(_float(table["day"]))]
+        seen = table[np.isfinite(floats(table["model_value"])) & np.isfinite(floats(table["day"]))]
         if seen.empty:
             return nobody(ax, "nobody with a value")
         scheduled, late = seen[seen["role"] == "scheduled"], seen[seen["role"].isin(("progression", "after the end"))]
-        end = limit or float(_float(scheduled["day"]).max() if len(scheduled) else 1.0)
+        end = limit or float(floats(scheduled["day"]).max() if len(scheduled) else 1.0)
         unit = unit or time_unit(end)
         scale = DAYS_PER[unit]
         early = first if first is not None else _first(scheduled)
@@ -111,7 +111,7 @@ def trajectories(
         shown_strip = strip and len(late) > 0
         right = span[1] + (STRIP * (span[1] - span[0]) if shown_strip else 0)
         ax.set_xlim(span[0] / scale, right / scale)
-        low, high = values or (float(_float(seen["model_value"]).min()), float(_float(seen["model_value"]).max()))
+        low, high = values or (float(floats(seen["model_value"]).min()), float(floats(seen["model_value"]).max()))
         breadth = (high - low) or 1.0
         ax.set_ylim(low - 0.06 * breadth, high + (0.07 if landmark is None else 0.14) * breadth)
         limits = limits or limits_of(seen)
@@ -164,20 +164,18 @@ def trajectory_figure(
         As in `people.person_panels`.
     """
     need(table, (*COLUMNS, by), "trajectories")
-    y = _float(table["model_value"])
-    known = np.isfinite(y) & np.isfinite(_float(table["day"]))
+    y = floats(table["model_value"])
+    known = np.isfinite(y) & np.isfinite(floats(table["day"]))
     values = (float(y[known].min()), float(y[known].max())) if known.any() else None
-    scheduled = _float(table["day"])[(known & (table["role"] == "scheduled")).to_numpy(bool)]
+    scheduled = floats(table["day"])[(known & (table["role"] == "scheduled")).to_numpy(bool)]
     end = limit or (float(scheduled.max()) if len(scheduled) else 1.0)
 
     limits = limits_of(table)
     first = _first(table[known & (table["role"] == "scheduled")])
 
-    def draw(rows: pd.DataFrame, ax: Axes, mark: Mark, leads: bool) -> None:
-        names = rows[by].map(str).unique()
-        name = (titles or {}).get(names[0], names[0]) if len(names) else ""
+    def draw(rows: pd.DataFrame, ax: Axes, mark: Mark, title: str, leads: bool) -> None:
         trajectories(rows, ax=ax, marker=marker, mark=mark, unit=unit or time_unit(end), limit=end, first=first,
-                     landmark=landmark, values=values, limits=limits, labels=leads, origin=origin, title=name,
+                     landmark=landmark, values=values, limits=limits, labels=leads, origin=origin, title=title,
                      legend=False)  # fmt: skip
 
     return person_panels(
@@ -189,7 +187,7 @@ def trajectory_figure(
 def entries(table: pd.DataFrame, *, event: str = "event", mark: Mark | None = None) -> list[Entry]:
     """The key: only marks that the table has."""
     mark = mark or Mark("ink2")
-    seen = table[np.isfinite(_float(table["model_value"]))]
+    seen = table[np.isfinite(floats(table["model_value"]))]
     if seen.empty:
         return []
     found = [Entry("measured", dots(mark))]
@@ -197,7 +195,7 @@ def entries(table: pd.DataFrame, *, event: str = "event", mark: Mark | None = No
         found.append(Entry("below the limit, at the limit", {**_BELOW, "markeredgecolor": light("lod")}))
     if (seen["status"] == "above").any():
         found.append(Entry("above the range, at its end", {**_BELOW, "marker": "^", "markeredgecolor": light("ink2")}))
-    if (_float(table["event"]) == 1).any():
+    if (floats(table["event"]) == 1).any():
         found.append(Entry(event, {**_EVENT, "markerfacecolor": light("ink")}))
     if seen["role"].isin(("progression", "after the end")).any():
         found.append(Entry("drawn at progression or later: never a predictor", {**_LATE, "markeredgecolor": light("ink")}))
@@ -206,11 +204,7 @@ def entries(table: pd.DataFrame, *, event: str = "event", mark: Mark | None = No
 
 def _first(scheduled: pd.DataFrame) -> float:
     """Where the time axis begins: at the earliest scheduled draw, never after time zero."""
-    return min(0.0, float(_float(scheduled["day"]).min())) if len(scheduled) else 0.0
-
-
-def _float(column: pd.Series) -> np.ndarray:
-    return pd.to_numeric(column, errors="coerce").to_numpy(float, na_value=np.nan)
+    return min(0.0, float(floats(scheduled["day"]).min())) if len(scheduled) else 0.0
 
 
 def _label(marker: Marker | None) -> str:
@@ -230,10 +224,10 @@ class Limits:
 
 def limits_of(table: pd.DataFrame) -> Limits | None:
     """The limits that some value of the table lies below; None where none does."""
-    below = table[(table["status"] == "below") & np.isfinite(_float(table["model_value"]))]
+    below = table[(table["status"] == "below") & np.isfinite(floats(table["model_value"]))]
     if below.empty:
         return None
-    places, raw = _float(below["model_value"]), _float(below["lod"])
+    places, raw = floats(below["model_value"]), floats(below["lod"])
     raw = raw[np.isfinite(raw)]
     words = "<LOD" if not len(raw) or raw.min() < raw.max() else f"<{numbers.value(float(raw.max()))}"
     return Limits(float(places.min()), float(places.max()), words)
@@ -273,14 +267,14 @@ def _zero(ax: Axes, landmark: float | None, scale: float) -> None:
 
 
 def _lines(ax: Axes, rows: pd.DataFrame, mark: Mark, scale: float) -> None:
-    day, value = _float(rows["day"]) / scale, _float(rows["model_value"])
+    day, value = floats(rows["day"]) / scale, floats(rows["model_value"])
     parts = [(day[own], value[own]) for own in walks(rows) if len(own) > 1]
     x, y = broken(parts)
     ax.plot(x, y, color=mark.colour, linewidth=0.9, alpha=0.75 if len(parts) < 60 else 0.5, zorder=2, solid_joinstyle="round")
 
 
 def _points(ax: Axes, rows: pd.DataFrame, mark: Mark, scale: float) -> None:
-    x, y, status = _float(rows["day"]) / scale, _float(rows["model_value"]), rows["status"].to_numpy()
+    x, y, status = floats(rows["day"]) / scale, floats(rows["model_value"]), rows["status"].to_numpy()
     plain = ~np.isin(status, ("below", "above"))
     ax.plot(x[plain], y[plain], **dots(mark, 3.2 if len(rows) < 150 else 2.4), zorder=3)
     for kind, symbol, colour in (("below", "v", light("lod")), ("above", "^", light("ink2"))):
@@ -292,7 +286,7 @@ def _points(ax: Axes, rows: pd.DataFrame, mark: Mark, scale: float) -> None:
 def _events(ax: Axes, rows: pd.DataFrame, mark: Mark, scale: float, end: float) -> int:
     """Events on the axis: a diamond at its day, carried on from the last value by a hair; returns how many there are."""
     last = np.array([own[-1] for own in walks(rows)], dtype=int)
-    day, value, time, event = (_float(rows[c])[last] for c in ("day", "model_value", "time", "event"))
+    day, value, time, event = (floats(rows[c])[last] for c in ("day", "model_value", "time", "event"))
     inside = (event == 1) & (time <= end)
     day, value, time = day[inside] / scale, value[inside], time[inside] / scale
     x, y = broken([(np.array([a, b]), np.array([v, v])) for a, b, v in zip(day, time, value, strict=True)])
@@ -308,11 +302,11 @@ def _strip(
     """Late draws beside the axis, joined to the last value by hair-thin dots."""
     left, right = place
     ax.axvspan(left, right, facecolor=light("plate"), edgecolor="none", zorder=0.1)
-    name, day, value = rows["subject"].to_numpy(object), _float(rows["day"]) / scale, _float(rows["model_value"])
+    name, day, value = rows["subject"].to_numpy(object), floats(rows["day"]) / scale, floats(rows["model_value"])
     last = {name[own[-1]]: (day[own[-1]], value[own[-1]]) for own in walks(rows)}
     ordered = late.sort_values(["model_value", "day"], kind="stable")
     x = left + (right - left) * (0.5 + 0.62 * spread(len(ordered)))
-    y, status = _float(ordered["model_value"]), ordered["status"].to_numpy()
+    y, status = floats(ordered["model_value"]), ordered["status"].to_numpy()
     joined = [(np.array([last[s][0], at]), np.array([last[s][1], v]))
               for s, at, v in zip(ordered["subject"], x, y, strict=True) if s in last]  # fmt: skip
     hx, hy = broken(joined)
@@ -329,7 +323,7 @@ def _strip(
 
 def _n_events(table: pd.DataFrame) -> int:
     once = table.drop_duplicates("subject")
-    return int((_float(once["event"]) == 1).sum())
+    return int((floats(once["event"]) == 1).sum())
 
 
 def _counts(table: pd.DataFrame, seen: pd.DataFrame, marked: int, cut: bool) -> list[str]:

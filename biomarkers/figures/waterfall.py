@@ -28,7 +28,6 @@ from biomarkers.figures.change_axis import (
     change_label,
     change_ticks,
     check_bounds,
-    floats,
     measure_of,
     reference_lines,
     words_of,
@@ -50,7 +49,7 @@ from biomarkers.figures.style import (
     write,
 )
 from biomarkers.figures.tokens import ARMS, cohort_mark, light
-from biomarkers.tables import need, order, text
+from biomarkers.tables import floats, need, order, text
 
 COLUMNS = ("subject", "change", "bound")
 _RAMP = (("surface", "ink2"), ("loss1", "ink2"), ("loss2", "ink2"), ("ink2", "ink2"), ("ink", "ink"))
