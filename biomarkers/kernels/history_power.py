@@ -141,30 +141,6 @@ def null_information(study: Histories) -> float:
     return 1.0 / spread if spread > 0 else 0.0
 
 
-def detectable_by_information(information: float, *, alpha: float = 0.05, power: float = 0.80) -> float:
-    """Hazard ratio above 1 that so much information detects; NaN where there is none.
-
-    Examples
-    --------
-    >>> round(detectable_by_information(48.0), 2)
-    1.5
-    """
-    if not information > 0:
-        return float("nan")
-    return float(np.exp((ndtri(1 - alpha / 2) + ndtri(power)) / np.sqrt(information)))
-
-
-def detectable_by_error(std_error: float, *, alpha: float = 0.05, power: float = 0.80) -> float:
-    """Ratio above 1 that a Wald test detects with this standard error of its logarithm: precision, not the estimate, decides.
-
-    Examples
-    --------
-    >>> round(detectable_by_error(0.2), 2)
-    1.75
-    """
-    return detectable_by_information(1.0 / std_error**2 if std_error > 0 else 0.0, alpha=alpha, power=power)
-
-
 def deal(study: Histories, beta: float, replicates: int, rng: np.random.Generator) -> Ints:
     """Which subject stands in each slot, (replicates, n)."""
     out = np.empty((replicates, study.time.size), dtype=np.int64)
@@ -226,6 +202,7 @@ def detectable(
 
     Examples
     --------
+    >>> from biomarkers.kernels.power import detectable_by_information
     >>> rng = np.random.default_rng(0)
     >>> n = 60
     >>> t = rng.exponential(size=n)

@@ -24,9 +24,31 @@ def detectable_hazard_ratio(n_events: float, variance: float, *, alpha: float = 
     >>> round(detectable_hazard_ratio(48, 1.0), 2), round(detectable_hazard_ratio(58, 0.25), 2)
     (1.5, 2.09)
     """
-    if not (n_events > 0 and variance > 0):
+    return detectable_by_information(n_events * variance if n_events > 0 else 0.0, alpha=alpha, power=power)
+
+
+def detectable_by_information(information: float, *, alpha: float = 0.05, power: float = 0.80) -> float:
+    """Ratio above 1 that so much information on its logarithm detects; NaN where there is none.
+
+    Examples
+    --------
+    >>> round(detectable_by_information(48.0), 2)
+    1.5
+    """
+    if not information > 0:
         return float("nan")
-    return float(np.exp((ndtri(1 - alpha / 2) + ndtri(power)) / np.sqrt(n_events * variance)))
+    return float(np.exp((ndtri(1 - alpha / 2) + ndtri(power)) / np.sqrt(information)))
+
+
+def detectable_by_error(std_error: float) -> float:
+    """Ratio above 1 that a Wald test detects with this standard error of its logarithm: precision, not the estimate, decides.
+
+    Examples
+    --------
+    >>> round(detectable_by_error(0.2), 2)
+    1.75
+    """
+    return detectable_by_information(1.0 / std_error**2 if std_error > 0 else 0.0)
 
 
 def conditional_variance(x: Floats, others: Floats) -> float:

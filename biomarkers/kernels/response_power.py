@@ -14,11 +14,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import chdtrc, expit, ndtri
+from scipy.special import chdtrc, expit
 
 from .fourfold import conditional
 from .logistic import logistic
-from .power import conditional_variance
+from .power import conditional_variance, detectable_by_information
 from .resample import generator
 from .riskset import Bools, Floats, Ints
 from .simulated_power import Detectable, read_off
@@ -47,7 +47,7 @@ class Responses:
     cell: Ints | None = None
 
 
-def detectable_odds_ratio(study: Responses, *, alpha: float = 0.05, power: float = 0.80) -> float:
+def detectable_odds_ratio(study: Responses) -> float:
     """The odds ratio of the formula, above 1; NaN where nothing can be detected.
 
     Examples
@@ -57,8 +57,7 @@ def detectable_odds_ratio(study: Responses, *, alpha: float = 0.05, power: float
     3.07
     """
     share = float(study.y.mean())
-    spread = study.x.size * conditional_variance(study.x, study.Z[:, 1:]) * share * (1 - share)
-    return float(np.exp((ndtri(1 - alpha / 2) + ndtri(power)) / np.sqrt(spread))) if spread > 0 else float("nan")
+    return detectable_by_information(study.x.size * conditional_variance(study.x, study.Z[:, 1:]) * share * (1 - share))
 
 
 def detectable(

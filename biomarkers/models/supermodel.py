@@ -24,7 +24,8 @@ from scipy.special import chdtrc, ndtr, ndtri
 
 from biomarkers.domain.errors import UseError
 from biomarkers.kernels import accuracy
-from biomarkers.kernels.history_power import Histories, detectable_by_error, histories
+from biomarkers.kernels.history_power import Histories, histories
+from biomarkers.kernels.power import detectable_by_error
 from biomarkers.kernels.window import window_risk
 from biomarkers.models.columns import names
 from biomarkers.models.cox import CoxFit, cox

@@ -20,7 +20,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from biomarkers.domain.errors import UseError
-from biomarkers.kernels.history_power import Histories, detectable_by_information, histories, null_information
+from biomarkers.kernels.history_power import Histories, histories, null_information
+from biomarkers.kernels.power import detectable_by_information
 from biomarkers.models.association import describe, estimates
 from biomarkers.models.cox import CoxFit, cox
 from biomarkers.models.gates import EVENTS_PER_PARAMETER, MIN_EVENTS_PER_GROUP

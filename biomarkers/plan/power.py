@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from biomarkers.kernels import history_power, response_power
-from biomarkers.kernels.power import conditional_variance, detectable_hazard_ratio
+from biomarkers.kernels.power import conditional_variance, detectable_by_error, detectable_hazard_ratio
 from biomarkers.kernels.simulated_power import Detectable, detectable, slots
 from biomarkers.models.association import COVARIATE, HAZARD_RATIO, RATIO_OF_RATIOS
 from biomarkers.models.cox import CoxFit
@@ -149,7 +149,7 @@ def detectable_by_precision(table: pd.DataFrame, *, replicates: int = 0, seed: i
     """Of rows whose model is not simulated: from their standard error alone (replicates and seed are not used)."""
     lines = []
     for row in _asked(table):
-        formula = history_power.detectable_by_error(float(row["std_error"])) if np.isfinite(row["std_error"]) else np.nan
+        formula = detectable_by_error(float(row["std_error"])) if np.isfinite(row["std_error"]) else np.nan
         said = "formula only: from the standard error of the row" if np.isfinite(formula) else _why_not(row)
         lines.append(_line(row, _POWER, _ALPHA, formula, said))
     return pd.DataFrame(lines, columns=list(COLUMNS))

@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from biomarkers.kernels import history_power, response_power, simulated_power
-from biomarkers.kernels.history_power import _at_risk, _fit, _robust_z, detectable_by_information, histories, null_information
+from biomarkers.kernels.history_power import _at_risk, _fit, _robust_z, histories, null_information
+from biomarkers.kernels.power import detectable_by_information
 from biomarkers.kernels.response_power import Responses, detectable_odds_ratio
 from biomarkers.models.cox import cox
 from biomarkers.models.landmark import landmark_stack
