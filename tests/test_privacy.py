@@ -17,6 +17,7 @@ from biomarkers.domain.privacy import pseudonym
 from biomarkers.plan.plan import Plan
 from biomarkers.qualify import practice
 from biomarkers.report.small_cells import table_protected, written
+from biomarkers.study.study import example_folder
 
 KEY = "f" * 20 + "not to be found anywhere"
 CELL = 5
@@ -152,6 +153,21 @@ def test_no_page_and_no_figure_says_how_few(small):
         told = re.findall(r"(?<![\d.<,])\b([1-4]) (?:events?|patients?|subjects?|deaths?)\b", text)
         told += re.findall(r"(?<![\d.<])\b(\d*[1-46-9]) (?:events|patients|subjects|deaths)\b", text)
         assert not told, (path.name, told)
+
+
+def test_the_boxes_of_a_landmark_s_flow_hold_no_count_of_few(tmp_path):
+    shutil.copytree(example_folder("stop_her2"), tmp_path / "s")
+    with (tmp_path / "s" / "study.toml").open("a", encoding="utf-8") as file:
+        file.write(f"\n[privacy]\nminimum_cell_size = {CELL}\n")
+    plan = 'title = "t"\npermutations = 0\npower_replicates = 0\n[[analysis]]\nid = "a"\nmarker = "mrd"\nat = "week30"\n'
+    (tmp_path / "s" / "plan.toml").write_text(plan, encoding="utf-8")
+    done = command("run", "s/plan.toml", "--out", "out", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    boxes = [count for path in (tmp_path / "out").rglob("*.html")
+             for flow in re.findall(r'<ol class="flow">.*?</ol>', path.read_text(encoding="utf-8"), flags=re.DOTALL)
+             for count in re.findall(r"<b>([^<]*)</b>", flow)]
+    assert "&lt;5" in boxes
+    assert [box for box in boxes if box != "&lt;5" and int(box) % CELL] == []
 
 
 def test_a_row_per_patient_is_neither_drawn_nor_exported(small):

@@ -355,5 +355,5 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    made.filters["unbroken"] = _unbroken
+    made.filters |= {"unbroken": _unbroken, "people": numbers.count}
     return made
