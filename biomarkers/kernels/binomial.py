@@ -12,7 +12,8 @@ Sources: Clopper and Pearson, Biometrika 26 (1934) 404; Wilson, JASA 22 (1927) 2
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import bdtr, betaincinv, ndtri
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import bdtrc, betaincinv, gammaln, ndtri
 
 
 def clopper_pearson(x: int, n: int, *, level: float = 0.95) -> tuple[float, float]:
@@ -67,4 +68,16 @@ def at_least(x: int, n: int, p: float) -> float:
     >>> round(at_least(23, 37, 0.5), 10)
     0.0938707795
     """
-    return 1.0 if x <= 0 else float(1 - bdtr(x - 1, n, p)) if x <= n else 0.0
+    return 1.0 if x <= 0 else float(bdtrc(x - 1, n, p)) if x <= n else 0.0
+
+
+def log_choose(n: ArrayLike, k: ArrayLike) -> NDArray[np.float64]:
+    """Logarithm of the number of ways to choose k of n, in the shape to which they broadcast.
+
+    Examples
+    --------
+    >>> np.exp(log_choose(4, [0, 1, 2])).round(12).tolist()
+    [1.0, 4.0, 6.0]
+    """
+    n, k = np.asarray(n, dtype=np.float64), np.asarray(k, dtype=np.float64)
+    return np.asarray(gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1))

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import chdtrc, chdtri
 
-from .resample import _TIE, MaxT, generator
+from .resample import _TIE, MaxT, generator, joint_statistics
 from .riskset import Floats, Ints
-from .scan import NullModel, centred, score_matrix, score_tests, statistics
+from .scan import NullModel, centred
 
 _BATCH = 512
 
@@ -106,8 +106,7 @@ def _moved(keys: Floats, subjects: Ints, code: Ints, marker: Floats, place: Ints
 def _joint(null: NullModel, M: Floats) -> Floats:
     """Score chi-square of each of b markers, M (n, b, q), on the scale of one degree of freedom, (b,)."""
     q = M.shape[2]
+    together = joint_statistics(null, M)
     if q == 1:
-        return statistics(*score_tests(null, M[:, :, 0]))
-    U, V = score_matrix(null, M)
-    together = np.einsum("bi,bij,bj->b", U, np.linalg.pinv(V, hermitian=True), U)
+        return together
     return np.asarray(chdtri(1, np.maximum(chdtrc(q, together), 1e-300)))

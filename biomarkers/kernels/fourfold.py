@@ -25,7 +25,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
-from scipy.special import chdtrc, gammaln, ndtri
+from scipy.special import chdtrc, ndtri
+
+from .binomial import log_choose
 
 Floats = NDArray[np.float64]
 _RELATIVE = 1 + 1e-7  # R's slack when it counts outcomes "not more probable" than the one seen
@@ -206,10 +208,6 @@ def _informative(tables: ArrayLike) -> Floats:
 def _weights(n1: int, n0: int, m: int) -> tuple[Floats, Floats]:
     """Support of a and the log of C(n1, u) C(n0, m - u)."""
     u = np.arange(max(0, m - n0), min(n1, m) + 1, dtype=np.float64)
-
-    def log_choose(n: float, k: Floats) -> Floats:
-        return np.asarray(gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1))
-
     return u, log_choose(n1, u) + log_choose(n0, m - u)
 
 

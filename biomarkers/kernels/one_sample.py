@@ -27,7 +27,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
-from scipy.special import betainc, betaincinv, chdtri, log_ndtr, ndtr, ndtri, pdtr, pdtrc
+from scipy.special import betainc, betaincinv, chdtri, log_ndtr, ndtr, ndtri, pdtr
 
 from .km import Curve
 
@@ -231,11 +231,6 @@ def survival_against(survival: float, std_error: float, null: float) -> tuple[fl
 def upper_p(z: float) -> float:
     """P(Z >= z), exact in the far tail."""
     return float(np.exp(log_ndtr(-z)))
-
-
-def poisson_at_least(observed: int, expected: float) -> float:
-    """P(X >= observed) of a Poisson count."""
-    return 1.0 if observed <= 0 else float(pdtrc(observed - 1, expected))
 
 
 def one_sample_logrank_n(

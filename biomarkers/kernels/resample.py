@@ -113,17 +113,17 @@ def score_permutation(
     )
     null = null_model(rs, None if z is None else z[rs.order])
     M = centred(rs, m[rs.order])
-    observed = float(_joint(null, M[:, None, :])[0])
+    observed = float(joint_statistics(null, M[:, None, :])[0])
     exceed = 0
     width = max(1, _COLUMNS // M.shape[1])
     for block in orders(generator(seed), rs.stratum, permutations):
         for a in range(0, block.shape[0], width):
-            exceed += int((_joint(null, M[block[a : a + width].T]) >= observed - _TIE).sum())
+            exceed += int((joint_statistics(null, M[block[a : a + width].T]) >= observed - _TIE).sum())
     return PermutationTest((1 + exceed) / (permutations + 1), permutations, observed)
 
 
-def _joint(null: NullModel, M: Floats) -> Floats:
-    """Score chi-square of each of B permuted markers, M (n, B, q)."""
+def joint_statistics(null: NullModel, M: Floats) -> Floats:
+    """Score chi-square of each of B markers of q columns, M (n, B, q), on q degrees of freedom."""
     if M.shape[2] == 1:
         return statistics(*score_tests(null, M[:, :, 0]))
     U, V = score_matrix(null, M)

@@ -29,7 +29,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
-from scipy.special import gammaln
+
+from .binomial import log_choose
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -85,8 +86,7 @@ def pmf(n: int, p: float) -> Floats:
     x = np.arange(n + 1, dtype=np.float64)
     if p <= 0 or p >= 1:
         return np.asarray((x == (n if p >= 1 else 0)).astype(np.float64))
-    log_choose = gammaln(n + 1) - gammaln(x + 1) - gammaln(n - x + 1)
-    return np.asarray(np.exp(log_choose + x * np.log(p) + (n - x) * np.log1p(-p)))
+    return np.asarray(np.exp(log_choose(n, x) + x * np.log(p) + (n - x) * np.log1p(-p)))
 
 
 def upper_tail(n: int, p: float) -> Floats:
@@ -117,9 +117,7 @@ class _Matrices:
     def __init__(self, n_max: int, p: float) -> None:
         N = n_max + 1
         n, x = np.arange(N, dtype=np.float64)[:, None], np.arange(N, dtype=np.float64)[None, :]
-        with np.errstate(invalid="ignore"):
-            log_choose = gammaln(n + 1) - gammaln(x + 1) - gammaln(np.maximum(n - x, 0) + 1)
-            values = np.exp(log_choose + x * np.log(p) + (n - x) * np.log1p(-p))
+        values = np.exp(log_choose(n, np.minimum(x, n)) + x * np.log(p) + (n - x) * np.log1p(-p))
         self.pmf = np.where(x <= n, values, 0.0)
         """(N, N): row n, column x."""
         # Columns shifted by N: P(X >= k) for k = -N .. N.
@@ -259,10 +257,6 @@ def umvue(design: TwoStage, x: int) -> float:
         return x / design.n1
     n2 = design.n - design.n1
     first = np.arange(max(design.r1 + 1, x - n2), min(x, design.n1) + 1, dtype=np.float64)
-
-    def log_choose(n: float, k: Floats) -> Floats:
-        return np.asarray(gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1))
-
     rest = log_choose(n2, x - first)
     below = log_choose(design.n1, first) + rest
     above = log_choose(design.n1 - 1, first - 1) + rest

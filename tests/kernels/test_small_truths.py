@@ -284,6 +284,7 @@ def test_the_unit_of_time_moves_slopes_and_nothing_else() -> None:
 
 def test_more_successes_than_patients_cannot_be() -> None:
     assert [at_least(x, 4, 0.5) for x in (-1, 0, 4, 5, 9)] == pytest.approx([1, 1, 1 / 16, 0, 0], abs=1e-15)
+    assert at_least(40, 40, 0.1) == pytest.approx(1e-40, rel=1e-10, abs=0)
 
 
 def test_limits_of_an_incidence_are_symmetric_on_the_log_log_scale() -> None:
