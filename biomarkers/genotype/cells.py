@@ -253,7 +253,7 @@ def _count(text: bytes, key: str = "DP") -> int:
     return int(text)
 
 
-_REAL = re.compile(rb"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?\Z")
+_REAL = re.compile(rb"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?\Z")
 
 
 def _number(text: bytes, key: str) -> float | None:

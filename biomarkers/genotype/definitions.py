@@ -91,7 +91,7 @@ def format_key_fits(key: str, meta: bytes) -> bool:
 
 # ---------------------------------------------------------------------- INFO
 _INTEGER = re.compile(r"[+-]?\d{1,19}\Z")
-_REAL = re.compile(r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|inf(?:inity)?|nan)\Z", re.I)
+_REAL = re.compile(r"[+-]?(?:(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?|inf(?:inity)?|nan)\Z", re.I)
 _CIGAR = re.compile(r"(?:\d+[MIDNSHPX=])+\Z")
 _COUNTS = frozenset({"AC", "AN", "DP", "MQ0", "NS", "END"})
 
@@ -145,7 +145,7 @@ def _value_fits(key: str, value: str, kind: str) -> bool:
 
 # ---------------------------------------------------------------------- the cells
 _VALUE = {"Integer": rb"(?:\.|[+-]?\d+)",
-          "Float": rb"(?:\.|[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|inf(?:inity)?|nan))"}
+          "Float": rb"(?:\.|[+-]?(?:(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?|inf(?:inity)?|nan))"}
 # What a call rests on is read, and judged, by `cells`; of these only the number of values is looked at here.
 _READ_ELSEWHERE = frozenset({"DP", "MIN_DP", "GQ", "RGQ", "AD", "CN", "LEN", "DS", "GP", "FT"})
 
@@ -205,7 +205,12 @@ def _field(key: str, defined: Definition, n_alts: int, ploidy: int) -> bytes:
         return rb"[^:]*"
     if n is None:  # VCF 4.5 writes a list of no local alleles as nothing at all
         return b"(?:%s(?:,%s)*)?" % (value, value)
+    if n > _LONGEST_LIST:
+        return rb"\."
     return rb"(?:\.|" + value + b"(?:,%s){%d})" % (value, n - 1)
+
+
+_LONGEST_LIST = 1 << 28  # values; a list of more fits no line. Number=G of ten ALT demands 10^13 at ploidy 100
 
 
 @lru_cache(maxsize=1024)

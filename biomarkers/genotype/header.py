@@ -34,9 +34,10 @@ _SOMATIC = re.compile(
 _GP_PHRED = re.compile(rb"\n##FORMAT=<ID=GP,[^\r\n]*phred", re.I)
 
 
-# A line that is not ##key=value, or a structured one without its brackets or its ID.
+# A line that is not ##key=value, or a structured one without its brackets or its ID. The brackets are looked at first, so
+# that no line, however long and odd, is gone through more than a few times.
 _NO_META = re.compile(rb"\n##(?!(?:INFO|FORMAT|FILTER|ALT|contig)=)(?![^=\n]+=)|"
-                      rb"\n##(?:INFO|FORMAT|FILTER|ALT|contig)=(?!<(?:[^\n]*,)?ID=[^,\n]+[^\n]*>\r?\n)")
+                      rb"\n##(?:INFO|FORMAT|FILTER|ALT|contig)=(?!(?=<[^\n]*>\r?\n)<(?:[^\n]*,)?ID=[^,>\n])")
 
 
 class HeaderProblem(Exception):

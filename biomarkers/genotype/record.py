@@ -17,7 +17,7 @@ LARGEST_POSITION = 2**31 - 1
 _REF = re.compile(r"[ACGTUNRYSWKMBDHV]+\Z", re.I)
 _ALT = re.compile(r"(?:[ACGTN]+|\*|<[^<>\s,]+>"
                   r"|[ACGTN.]*[\[\]][^\[\]\s]+[\[\]][ACGTN.]*|\.[ACGTN]+|[ACGTN]+\.)\Z", re.I)  # breakends last
-_QUAL = re.compile(rb"(?:\.|-0(?:\.0*)?|\+?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|\+?inf(?:inity)?|nan)\Z", re.I)
+_QUAL = re.compile(rb"(?:\.|-0(?:\.0*)?|\+?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?|\+?inf(?:inity)?|nan)\Z", re.I)
 _NO_CONTIG = re.compile(r"[\s<>:,*\"'`()\[\]{}\\]")
 _END = re.compile(rb"(?:^|;)END=(\d{1,10})(?=;|$)")
 _SVLEN = re.compile(rb"(?:^|;)SVLEN=([-\d,]+)(?=;|$)")

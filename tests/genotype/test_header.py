@@ -102,6 +102,14 @@ def head(*lines: str, samples: str = "S1\tS2", columns: str = COLUMNS) -> bytes:
     return meta(*lines) + f"{columns}\t{samples}\n".encode()
 
 
+@pytest.mark.parametrize(
+    "line", ["##INFO=<ID=" + "x" * 300_000, "##INFO=<ID=a" + ",ID=a" * 60_000, "##INFO=<ID=" + ">" * 300_000 + "x"]
+)
+def test_a_header_line_is_judged_in_one_pass_however_long(line: str) -> None:
+    with pytest.raises(HeaderProblem, match="a header line that is not valid: '##INFO=<ID="):
+        parse_header(head(line))
+
+
 def test_contig_lines_are_set_apart_wherever_they_stand() -> None:
     lines = ["##contig=<ID=1>", "##source=Mutect2", "##contig=<ID=2>", "##contig=<ID=3>\r", "##contigs=4"]
     header = parse_header(head(*lines))

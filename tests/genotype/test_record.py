@@ -312,3 +312,18 @@ def test_what_info_says_about_imputation() -> None:
     assert record(alt="<NON_REF>").is_block
     assert not record(alt=".").is_block
     assert not record(alt="C,<NON_REF>").is_block
+
+
+@pytest.mark.parametrize("about", [{"qual": "9" * 300_000 + "x"}, {"info": "AF=" + "9" * 300_000 + "x"}])
+def test_a_number_is_judged_in_one_pass_however_long(about: dict[str, str]) -> None:
+    assert record(**about).problem
+
+
+@pytest.mark.parametrize("pl", ["1,2,3", "."])
+def test_a_list_that_no_line_could_hold_is_wrong_unless_it_is_missing(pl: str) -> None:
+    alts = ",".join("A" * n + "C" for n in range(1, 11))
+    found = record(alt=alts, keys="GT:PL", cells="/".join("0" * 100) + ":" + pl)
+    assert found.problem == ""
+    assert found.shape is not None
+    wrong = "PL '1,2,3' is not Number=G of Type=Integer" if pl != "." else ""
+    assert found.shape.wrong(found.cells) == wrong
