@@ -20,8 +20,8 @@ from scipy.special import ndtri
 
 from biomarkers.kernels import cox as kernel
 from biomarkers.kernels import profile, rubin, tobit
-from biomarkers.models.association import Model
-from biomarkers.models.below_limit import IMPUTATIONS, Entering, impute, rule_for, two_terms
+from biomarkers.models.association import IMPUTATIONS, Model
+from biomarkers.models.below_limit import Entering, impute, rule_for, two_terms
 
 SD, MEDIAN, ACCRUAL, FOLLOW_UP, ARM = 1.5, 12.0, 52.0, 52.0, 0.5
 CASES = ((0.30, 1.30, 64), (0.30, 1.30, 120), (0.60, 1.30, 64), (0.60, 1.30, 120), (0.72, 1.00, 64), (0.72, 1.00, 120))

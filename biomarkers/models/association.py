@@ -11,7 +11,7 @@ The model of a cohort is fitted to that cohort's subjects alone, so a cohort ana
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -21,17 +21,18 @@ from scipy.special import chdtrc
 from biomarkers.domain.errors import UseError
 from biomarkers.domain.marker import Marker
 from biomarkers.kernels.power import conditional_variance, detectable_hazard_ratio
+from biomarkers.models.columns import factor_levels
 from biomarkers.models.companions import proportional_hazards_row, rmst_row
 from biomarkers.models.cox import CoxFit, cox
 from biomarkers.models.exposure import Exposure
 from biomarkers.models.functional_form import linearity_row
-from biomarkers.models.gates import events_word, gate
+from biomarkers.models.gates import MIN_EVENTS_PER_GROUP, events_word, gate
 from biomarkers.models.influence import influence_row
-from biomarkers.models.permutation import permutation_p
 from biomarkers.models.results_table import result_row
 
 COVARIATE = "_marker"
 HAZARD_RATIO, RATIO_OF_RATIOS = "hazard ratio", "ratio of hazard ratios"
+IMPUTATIONS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class Model:
     override: tuple[str, ...] = ()
     checks: bool = True
     interval: str = "auto"
-    imputations: int = 20
+    imputations: int = IMPUTATIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ def associate_rows(rows: pd.DataFrame, exposure: Exposure, marker: Marker, model
     frame = rows.reset_index(drop=True).assign(**{COVARIATE: exposure.x})
     shared = {"marker": marker.name, "term": exposure.term, "contrast": exposure.contrast, "estimand": HAZARD_RATIO,
               "conf_level": model.level, **(constant or {})}
-    pooled = Model(**{**_fields(model), "strata": ((groups,) if groups else ()) + model.strata})
+    pooled = replace(model, strata=((groups,) if groups else ()) + model.strata)
     parts = [(str(name), (frame[groups] == name).to_numpy(), model) for name in order] if groups else []
     parts.append(("all", np.ones(len(frame), bool), pooled))
     out: list[dict[str, Any]] = []
@@ -119,7 +120,7 @@ def associate_rows(rows: pd.DataFrame, exposure: Exposure, marker: Marker, model
             within = (groups,) if groups and name == "all" else ()
             beside += _companions(frame[part], exposure.part(part), fit, judged, within, here, row["model"])
     if groups and len([g for g in order if (frame[groups] == g).any()]) > 1:
-        out.append(_difference(frame, exposure, pooled, groups, order, shared | {"cohort": "all"}, groups))
+        out.append(_difference(frame, exposure, pooled, groups, order, shared | {"cohort": "all"}))
     return Fitted([*out, *beside], fits)
 
 
@@ -139,14 +140,11 @@ def _companions(frame: pd.DataFrame, exposure: Exposure, fit: CoxFit, model: Mod
     return [row for row in rows if row is not None]
 
 
-def _fields(model: Model) -> dict[str, Any]:
-    return {name: getattr(model, name) for name in Model.__dataclass_fields__}
-
-
 def _one(frame: pd.DataFrame, exposure: Exposure, model: Model,
          shared: Mapping[str, Any]) -> tuple[dict[str, Any], CoxFit | None]:
     """One model, one row: gated before it is fitted, with its permutation p and what it could have detected."""
-    adjust, strata, notes = _usable_terms(frame, model)
+    strata = model.strata
+    adjust, notes = usable_adjusters(frame, model)
     n, n_events = len(frame), int(frame["event"].sum())
     row = result_row(**shared, n=n, n_events=n_events, model=describe(strata, adjust), method="")
     notes = [*exposure.assumed, *notes]
@@ -166,8 +164,7 @@ def _one(frame: pd.DataFrame, exposure: Exposure, model: Model,
     row |= estimates(line) | {"method": "likelihood ratio, t² cut-off"}
     row["detectable"] = detectable_of(fit, COVARIATE)
     if model.permutations:
-        permuted = permutation_p(frame, COVARIATE, adjust=adjust, strata=strata, permutations=model.permutations,
-                                 seed=model.seed)
+        permuted = fit.permutation_p(COVARIATE, permutations=model.permutations, seed=model.seed).p_value
         row["p_permutation"] = permuted
         if model.method == "permutation" or (model.method == "auto" and verdict.permute):
             row |= {"p_value": permuted, "method": f"permutation within strata, B = {model.permutations}"}
@@ -190,30 +187,31 @@ def estimates(line: pd.Series) -> dict[str, Any]:
 
 def _by_arm(frame: pd.DataFrame, exposure: Exposure, model: Model, arm: str, shared: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Subgroup rows and the ratio of their hazard ratios; only the ratio speaks about prediction."""
-    levels = _levels(frame[arm])
+    levels: list[Any] = factor_levels(frame[arm])
     out = []
     for name in levels:
         part = (frame[arm] == name).to_numpy()
-        inner = Model(**{**_fields(model), "adjust": tuple(a for a in model.adjust if a != arm), "permutations": 0})
+        inner = replace(model, adjust=tuple(a for a in model.adjust if a != arm), permutations=0)
         row, _ = _one(frame[part], exposure.part(part), inner, shared)
         row["contrast"] = f"{exposure.contrast}, in {name}"
         row["note"] = _note([row["note"], "subgroup: shown beside the interaction test, never a claim by itself"])
         out.append(row)
     if len(levels) > 1:
-        out.append(_difference(frame, exposure, model, arm, levels, shared, arm))
+        out.append(_difference(frame, exposure, model, arm, levels, shared))
     return out
 
 
-def _difference(frame: pd.DataFrame, exposure: Exposure, model: Model, column: str, order: Sequence[str],
-                shared: Mapping[str, Any], label: str) -> dict[str, Any]:
+def _difference(frame: pd.DataFrame, exposure: Exposure, model: Model, column: str, order: Sequence[Any],
+                shared: Mapping[str, Any]) -> dict[str, Any]:
     """Whether the hazard ratio differs between groups: the likelihood-ratio test, and for two groups the ratio."""
     present = [g for g in order if (frame[column] == g).any()]
-    adjust, strata, notes = _usable_terms(frame, model)
+    strata = model.strata
+    adjust, notes = usable_adjusters(frame, model)
     products = {f"{COVARIATE}:{i}": exposure.x * (frame[column] == g).to_numpy(float) for i, g in enumerate(present) if i}
     main = [] if column in strata or column in adjust else [column]
     terms = [COVARIATE, *products, *adjust, *main]
     row = result_row(**shared, n=len(frame), n_events=int(frame["event"].sum()), model=describe(strata, [*adjust, *main]))
-    row |= {"term": f"marker:{label}", "estimand": RATIO_OF_RATIOS, "method": "likelihood ratio"}
+    row |= {"term": f"marker:{column}", "estimand": RATIO_OF_RATIOS, "method": "likelihood ratio"}
     row["contrast"] = f"{exposure.contrast}, {present[1]} against {present[0]}" if len(present) == 2 else (
         f"{exposure.contrast}, between {len(present)} groups")
     short = next(filter(None, (_cell_shortage(frame, exposure, column, g) for g in present)), "")
@@ -255,31 +253,31 @@ def _readable(refusal: UseError) -> str:
     return str(refusal).replace(f"{COVARIATE}:1", "marker by group").replace(COVARIATE, "marker").rstrip(".")
 
 
-def _cell_shortage(frame: pd.DataFrame, exposure: Exposure, column: str, group: str) -> str:
+def _cell_shortage(frame: pd.DataFrame, exposure: Exposure, column: str, group: Any) -> str:
     """Fewer than five events in a group, or in one of its marker classes, or a marker that is constant there."""
     part = (frame[column] == group).to_numpy()
     events = frame["event"].to_numpy(int)
-    if events[part].sum() < 5:
+    if events[part].sum() < MIN_EVENTS_PER_GROUP:
         return f"{events_word(int(events[part].sum()))} in {group}"
     if np.ptp(exposure.x[part]) == 0:
         return f"the marker is constant in {group}"
     if exposure.binary and exposure.groups is not None:
         for name in exposure.order:
             inside = part & (exposure.groups == name)
-            if events[inside].sum() < 5:
+            if events[inside].sum() < MIN_EVENTS_PER_GROUP:
                 return f"{events_word(int(events[inside].sum()))} in {name}, {group}"
     return ""
 
 
-def _usable_terms(frame: pd.DataFrame, model: Model) -> tuple[list[str], list[str], list[str]]:
-    """Adjusters and strata that vary here; a constant one is left out and named."""
+def usable_adjusters(frame: pd.DataFrame, model: Model) -> tuple[list[str], list[str]]:
+    """Adjusters that vary here, and a note on each constant one that was left out."""
     notes, kept = [], []
     for name in model.adjust:
         if frame[name].nunique(dropna=True) > 1:
             kept.append(name)
         elif len(frame):
             notes.append(f"{name} is constant here ({frame[name].iloc[0]}) and was left out")
-    return kept, list(model.strata), notes
+    return kept, notes
 
 
 def _columns(frame: pd.DataFrame, adjust: Sequence[str]) -> int:
@@ -297,12 +295,6 @@ def detectable_of(fit: CoxFit, tested: str) -> float:
         others.append((fit.rows.stratum[:, None] == np.arange(1, fit.rows.stratum.max() + 1)).astype(float))
     left = conditional_variance(x, np.column_stack(others) if others else np.empty((0, 0)))
     return detectable_hazard_ratio(fit.n_events, left)
-
-
-def _levels(column: pd.Series) -> list[str]:
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        return [c for c in column.cat.categories if (column == c).any()]
-    return sorted(column.dropna().unique())
 
 
 def _not_finite(line: pd.Series, exposure: Exposure, frame: pd.DataFrame) -> str:
@@ -333,10 +325,3 @@ def describe(strata: Sequence[str], adjust: Sequence[str]) -> str:
     if adjust:
         parts.append(f"adjusted for {', '.join(adjust)}")
     return "; ".join(parts)
-
-
-def require_columns(rows: pd.DataFrame, columns: Sequence[str]) -> None:
-    """Refuse a column that the rows do not have."""
-    missing = [c for c in columns if c not in rows]
-    if missing:
-        raise UseError(f"column {missing[0]!r} is not among {', '.join(map(str, rows.columns))}")

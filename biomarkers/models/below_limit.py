@@ -24,19 +24,8 @@ from biomarkers.domain.errors import UseError
 from biomarkers.domain.marker import Marker
 from biomarkers.kernels import rubin, tobit
 from biomarkers.kernels.profile import t_df
-from biomarkers.models.association import (
-    COVARIATE,
-    HAZARD_RATIO,
-    RATIO_OF_RATIOS,
-    Fitted,
-    Model,
-    _by_arm,
-    _difference,
-    _one,
-    associate_rows,
-)
+from biomarkers.models.association import HAZARD_RATIO, RATIO_OF_RATIOS, Fitted, Model, associate_rows
 from biomarkers.models.exposure import Exposure, exposure
-from biomarkers.models.several_terms import JOINT as JOINT
 from biomarkers.models.several_terms import associate_terms, joined
 
 Floats = NDArray[np.float64]
@@ -45,7 +34,6 @@ IMPUTE_UP_TO, LEVEL_UP_TO = 0.30, 0.70
 RULES = ("imputation", "detected and level", "detected", "at the limit", "half the limit", "limit / sqrt 2")
 SUBSTITUTES = {"at the limit": 0.0, "limit / sqrt 2": -0.5, "half the limit": -1.0}
 """Sensitivities: what is put in place of a value below the limit, in doublings of the limit."""
-IMPUTATIONS = 20
 _RIDGE = 0.04
 
 
@@ -100,7 +88,6 @@ def associate_entering(
     order: Sequence[str] = (),
     interaction: str | None = None,
     constant: Mapping[str, Any] | None = None,
-    imputations: int = IMPUTATIONS,
 ) -> tuple[Fitted, Exposure]:
     """Fit a number that may lie below its limit, by group, pooled and for heterogeneity.
 
@@ -112,7 +99,6 @@ def associate_entering(
         Aligned with `rows`.
     rule : str, optional
         A key of `RULES`; None takes the rule for the share below the limit.
-    imputations : int
 
     Returns
     -------
@@ -145,7 +131,7 @@ def associate_entering(
         notes = (*entering.notes, f"{said}: detected, and the level where detected; one test on both")
         found = associate_terms(rows, terms, entering.term, marker, model, notes=notes, **given)
         return found, detected(entering, marker, said)
-    return _imputed(rows, entering, marker, model, said, min(imputations, model.imputations), given)
+    return _imputed(rows, entering, marker, model, said, given)
 
 
 def associate_at_baseline(
@@ -215,42 +201,23 @@ def _typical(entering: Entering) -> float:
 
 # -- multiple imputation ---------------------------------------------------------------------------------------------------
 def _imputed(
-    rows: pd.DataFrame, entering: Entering, marker: Marker, model: Model, said: str, m: int, given: dict[str, Any]
+    rows: pd.DataFrame, entering: Entering, marker: Marker, model: Model, said: str, given: dict[str, Any]
 ) -> tuple[Fitted, Exposure]:
     at_limit = number(entering)
     first = associate_rows(rows, at_limit, marker, model, **given)  # gates, counts and the permutation p come from here
     try:
-        filled = impute(rows, entering, model, groups=given["groups"], m=m)
+        filled = impute(rows, entering, model, groups=given["groups"], m=model.imputations)
     except ValueError as problem:
         note = f"sensitivity: {said}, entered at the limit; {problem}"
         return Fitted([row | {"note": joined(row["note"], note)} for row in first.rows], first.fits), at_limit
-    quick = replace(model, permutations=0, method="profile", interval="wald")
-    runs = [_hazard_rows(rows, replace(at_limit, x=x), marker, quick, **given) for x in filled]
+    quick = replace(model, permutations=0, method="profile", interval="wald", checks=False)
+    wanted = ["time", "event", *model.strata, *model.adjust, *filter(None, [given["groups"], given["interaction"]])]
+    narrow = rows[list(dict.fromkeys(wanted))]
+    runs = [{_key(row): row for row in associate_rows(narrow, replace(at_limit, x=x), marker, quick, **given).rows}
+            for x in filled]
     n_groups = rows[given["groups"]].nunique() if given["groups"] else 1
     pooled = [_pool([run[_key(row)] for run in runs if _key(row) in run], row, model, said, n_groups) for row in first.rows]
     return Fitted(pooled, first.fits), at_limit
-
-
-def _hazard_rows(
-    rows: pd.DataFrame, exposure: Exposure, marker: Marker, model: Model, *, groups: str | None, order: Sequence[str],
-    interaction: str | None, constant: Mapping[str, Any] | None,
-) -> dict[tuple[Any, ...], dict[str, Any]]:  # fmt: skip
-    """The hazard-ratio rows of `associate_rows` alone: what stands beside them is not computed once per imputation."""
-    wanted = ["time", "event", *model.strata, *model.adjust, *filter(None, [groups, interaction])]
-    frame = rows[list(dict.fromkeys(wanted))].assign(**{COVARIATE: exposure.x})
-    shared = {"marker": marker.name, "term": exposure.term, "contrast": exposure.contrast, "estimand": HAZARD_RATIO,
-              "conf_level": model.level, **(constant or {})}  # fmt: skip
-    pooled = replace(model, strata=((groups,) if groups else ()) + model.strata)
-    parts = [(str(g), (frame[groups] == g).to_numpy(bool), model) for g in order] if groups else []
-    out: list[dict[str, Any]] = []
-    for name, part, own in [*parts, ("all", np.ones(len(frame), bool), pooled)]:
-        here = shared | {"cohort": name}
-        out.append(_one(frame[part], exposure.part(part), own, here)[0])
-        if interaction:
-            out += _by_arm(frame[part], exposure.part(part), own, interaction, here)
-    if groups and len([g for g in order if (frame[groups] == g).any()]) > 1:
-        out.append(_difference(frame, exposure, pooled, groups, order, shared | {"cohort": "all"}, groups))
-    return {_key(row): row for row in out}
 
 
 def _key(row: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -17,14 +17,13 @@ from biomarkers.kernels import rubin
 from biomarkers.kernels.matching import matched
 from biomarkers.kernels.profile import t_df
 from biomarkers.kernels.resample import generator
-from biomarkers.models.association import HAZARD_RATIO, describe
+from biomarkers.models.association import HAZARD_RATIO, IMPUTATIONS, describe
 from biomarkers.models.below_limit import nelson_aalen
 from biomarkers.models.cox import cox
 from biomarkers.models.gates import EVENTS_PER_PARAMETER, events_word
 from biomarkers.models.results_table import result_row
 from biomarkers.models.selection import independent
 
-IMPUTATIONS = 20
 LARGEST_SHARE = 0.5
 
 
