@@ -89,31 +89,64 @@ def max_selected(
     g = coded(stratum, n)
     if not d.any():
         raise ValueError(f"0 events among n = {n}: there is nothing to separate.")
-    a = log_rank_scores(t, d, g)
-    # By marker, and within it by everything else, so that row order cannot matter.
-    order = np.lexsort((a, g, x))
-    a, g, x = a[order], g[order], x[order]
-    below = np.flatnonzero(np.diff(x) > 0) + 1  # subjects at or below each possible cut
-    low, high = max(1, int(np.floor(n * minprop))), int(np.floor(n * maxprop))
-    below = below[(below >= low) & (below <= high)]
-    if below.size == 0:
+    found = search(t, d, x, g, minprop, maxprop)
+    if found.below.size == 0:
         raise ValueError(
             f"no cut leaves between {minprop:.0%} and {maxprop:.0%} of the {n} subjects below it: the marker has "
             f"{np.unique(x).size} distinct value(s)."
         )
-    moments = _moments(a, g, below)
-    T = _standardised(np.cumsum(a)[below - 1], moments)
-    best = int(np.argmax(T))
-    M = float(T[best])
-    one = int(g.max()) == 0
+    M, below = float(found.statistics.max()), found.below
     p = {"lau92": float("nan"), "lau94": float("nan"), "hl": float("nan"), "permutation": float("nan")}
-    if one:
+    if int(g.max()) == 0:
         p["lau92"] = _lau92(M, minprop, maxprop)
         p["lau94"] = _lau94(M, below, n)
-        p["hl"] = _hothorn_lausen(a, below) if n <= _HL_LARGEST else float("nan")
+        p["hl"] = _hothorn_lausen(found.scores, below) if n <= _HL_LARGEST else float("nan")
     if permutations:
-        p["permutation"] = _permutation(a, g, below, moments, M, permutations, seed)
-    return MaxSelectedStatistic(M, float(x[below[best] - 1]), x[below - 1], T, p, n, int(d.sum()))
+        p["permutation"] = _permutation(found, M, permutations, seed)
+    return MaxSelectedStatistic(M, found.best_cut, found.cuts, found.statistics, p, n, int(d.sum()))
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Every cut that was looked at.
+
+    Attributes
+    ----------
+    scores, stratum : (n,)
+        Log-rank scores and strata of the subjects, by marker.
+    below : (m,) int
+        Subjects at or below each cut.
+    cuts, statistics : (m,) float
+        The cuts in the marker's units, and their standardised statistics.
+    moments : ((m,), (m,)) float
+        Permutation mean and variance of the sum of scores at or below each cut.
+    """
+
+    scores: Floats
+    stratum: Ints
+    below: Ints
+    cuts: Floats
+    statistics: Floats
+    moments: tuple[Floats, Floats]
+
+    @property
+    def best_cut(self) -> float:
+        """The cut with the largest statistic."""
+        return float(self.cuts[int(np.argmax(self.statistics))])
+
+
+def search(
+    t: Floats, d: np.ndarray[tuple[int], np.dtype[np.bool_]], x: Floats, g: Ints, minprop: float, maxprop: float
+) -> Search:
+    """Standardise the sum of scores at every cut of marker `x` with between minprop and maxprop of the subjects below it."""
+    a = log_rank_scores(t, d, g)
+    # By marker, and within it by everything else, so that row order cannot matter.
+    order = np.lexsort((a, g, x))
+    a, g, x = a[order], g[order], x[order]
+    below = np.flatnonzero(np.diff(x) > 0) + 1
+    below = below[(below >= max(1, int(np.floor(x.size * minprop)))) & (below <= int(np.floor(x.size * maxprop)))]
+    moments = _moments(a, g, below)
+    return Search(a, g, below, x[below - 1], _standardised(np.cumsum(a)[below - 1], moments), moments)
 
 
 def log_rank_scores(t: Floats, d: np.ndarray[tuple[int], np.dtype[np.bool_]], stratum: Ints) -> Floats:
@@ -148,16 +181,15 @@ def _standardised(S: Floats, moments: tuple[Floats, Floats]) -> Floats:
     return np.asarray(np.where(usable, np.abs(S - mean) / np.sqrt(np.where(usable, variance, 1.0)), 0.0))
 
 
-def _permutation(
-    a: Floats, g: Ints, below: Ints, moments: tuple[Floats, Floats], M: float, permutations: int, seed: int
-) -> float:
+def _permutation(found: Search, M: float, permutations: int, seed: int) -> float:
     """(1 + #{permuted maximum >= M}) / (B + 1), scores permuted within strata."""
+    a, g = found.scores, found.stratum
     by_stratum = np.argsort(g, kind="stable")
     exceed = 0
     for block in orders(generator(seed), g[by_stratum], permutations):
         moved = np.empty((block.shape[0], a.size))
         moved[:, by_stratum] = a[by_stratum][block]
-        T = _standardised(np.cumsum(moved, axis=1)[:, below - 1], moments)
+        T = _standardised(np.cumsum(moved, axis=1)[:, found.below - 1], found.moments)
         exceed += int((T.max(axis=1) >= M - 1e-10).sum())
     return (1 + exceed) / (permutations + 1)
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .cox import cox
-from .maxstat import _moments, _standardised, log_rank_scores
+from .maxstat import search
 from .riskset import Bools, Floats, Ints, coded, merge_near_ties
 
 _LARGEST = 3.0  # a left-out fit without a finite maximum counts with this log hazard ratio
@@ -88,15 +88,8 @@ def _best(t: Floats, d: Bools, x: Floats, g: Ints, low: float, high: float) -> f
     """The cut with the largest standardised statistic, or None where there is nothing to search."""
     if not d.any():
         return None
-    a = log_rank_scores(t, d, g)
-    order = np.lexsort((a, g, x))
-    a, g, x = a[order], g[order], x[order]
-    below = np.flatnonzero(np.diff(x) > 0) + 1
-    below = below[(below >= max(1, int(np.floor(x.size * low)))) & (below <= int(np.floor(x.size * high)))]
-    if below.size == 0:
-        return None
-    T = _standardised(np.cumsum(a)[below - 1], _moments(a, g, below))
-    return float(x[below[int(np.argmax(T))] - 1])
+    found = search(t, d, x, g, low, high)
+    return found.best_cut if found.below.size else None
 
 
 def _coef(t: Floats, d: Bools, z: Floats, g: Ints) -> float:
