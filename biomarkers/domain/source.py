@@ -84,8 +84,8 @@ class EndpointRule:
     ----------
     time, event : str or None
         Columns in a wide sheet; None where the outcomes table has rows of this endpoint.
-    unit : str
-        Unit of `time`; converted once to days.
+    unit : str or None
+        Unit of `time`, converted once to days; None takes the row's own, else the table's `day_unit`.
     event_is, censored_is : tuple of str
         The spellings of "event" and "censored". Any other spelling is a problem.
     declared : bool

@@ -36,7 +36,6 @@ ADSL = {
 ADTTE = ("USUBJID", "PARAMCD", "AVAL", "AVALU", "CNSR", "STARTDT", "ADT", "STARTDY", "ADY", "EVNTDESC", "CNSDTDSC")
 ADRS = ("USUBJID", "PARAMCD", "AVALC", "ADT", "ADY")
 SCREEN_FAILURE = ("screen failure", "scrnfail", "screen fail", "not assigned", "notassgn")
-NO_ASSESSMENT = ("randomization", "randomisation", "registration", "start date")
 
 _KINDS = {
     "death": re.compile(r"\bdeath\b|\bdied\b|\bdeceased\b"),

@@ -160,7 +160,7 @@ def _tabular(
         return [column for column in header if column in {*choose(header), *both}]
 
     plain = replace(source, format="tsv", delimiter="\t")
-    table = read_delimited(path, name=name, source=plain, wanted=columns, header_at=_header)
+    table = read_delimited(path, name=name, source=plain, wanted=columns, header_at=below_comments)
     damaged = [column for column in table.header if column != column.upper()]
     if damaged:
         found.add(
@@ -172,7 +172,7 @@ def _tabular(
     return table
 
 
-def _header(rows: list[list[str]]) -> int:
+def below_comments(rows: list[list[str]]) -> int:
     """The first line that is no comment."""
     return next((i for i, cells in enumerate(rows) if not cells[0].startswith("#")), 0)
 

@@ -84,14 +84,12 @@ def _missing(n: int, dtype: str) -> pd.api.extensions.ExtensionArray:
     return pd.array(np.full(n, np.nan), dtype=dtype) if dtype == "float64" else pd.array([pd.NA] * n, dtype=dtype)
 
 
-def mapped(
-    sheet: Sheet, column: str, read: Callable[[str], object], found: Findings, *, text: pd.Series | None = None
-) -> list[object]:
+def mapped(sheet: Sheet, column: str, read: Callable[[str], object], found: Findings) -> list[object]:
     """Each text read once, however often it stands in the column; a `Bad` becomes a problem at every row that holds it.
 
     What is wrong with the larger part of a column is one fault of the column, counted, not one of each cell.
     """
-    texts = (sheet.frame[column] if text is None else text).fillna("").tolist()
+    texts = sheet.frame[column].fillna("").tolist()
     known = {raw: read(raw) for raw in dict.fromkeys(texts)}
     wrong = Counter(value.code for raw in texts if isinstance(value := known[raw], Bad))
     lines, called = sheet.frame["source_row"].tolist(), sheet.called(column)

@@ -12,12 +12,10 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import pandas as pd
-
-from biomarkers.domain.schema import TEXT
 from biomarkers.domain.source import Source
 from biomarkers.readers.findings import Findings
 from biomarkers.readers.table import HeaderAt, Table, Wanted
+from biomarkers.readers.text_rows import no_rows, text_table
 
 LARGEST_FILE = 1 << 30
 LONGEST_CELL = 32_767
@@ -49,15 +47,15 @@ def read_delimited(path: Path, *, name: str, source: Source, wanted: Wanted | No
     found = Findings(name)
     text = _decoded(path, source, found)
     if text is None:
-        return _empty(found)
+        return no_rows(found)
     text, source = _without_sep_line(text, source, found)
     delimiter = _delimiter(text, path, source, found)
     if delimiter is None:
-        return _empty(found)
+        return no_rows(found)
     records = list(_records(text, delimiter, found))
     if not records:
         found.add("no_rows", "nothing but empty lines: 0 rows", "export it again")
-        return _empty(found)
+        return no_rows(found)
     if header_at is not None:
         records = records[header_at([cells for _, cells in records]) :]
     header = _header(records[0][1], found)
@@ -65,17 +63,8 @@ def read_delimited(path: Path, *, name: str, source: Source, wanted: Wanted | No
     body = _body(records[1:], header, keep, text, found)
     if not body and not found.errors:
         found.add("no_rows", "a header and no rows: 0 rows of data", "export it again; an empty table is not a clean table")
-    rows = pd.DataFrame(
-        {header[i]: pd.array([cells[i] for _, cells in body], dtype=TEXT) for i in keep}, index=range(len(body))
-    )
-    rows["source_file"] = pd.array([name] * len(body), dtype=TEXT)
-    rows["source_row"] = pd.array([line for line, _ in body], dtype="Int64")
-    return Table(name, rows, tuple(found.all()), tuple(h for h in header if h))
-
-
-def _empty(found: Findings) -> Table:
-    rows = pd.DataFrame({"source_file": pd.array([], dtype=TEXT), "source_row": pd.array([], dtype="Int64")})
-    return Table(found.file, rows, tuple(found.all()))
+    columns = {header[i]: [cells[i] for _, cells in body] for i in keep}
+    return text_table(columns, [line for line, _ in body], (h for h in header if h), found)
 
 
 # ---- bytes -----------------------------------------------------------------------------------------------------------

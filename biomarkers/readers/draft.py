@@ -23,6 +23,7 @@ from biomarkers.domain.source import Source
 from biomarkers.domain.times import DAYS_PER
 from biomarkers.readers.adam import SCREEN_FAILURE
 from biomarkers.readers.calendar_days import looks_like_date
+from biomarkers.readers.cbioportal import below_comments
 from biomarkers.readers.dataset import read_dataset
 from biomarkers.readers.redcap import forms_of
 from biomarkers.readers.table import unreadable
@@ -191,7 +192,7 @@ def look(path: Path, name: str) -> Seen:
         return [places[column] for column in SEEN_CELLS if column in places] + _event_columns(header)
 
     table = read_dataset(
-        path, name=name, source=Source(table="draft"), wanted=choose, header_at=_below_comments if portal else None
+        path, name=name, source=Source(table="draft"), wanted=choose, header_at=below_comments if portal else None
     )
     problems = [problem for problem in table.problems if problem.severity == "error"]
     if problems or not table.header:
@@ -218,10 +219,6 @@ def _begins_with_comment(path: Path) -> bool:
 def _levels_of(texts: pd.Series) -> list[str]:
     """Different texts in the order in which they come; a screen failure is no arm."""
     return [text for text in dict.fromkeys(texts.fillna("").str.strip()) if text and text.casefold() not in SCREEN_FAILURE]
-
-
-def _below_comments(rows: list[list[str]]) -> int:
-    return next((i for i, cells in enumerate(rows) if not cells[0].startswith("#")), 0)
 
 
 def _bare(name: str) -> str:
@@ -553,7 +550,7 @@ def _entry(first: Seen, same: Sequence[Seen]) -> str:
         pairs["marker_names"] = _inline({text: _text(marker) for text, marker in renamed.items()})
     unknown = [text for text, marker in spelled.items() if marker is None]
     pairs |= first.extra
-    entry = path if not pairs and len(names) == 1 else path if not pairs else _inline({"path": path, **pairs})
+    entry = _inline({"path": path, **pairs}) if pairs else path
     if unknown and first.format is None:
         entry += f"    # ? no marker is known for {', '.join(unknown[:8])}: map them, or define them under [markers]"
     return entry

@@ -6,18 +6,15 @@ import datetime as dt
 import re
 import warnings
 import zipfile
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from biomarkers.domain.schema import TEXT
 from biomarkers.domain.source import Source
 from biomarkers.readers.delimited import LARGEST_FILE, LONGEST_CELL
 from biomarkers.readers.findings import Findings, lines
 from biomarkers.readers.table import HeaderAt, Table, Wanted
+from biomarkers.readers.text_rows import no_rows, text_table
 
 _ID_COLUMNS = re.compile(r"(subject|patient|usubjid|specimen|sample)", re.IGNORECASE)
 
@@ -31,17 +28,17 @@ def read_excel(path: Path, *, name: str, source: Source, wanted: Wanted | None, 
     found = Findings(name)
     books = _opened(path, found)
     if books is None:
-        return _empty(found)
+        return no_rows(found)
     values, formulas = books
     title = _sheet(values, source, found)
     if title is None:
-        return _empty(found)
+        return no_rows(found)
     sheet, raw = values[title], formulas[title]
     rows = [(number, [cell.value for cell in row], row) for number, row in enumerate(sheet.iter_rows(), start=1)]
     rows = [row for row in rows if any(value is not None and str(value).strip() for value in row[1])]
     if len(rows) < 2:
         found.add("no_rows", f"sheet {title!r} holds 0 rows of data", "name the sheet that holds the data: sheet = ...")
-        return _empty(found)
+        return no_rows(found)
     if header_at is not None:
         rows = rows[header_at([["" if value is None else str(value).strip() for value in cells] for _, cells, _ in rows]) :]
     first, head, _ = rows[0]
@@ -65,15 +62,7 @@ def read_excel(path: Path, *, name: str, source: Source, wanted: Wanted | None, 
         numbers.append(number)
         for i in keep:
             body[header[i]].append(_text(cells[i], raw, number, i, header[i], found))
-    frame = pd.DataFrame({column: pd.array(texts, dtype=TEXT) for column, texts in body.items()}, index=range(len(numbers)))
-    frame["source_file"] = pd.array([name] * len(numbers), dtype=TEXT)
-    frame["source_row"] = pd.array(numbers, dtype="Int64")
-    return Table(name, frame, tuple(found.all()), tuple(h for h in header if h))
-
-
-def _empty(found: Findings) -> Table:
-    rows = pd.DataFrame({"source_file": pd.array([], dtype=TEXT), "source_row": pd.array([], dtype="Int64")})
-    return Table(found.file, rows, tuple(found.all()))
+    return text_table(body, numbers, (h for h in header if h), found)
 
 
 def _opened(path: Path, found: Findings) -> tuple[Any, Any] | None:
@@ -212,14 +201,3 @@ def _text(cell: Any, formulas: Any, row: int, i: int, column: str, found: Findin
         )
         return text[:64]
     return text
-
-
-def sheets(path: Path) -> Iterator[str]:
-    """Names of the sheets of a workbook."""
-    import openpyxl
-
-    book = openpyxl.load_workbook(path, read_only=True)
-    try:
-        yield from book.sheetnames
-    finally:
-        book.close()

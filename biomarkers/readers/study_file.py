@@ -23,7 +23,17 @@ from biomarkers.domain.nearest import did_you_mean
 from biomarkers.domain.privacy import Privacy
 from biomarkers.domain.problems import Problem, sort, visible
 from biomarkers.domain.schema import TABLES
-from biomarkers.domain.source import EndpointRule, MarkerColumn, Origin, Source, Spelling
+from biomarkers.domain.source import (
+    Consensus,
+    EndpointRule,
+    MarkerColumn,
+    NDMeaning,
+    Origin,
+    Replicates,
+    Source,
+    Spelling,
+    ZeroMeaning,
+)
 from biomarkers.domain.times import DAYS_PER, Endpoint, Visit
 from biomarkers.domain.trial import DIRECTIONS, TIMES, CohortQuestion, Instrument, Trial
 from biomarkers.readers.table import READERS, reader_of, unreadable
@@ -84,8 +94,8 @@ class _Keys(BaseModel):
 
 
 class _Spelling(_Keys):
-    nd: Literal["not_detected", "not_done"] | None = Field(None, alias="ND")
-    zero: Literal["below_limit", "real", "missing"] | None = None
+    nd: NDMeaning | None = Field(None, alias="ND")
+    zero: ZeroMeaning | None = None
     decimal: Literal[".", ","] | None = None
     thousands: str | None = None
     words: dict[str, str] = {}
@@ -118,8 +128,8 @@ class _Table(_Spelling):
     optional: bool = False
     day_unit: str = "days"
     unit: str | None = None
-    replicates: Literal["error", "mean", "median", "first", "last"] | None = None
-    consensus: Literal["error", "use", "drop"] = "error"
+    replicates: Replicates | None = None
+    consensus: Consensus = "error"
     unknown_subjects: Literal["error", "exclude"] | None = None
     sheet: str | None = None
     encoding: str | None = None
@@ -203,7 +213,7 @@ class _Study(_Spelling):
     notes: list[str] = []
     privacy: _Privacy = _Privacy()
     unknown_subjects: Literal["error", "exclude"] = "error"
-    replicates: Literal["error", "mean", "median", "first", "last"] = "error"
+    replicates: Replicates = "error"
     day0: _Origin | None = None
     date_format: str | None = None
     endpoints: dict[str, _Endpoint] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from html import escape
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol
@@ -50,7 +51,7 @@ class Table:
         return f"Table {self.name}: {len(self.rows)} rows, {self.rows.shape[1]} columns; {summary(self.problems)}"
 
     def _repr_html_(self) -> str:
-        return f"<p><b>{_escaped(self.name)}</b>: {len(self.rows)} rows; {summary(self.problems)}</p>" + self.rows.head(
+        return f"<p><b>{escape(self.name)}</b>: {len(self.rows)} rows; {summary(self.problems)}</p>" + self.rows.head(
             20
         ).to_html(max_cols=20, notebook=True)
 
@@ -254,7 +255,3 @@ def _nearby(path: Path) -> str:
     except OSError:
         names = []
     return did_you_mean(path.name, sorted(names), "correct the path; it counts from the folder of study.toml")
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

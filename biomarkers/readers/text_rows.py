@@ -18,8 +18,6 @@ def text_table(
     lines: Sequence[int],
     header: Iterable[str],
     found: Findings,
-    *,
-    spelled: Mapping[str, str] | None = None,
 ) -> Table:
     """Rows of text as a `Table`.
 
@@ -32,13 +30,11 @@ def text_table(
     header : iterable of str
         Every column of the file, read or not.
     found : Findings
-    spelled : mapping of str to str, optional
-        Column of the table to its name in the file, where the reader renamed it.
     """
     rows = pd.DataFrame({name: pd.array(list(texts), dtype=TEXT) for name, texts in columns.items()}, index=range(len(lines)))
     rows["source_file"] = pd.array([found.file] * len(lines), dtype=TEXT)
     rows["source_row"] = pd.array(list(lines), dtype="Int64")
-    return Table(found.file, rows, tuple(found.all()), tuple(dict.fromkeys(header)), dict(spelled or {}))
+    return Table(found.file, rows, tuple(found.all()), tuple(dict.fromkeys(header)))
 
 
 def no_rows(found: Findings) -> Table:

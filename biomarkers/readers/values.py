@@ -264,7 +264,8 @@ def _with_levels(frame: pd.DataFrame, sheet: Sheet, design: Design, found: Findi
                 value=unit,
                 same=(unit,),
             )
-        detected, absent = rows["call"] == level_call(design, name, 1), rows["call"] == level_call(design, name, 0)
+        calls = design.markers[name].levels  # not detected, detected
+        detected, absent = rows["call"] == calls[1], rows["call"] == calls[0]
         measured = detected & rows["level"].notna() & ~wrong
         rows["marker"], rows["call"], rows["call_reason"] = level.name, pd.NA, pd.NA
         rows["raw_value"] = sheet.frame["level"].iloc[rows.index].to_numpy()
@@ -276,8 +277,3 @@ def _with_levels(frame: pd.DataFrame, sheet: Sheet, design: Design, found: Findi
         # Before pandas 3 an all-missing column without its type would lose its type in the concatenation, with a warning.
         made.append(rows.astype(frame.dtypes.to_dict()))
     return pd.concat([frame, *made], ignore_index=True) if made else frame
-
-
-def level_call(design: Design, name: str, place: int) -> str:
-    """A level of a call marker by its place: 0 is not detected, 1 detected."""
-    return design.markers[name].levels[place]
