@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pandas as pd
@@ -510,7 +511,7 @@ def _tables(seen: Sequence[Seen]) -> list[str]:
         told += [f"# ? {s.name}: {first.name} in another container, it seems; one is enough" for s in copies]
         mine = [s for s in mine if s not in copies]
         lines += [f"# ? {s.name}: {ask}" for s in same for ask in s.asks]
-        lines.append(f"{table} = {_entry(first, same)}")
+        lines.append(f"{table} = {_entry(first, same, [s.name for s in seen])}")
         told += [
             f"# ? {s.name} looks like {table} too, in another shape: one table has one declaration"
             for s in mine
@@ -534,9 +535,9 @@ def _mapping(s: Seen) -> tuple[tuple[str, str], ...]:
     return tuple((column, place) for column, place in s.columns.items() if place != column)
 
 
-def _entry(first: Seen, same: Sequence[Seen]) -> str:
+def _entry(first: Seen, same: Sequence[Seen], every: Sequence[str]) -> str:
     """A path alone, or an inline table."""
-    names = _globbed([s.name for s in same])
+    names = _globbed([s.name for s in same], every)
     path = _text(names[0]) if len(names) == 1 else _list(names)
     pairs: dict[str, str] = {}
     if first.format is not None:
@@ -556,8 +557,8 @@ def _entry(first: Seen, same: Sequence[Seen]) -> str:
     return entry
 
 
-def _globbed(names: Sequence[str]) -> list[str]:
-    """Several files of one folder and ending as one pattern, where that matches them all."""
+def _globbed(names: Sequence[str], every: Sequence[str]) -> list[str]:
+    """Several files of one folder and ending as one pattern, where that matches them all and no other of the files."""
     if len(names) < 3:
         return list(names)
     folders = {Path(name).parent.as_posix() for name in names}
@@ -567,7 +568,9 @@ def _globbed(names: Sequence[str]) -> list[str]:
     stem = _beginning([Path(name).name for name in names])
     if len(folders) == 1 and len(set(ends)) == 1:
         folder = folders.pop()
-        return [f"{'' if folder == '.' else folder + '/'}{stem}*{ends[0]}"]
+        beside = [name for name in every if Path(name).parent.as_posix() == folder]
+        if [name for name in beside if fnmatchcase(Path(name).name, f"{stem}*{ends[0]}")] == list(names):
+            return [f"{'' if folder == '.' else folder + '/'}{stem}*{ends[0]}"]
     return list(names)
 
 

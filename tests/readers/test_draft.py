@@ -32,6 +32,15 @@ def drafted(folder: Path) -> str:
     return text
 
 
+def test_files_of_one_shape_become_a_pattern_only_where_it_takes_in_no_other_file(tmp_path):
+    (tmp_path / "subjects.csv").write_text("subject,cohort,arm\nS1,A,x\n", encoding="utf-8")
+    for i in (1, 2, 3):
+        (tmp_path / f"blood_{i}.csv").write_text(f"subject,day,marker,value\nS1,{i},ctc,3\n", encoding="utf-8")
+    assert '\nblood = "blood_*.csv"\n' in drafted(tmp_path)
+    (tmp_path / "blood_notes.csv").write_text("who,what\nS1,hello\n", encoding="utf-8")
+    assert '\nblood = ["blood_1.csv", "blood_2.csv", "blood_3.csv"]\n' in drafted(tmp_path)
+
+
 def questions(text: str) -> list[str]:
     """Lines that ask."""
     return [line for line in text.splitlines() if "# ?" in line]
