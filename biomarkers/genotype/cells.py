@@ -149,7 +149,7 @@ class CellReader:
 
     def _more(self, parts: list[bytes], facts: Facts) -> tuple[Facts, float | None]:
         """The rarer keys: copy number, sample filter, block length, dosage and genotype probabilities."""
-        cn = _number(parts[self.cn], "CN") if self.cn is not None else None
+        cn = _number(parts[self.cn], "CN", below=1e6) if self.cn is not None else None
         failed = self.ft is not None and parts[self.ft] not in (b"PASS", b".")
         covered = True
         if self.len is not None and parts[self.len] != b".":
@@ -210,6 +210,8 @@ class CellReader:
             return (None, None) if all(v == b"." for v in values) else (-1, None)
         p = [_number(v, "GP") or 0.0 for v in values]
         if self.gp_is_phred:
+            if min(p) < 0:
+                return -1, None
             p = [10.0 ** (-x / 10.0) for x in p]
             total = sum(p)
             p = [x / total for x in p] if total > 0 and math.isfinite(total) else p
@@ -256,19 +258,19 @@ def _count(text: bytes, key: str = "DP") -> int:
 _REAL = re.compile(rb"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?\Z")
 
 
-def _number(text: bytes, key: str) -> float | None:
+def _number(text: bytes, key: str, *, below: float = math.inf) -> float | None:
     if text == b".":
         return None
-    if not _REAL.match(text):
+    if not _REAL.match(text) or not abs(value := float(text)) < below:
         raise ValueError(f"{key} {text[:20].decode('latin-1')!r} is no number")
-    return float(text)
+    return value
 
 
 def _quality(text: bytes) -> float:
     if text.isdigit() and len(text) < 10:
         return int(text)
     value = _number(text, "GQ")
-    if value is None or value < 0 or not math.isfinite(value):
+    if value is None or value < 0:
         raise ValueError(f"GQ {text[:20].decode('latin-1')!r} is no quality")
     return value
 

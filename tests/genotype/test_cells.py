@@ -128,8 +128,11 @@ def test_a_cell_becomes_facts_and_numbers(keys: str, cell: str, facts: Facts, nu
         ("GT:AD", "0/1:1,x", "AD 'x' is no count"),
         ("GT:GQ", "0/1:x", "GQ 'x' is no number"),
         ("GT:GQ", "0/1:-3", "GQ '-3' is no quality"),
-        ("GT:GQ", "0/1:1e999", "GQ '1e999' is no quality"),
+        ("GT:GQ", "0/1:1e999", "GQ '1e999' is no number"),
         ("GT:CN", "0/1:two", "CN 'two' is no number"),
+        ("GT:CN", "0/1:1e999", "CN '1e999' is no number"),
+        ("GT:CN", "0/1:1000000", "CN '1000000' is no number"),
+        ("GT:DS", "0/1:-1e999", "DS '-1e999' is no number"),
         ("GT:DS", "0/1:x", "DS 'x' is no number"),
         ("GT:GP", "0/1:1,0,x", "GP 'x' is no number"),
         ("GT:DP", "0/1:" + "9x" * 15, "DP '9x9x9x9x9x9x9x9x9x9x' is no count"),
@@ -172,6 +175,7 @@ def test_phred_probabilities_are_turned_into_probabilities_and_are_no_imputation
     assert numbers.dosage == pytest.approx(1.0, abs=1e-9)
     assert reader("GT:GP:DS", phred=True).read(b"0/1:30,0,30:1")[0].imputed
     assert reader("GP", phred=True).read(b"9999,9999,9999")[0].gp == -1
+    assert reader("GP", phred=True).read(b"-9999,0,20")[0].gp == -1
     facts, numbers = reader("GP", phred=True).read(b"20,10,10")  # shares 1 : 10 : 10, whatever their sum
     assert facts.gp == 1 + 8
     assert numbers.dosage == pytest.approx(30 / 21)
