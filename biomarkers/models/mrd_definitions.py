@@ -74,8 +74,7 @@ def calls(study: Study, marker: Marker, endpoint: str) -> Calls:
     })  # fmt: skip
     outcome = study.outcome(endpoint).drop_duplicates("subject")
     own = [c for c in ("time", "event", "event_type", "last_negative_assessment") if c in outcome]
-    people = study.members
-    people = people[people["excluded"].fillna("") == ""]
+    people = study.analysable
     keep = ["subject", *[c for c in ("cohort",) if c in people]]
     rows = rows.merge(people[keep], on="subject").merge(outcome[["subject", *own]], on="subject")
     if "cohort" not in rows:

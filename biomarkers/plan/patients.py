@@ -93,8 +93,8 @@ def _balance(study: Study, marker: str) -> pd.DataFrame:
     ids = rows["locus"].dropna().unique()
     if len(ids) != 1 or ids[0] not in LOCI or not (rows["ad_ref"].notna() & rows["ad_alt"].notna()).any():
         return pd.DataFrame()
-    people = study.members
-    people = people[people["excluded"].fillna("") == ""][["subject", *[c for c in ("cohort", "arm") if c in people]]]
+    people = study.analysable
+    people = people[["subject", *[c for c in ("cohort", "arm") if c in people]]]
     rows = rows.fillna({"note": "", "ref": "", "call": "", "reason": ""}).merge(people, on="subject", validate="many_to_one")
     rows = rows.assign(v_fraction=v_fraction(LOCI[ids[0]], rows))
     return rows[[c for c in BALANCE if c in rows]]

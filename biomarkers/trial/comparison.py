@@ -11,11 +11,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from scipy.special import ndtr, ndtri
 
 from biomarkers.domain import limits
 from biomarkers.domain.errors import UseError
 from biomarkers.kernels import fourfold
 from biomarkers.kernels.km import Curve
+from biomarkers.kernels.one_sample import limits_at
 from biomarkers.models.columns import codes, column, survival_rows
 from biomarkers.models.cox import cox
 from biomarkers.models.km import kaplan_meier
@@ -118,8 +120,6 @@ def _hazard_ratios(
 def _exact(
     frame: pd.DataFrame, time: str, event: str, arm: str, by: list[str], level: float, shared: dict[str, object]
 ) -> dict[str, object]:
-    from scipy.special import ndtr, ndtri
-
     rows = survival_rows(frame, time, event, strata=by, extra=(arm,))
     found, _ = codes(column(frame, arm)[rows.kept])
     fit = fourfold.exact_ties(rows.time, rows.event, found, stratum=rows.stratum)
@@ -144,8 +144,6 @@ def arm_summaries(
         Rows in the columns of the result table; `contrast` names the group. Estimands: "median", "survival",
         "median follow-up". Survival has two rows per time: log-log limits, and exact ones (beta product).
     """
-    from biomarkers.kernels.one_sample import limits_at
-
     level = limits.confidence(level)
     fit = kaplan_meier(frame, time, event, by=by or (), level=level)
     rows = []

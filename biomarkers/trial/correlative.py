@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtri
+from scipy.special import ndtr, ndtri
 
 from biomarkers.domain import limits
 from biomarkers.domain.errors import UseError
@@ -79,7 +79,7 @@ def marker_power(
     medians = [median_control, median_control / limits.positive(arm_hazard_ratio, "arm_hazard_ratio")]
     expected = float(n * probability_of_event(medians, accrual=accrual, at=accrual + follow_up).mean())
     ratio = hazard_ratio or detectable_hazard_ratio(expected, variance=variance, alpha=alpha, power=power)
-    by_formula = float(_normal(np.sqrt(expected * variance) * abs(np.log(ratio)) - ndtri(1 - alpha / 2)))
+    by_formula = float(ndtr(np.sqrt(expected * variance) * abs(np.log(ratio)) - ndtri(1 - alpha / 2)))
     found: dict[str, list[np.ndarray]] = {"power": [], "size": [], "events": [], "lost": []}
     for name, truth in (("power", np.log(ratio)), ("size", 0.0)):
         for i, start in enumerate(range(0, n_trials, CHUNK)):
@@ -126,9 +126,3 @@ def _chunk(
     with np.errstate(invalid="ignore"):
         reject = fit.finite & (np.abs(fit.coef[:, 0]) > ndtri(1 - alpha / 2) * fit.std_error[:, 0])
     return reject, event.sum(axis=1), fit.finite
-
-
-def _normal(z: float) -> float:
-    from scipy.special import ndtr
-
-    return float(ndtr(z))

@@ -23,6 +23,7 @@ from biomarkers.study.study import Study
 from .designs_file import Comparison, DesignFile, SingleArm
 from .endpoints import analysed, asked_alone
 from .single_arm import one_arm
+from .twostage import state_after
 
 
 def at_cut(
@@ -176,8 +177,7 @@ def two_stage_decision(design: two_stage.TwoStage, successes: int, evaluable: in
     Returns
     -------
     DataFrame
-        One row: ``successes, evaluable, stage, state, p_reject, note``; state is "running", "continue", "stop", "reject" or
-        "not rejected".
+        One row: ``successes, evaluable, stage, state, p_reject, note``; the state is that of `twostage.state_after`.
 
     Examples
     --------
@@ -192,18 +192,14 @@ def two_stage_decision(design: two_stage.TwoStage, successes: int, evaluable: in
         raise UseError(f"{n} patients, but the design ends at {design.n}")
     if n > design.n1 and x <= design.r1 and x + design.n1 < n:
         raise UseError(f"{x} successes in {n}: the design stopped after {design.n1} patients, with at most {design.r1}")
-    first_left, all_left = max(design.n1 - n, 0), design.n - n
-    if n < design.n1:
-        state, note = "running", f"{first_left} patients to the look; it goes on with more than {design.r1} of {design.n1}"
-    elif n == design.n1:
-        state = "stop" if x <= design.r1 else "continue"
-        note = f"{x} of {design.n1}; more than {design.r1} are needed to go on"
-    elif x > design.r:
-        state, note = "reject", f"{x} successes, more than {design.r}"
-    elif x + all_left <= design.r:
-        state, note = "not rejected", f"more than {design.r} can no longer be reached"
-    else:
-        state, note = "running", f"{design.r + 1 - x} more successes needed among {all_left}"
+    state = state_after(design, x, n)
+    going = f"{x} of {design.n1}; more than {design.r1} are needed to go on"
+    note = {
+        "stop": going, "continue": going, "reject": f"{x} successes, more than {design.r}",
+        "not rejected": f"more than {design.r} can no longer be reached",
+        "running": f"{design.n1 - n} patients to the look; it goes on with more than {design.r1} of {design.n1}"
+                   if n < design.n1 else f"{design.r + 1 - x} more successes needed among {design.n - n}",
+    }[state]
     return pd.DataFrame({"successes": [x], "evaluable": [n], "stage": [1 if n <= design.n1 else 2], "state": [state],
                          "p_reject": [_p_reject(design, x, n, p)], "note": [note]})
 
@@ -321,16 +317,20 @@ def _in_order(frame: pd.DataFrame, day: int) -> pd.DataFrame:
 def _against_rule(rule: two_stage.TwoStage, question: SingleArm, frame: pd.DataFrame) -> list[dict[str, object]]:
     """The evaluable patients in order of entry (longest followed first) against the boundary."""
     entered = _in_order(frame, question.day)
+    if entered.empty:
+        return [{"quantity": "two-stage count", "value": 0, "note": "nobody is evaluable yet"}]
+    share = question.null if question.alternative is None else question.alternative
+    assert share is not None
     n = min(len(entered), rule.n)
     x1 = int(entered["event_free"].iloc[: rule.n1].sum())
     rows: list[dict[str, object]] = []
     if len(entered) >= rule.n1:
-        state = two_stage_decision(rule, x1, rule.n1, p=question.alternative or 0.5).iloc[0]
+        state = two_stage_decision(rule, x1, rule.n1, p=share).iloc[0]
         rows.append({"quantity": "stage 1", "value": x1, "note": f"{state['state']}: {state['note']}"})
         if state["state"] == "stop":
             return rows
     x = int(entered["event_free"].iloc[:n].sum())
-    state = two_stage_decision(rule, x, n, p=question.alternative or 0.5).iloc[0]
+    state = two_stage_decision(rule, x, n, p=share).iloc[0]
     rows.append({"quantity": "two-stage count", "value": x, "note": f"of {n} evaluable; {state['state']}: {state['note']}"})
-    rows.append({"quantity": f"chance of rejecting, if {question.alternative:g}", "value": state["p_reject"]})
+    rows.append({"quantity": f"chance of rejecting, if {share:g}", "value": state["p_reject"]})
     return rows

@@ -61,7 +61,7 @@ def consort(study: Study, *, endpoints: Sequence[str] | None = None) -> pd.DataF
         `endpoint_table` uses, so that the two cannot disagree. Columns cohort and arm are there where the study has them.
     """
     parts = []
-    for endpoint in _endpoints(study, endpoints):
+    for endpoint in asked_endpoints(study, endpoints):
         chosen = analysed(study, endpoint)
         flow = chosen.flow
         keys = [c for c in ("cohort", "arm") if c in flow.columns]
@@ -138,7 +138,7 @@ def endpoint_table(
     if compare != "arm":
         _refuse(study, compare)
     rows: list[pd.DataFrame] = []
-    for endpoint in _endpoints(study, endpoints):
+    for endpoint in asked_endpoints(study, endpoints):
         chosen = analysed(study, endpoint)
         days = tuple((times or stated.times).get(endpoint, ()))
         for cohort in study.design.cohorts or ("all",):
@@ -204,7 +204,7 @@ def safety(study: Study, *, severe: int = 3, level: float = 0.95, **columns: str
     events = study.adverse_events[study.adverse_events["excluded"].fillna("") == ""]
     unsaid = "attribution" not in columns and events["related"].isna().all()
     counted = {"related": None} if unsaid else {}
-    people = study.members[study.members["excluded"].fillna("") == ""]
+    people = study.analysable
     parts = []
     for cohort in ("all", *study.design.cohorts):
         mine = _cohort(people, cohort)
@@ -254,7 +254,8 @@ def waterfall(response: pd.DataFrame, subjects: pd.DataFrame, *, change: str = "
 
 
 # -- parts ---------------------------------------------------------------------------------------------------------------
-def _endpoints(study: Study, wanted: Sequence[str] | None) -> list[str]:
+def asked_endpoints(study: Study, wanted: Sequence[str] | None = None) -> list[str]:
+    """The endpoints asked for, each of which must have outcomes; by default all of the design that have them."""
     present = set(study.outcomes["endpoint"].dropna().str.lower())
     if wanted is None:
         return [name for name in study.design.endpoints if name.lower() in present]
@@ -352,17 +353,20 @@ def _responses(study: Study, level: float, benefit_days: int) -> list[pd.DataFra
     """Objective response and clinical benefit, where the study has responses."""
     if study.response.empty:
         return []
-    people = study.members
-    people = people[people["excluded"].fillna("") == ""]
-    usable = study.response[study.response["excluded"].fillna("") == ""]
-    usable = usable[usable["subject"].isin(people["subject"])]
-    best = best_response(usable, list(people["subject"]), benefit_days=benefit_days)
+    people = study.analysable
+    best = best_response(usable_responses(study), list(people["subject"]), benefit_days=benefit_days)
     frame = people.merge(best, on="subject")
     return [
-        _rate_rows(study, _cohort(frame, cohort), cohort, column, words, level)
-        for cohort in study.design.cohorts or ("all",)
+        _rate_rows(study, mine, cohort, column, words, level)
+        for cohort in study.design.cohorts or ("all",) if len(mine := _cohort(frame, cohort))
         for column, words in (("responder", "objective response"), ("benefit", f"clinical benefit, SD >= {benefit_days} days"))
     ]
+
+
+def usable_responses(study: Study) -> pd.DataFrame:
+    """The responses that no check has set aside, of subjects that none has set aside."""
+    usable = study.response[study.response["excluded"].fillna("") == ""]
+    return usable[usable["subject"].isin(study.analysable["subject"])]
 
 
 def _rate_rows(study: Study, frame: pd.DataFrame, cohort: str, column: str, words: str, level: float) -> pd.DataFrame:
@@ -432,7 +436,7 @@ def _benefit(after: pd.DataFrame, without: pd.DataFrame, level: float) -> dict[s
 
 def _survival_from_restart(study: Study, after: pd.DataFrame, level: float) -> list[dict[str, object]]:
     """Overall survival on the restart's own clock."""
-    if "os" not in {e.lower() for e in study.outcomes["endpoint"].dropna()} or after.empty:
+    if after.empty or "os" not in asked_endpoints(study):
         return []
     os = analysed(study, "os").rows[["subject", "time", "event"]]
     both = after[["subject", "restart"]].merge(os, on="subject")

@@ -16,7 +16,10 @@ from scipy.special import ndtr, ndtri, stdtr, stdtrit
 from biomarkers.domain import limits
 from biomarkers.domain.errors import UseError
 from biomarkers.kernels import mmrm as kernel
+from biomarkers.models.columns import factor_levels
 from biomarkers.study.study import Study
+
+from .endpoints import asked_endpoints
 
 DAYS = (0, 91, 182, 365, 548, 730)
 """Nominal days of the table by visit where nothing else is asked."""
@@ -125,10 +128,9 @@ def trajectories(study: Study, *, days: Sequence[int] = DAYS, window: int = 45, 
         raise UseError("the study has no pros table")
     usable = study.pros[study.pros["excluded"].fillna("") == ""]
     _one_version(usable)
-    people = study.members
-    people = people[people["excluded"].fillna("") == ""]
+    people = study.analysable
     keys = [c for c in ("cohort", "arm") if c in people and people[c].notna().any()]
-    follow = study.outcome("pfs")[["subject", "time"]] if "pfs" in set(study.outcomes["endpoint"]) else None
+    follow = study.outcome("pfs")[["subject", "time"]] if "pfs" in asked_endpoints(study) else None
     nominal = np.asarray(sorted(days), dtype=float)
     frame = usable.merge(people[["subject", *keys]], on="subject")
     place = np.abs(frame["day"].to_numpy(dtype=float)[:, None] - nominal).argmin(axis=1)
@@ -160,13 +162,10 @@ def _mean(rows: pd.DataFrame, level: float) -> dict[str, float]:
     y, change = (rows[c].dropna().to_numpy(dtype=float) for c in ("score", "change"))
     mean, spread, low, high = _t_interval(y, level)
     # at the first day everybody's change is 0 by definition: no interval
-    moved, _, change_low, change_high = _t_interval(change, level) if np.any(change != 0) else (*(_nothing(change)), np.nan)
+    unmoved = (0.0 if len(change) else np.nan, np.nan, np.nan, np.nan)
+    moved, _, change_low, change_high = _t_interval(change, level) if np.any(change != 0) else unmoved
     return {"n": len(y), "mean": mean, "std_dev": spread, "conf_low": low, "conf_high": high, "conf_level": level,
             "change": moved, "change_low": change_low, "change_high": change_high, "n_change": len(change)}
-
-
-def _nothing(change: np.ndarray) -> tuple[float, float, float]:
-    return (0.0 if len(change) else np.nan), np.nan, np.nan
 
 
 def _t_interval(y: np.ndarray, level: float) -> tuple[float, float, float, float]:
@@ -210,7 +209,7 @@ def mmrm(
     columns = [score, subject, visit, group, *([baseline] if baseline else [])]
     _needs(frame, columns)
     rows = frame.dropna(subset=columns)
-    visits, groups = _levels(rows[visit]), _levels(rows[group])
+    visits, groups = factor_levels(rows[visit]), factor_levels(rows[group])
     if len(groups) != 2:
         raise UseError(f"{group!r} has {len(groups)} groups; two are compared")
     when = np.array([visits.index(v) for v in rows[visit]])
@@ -266,7 +265,7 @@ def mixed_model(
         raise UseError(f"slopes = {slopes!r} must be 'random' or 'fixed'")
     _needs(frame, (score, subject, time, group))
     rows = frame.dropna(subset=[score, subject, time, group])
-    groups = _levels(rows[group])
+    groups = factor_levels(rows[group])
     if len(groups) != 2:
         raise UseError(f"{group!r} has {len(groups)} groups; two are compared")
     t, second = rows[time].to_numpy(dtype=float), (rows[group] == groups[1]).to_numpy(dtype=float)
@@ -316,9 +315,3 @@ def _needs(frame: pd.DataFrame, columns: Sequence[str]) -> None:
     missing = [c for c in columns if c not in frame.columns]
     if missing:
         raise UseError(f"the frame has no column {missing[0]!r}; it has {', '.join(map(str, frame.columns))}")
-
-
-def _levels(series: pd.Series) -> list[object]:
-    if isinstance(series.dtype, pd.CategoricalDtype):
-        return [v for v in series.cat.categories if (series == v).any()]
-    return sorted(series.unique())

@@ -14,11 +14,22 @@ import pandas as pd
 
 from biomarkers.domain.errors import Refused, UseError
 from biomarkers.domain.trial import RESPONSES, Instrument, Trial
+from biomarkers.models.best_response import best_response
 from biomarkers.study.study import Study
 
 from .adverse_events import dose_limiting, treated_patients
 from .decisions import at_cut, evaluable_in_order
-from .endpoints import analysed, arm_curves, best_response, consort, endpoint_table, safety, single_arm_of, waterfall
+from .endpoints import (
+    analysed,
+    arm_curves,
+    asked_endpoints,
+    consort,
+    endpoint_table,
+    safety,
+    single_arm_of,
+    usable_responses,
+    waterfall,
+)
 from .longitudinal import trajectories
 from .twostage import two_stage_path
 
@@ -108,8 +119,7 @@ def account(study: Study) -> Account:
     best = told("response", lambda: _responses(study))
     reported = told("patient-reported outcomes", lambda: _reported(study))
     graded = not study.adverse_events.empty
-    present = set(study.outcomes["endpoint"].dropna().str.lower())
-    steps = [arm_curves(study, endpoint=name, level=stated.level) for name in study.design.endpoints if name in present]
+    steps = [arm_curves(study, endpoint=name, level=stated.level) for name in asked_endpoints(study)]
     return Account(
         consort=consort(study),
         populations=_populations(study, best),
@@ -134,8 +144,7 @@ def _stack(parts: list[pd.DataFrame]) -> pd.DataFrame:
 
 def _people(study: Study) -> pd.DataFrame:
     """Everybody who is in the trial: subject, cohort and arm as text, empty where there is none."""
-    people = study.members
-    people = people[people["excluded"].fillna("") == ""]
+    people = study.analysable
     keys = {name: people[name].astype("string").fillna("") if name in people else "" for name in ("cohort", "arm")}
     return people[["subject"]].assign(**keys).reset_index(drop=True)
 
@@ -158,10 +167,9 @@ def _populations(study: Study, best: pd.DataFrame) -> pd.DataFrame:
         **{c: everybody[c].astype("string").fillna("") if c in everybody else "" for c in ("cohort", "arm")}
     )
     sets: list[tuple[str, set[str], pd.Series | None]] = [("registered", set(listed["subject"]), None)]
-    for name in study.design.endpoints:
-        if name in set(study.outcomes["endpoint"].dropna().str.lower()):
-            chosen = analysed(study, name).rows
-            sets.append((f"analysed: {name}", set(chosen["subject"]), chosen.set_index("subject")["event"]))
+    for name in asked_endpoints(study):
+        chosen = analysed(study, name).rows
+        sets.append((f"analysed: {name}", set(chosen["subject"]), chosen.set_index("subject")["event"]))
     if len(best):
         sets.append(("response evaluable", set(best.loc[best["evaluable"], "subject"]), None))
     if len(study.adverse_events):
@@ -182,13 +190,9 @@ def _responses(study: Study) -> pd.DataFrame:
     if study.response.empty:
         return pd.DataFrame()
     people, stated = _people(study), study.design.trial
-    best = best_response(_usable(study, people), list(people["subject"]), benefit_days=stated.benefit_days if stated else 168)
+    benefit_days = (stated or Trial()).benefit_days
+    best = best_response(usable_responses(study), list(people["subject"]), benefit_days=benefit_days)
     return people.merge(best, on="subject")
-
-
-def _usable(study: Study, people: pd.DataFrame) -> pd.DataFrame:
-    usable = study.response[study.response["excluded"].fillna("") == ""]
-    return usable[usable["subject"].isin(people["subject"])]
 
 
 def _changes(study: Study, best: pd.DataFrame) -> pd.DataFrame:
@@ -196,7 +200,7 @@ def _changes(study: Study, best: pd.DataFrame) -> pd.DataFrame:
     if best.empty or study.response["change_percent"].isna().all():
         return pd.DataFrame()
     people = best[["subject", "cohort", "arm"]]
-    changes = waterfall(_usable(study, people), people).merge(best[["subject", "best"]], on="subject")
+    changes = waterfall(usable_responses(study), people).merge(best[["subject", "best"]], on="subject")
     named = changes.rename(columns={"best": "response"})
     return named.assign(bound="", subject=[str(i) for i in range(1, len(named) + 1)])[
         ["cohort", "arm", "response", "change", "bound", "subject"]

@@ -55,13 +55,16 @@ def response_rate(x: int, n: int, *, level: float = 0.95, evaluable: int | None 
         if evaluable > n:
             raise UseError(f"{evaluable} evaluable of {n} patients: there cannot be more")
         populations.append(("evaluable", evaluable))
-        limits.successes(x, max(evaluable, 1))
     rows = []
     for name, of in populations:
-        limits.successes(x, of, of=f"{name} patients")
+        limits.successes(x, max(of, 1), of=f"{name} patients")
         counted = evaluable is not None and of == n != evaluable
         note = f"{n - evaluable} of {n} not evaluable count as not responding" if counted else ""  # type: ignore[operator]
         for method, low_high in (("Clopper-Pearson", binomial.clopper_pearson), ("Wilson", binomial.wilson)):
+            if not of:
+                rows.append(_row(population=name, estimand="proportion", method=method, x=0, n=0, conf_level=level,
+                                 finite=False, note="nobody could be evaluated"))
+                continue
             low, high = low_high(int(x), of, level=level)
             rows.append(_row(population=name, estimand="proportion", method=method, x=int(x), n=of, estimate=x / of,
                              conf_low=low, conf_high=high, conf_level=level, note=note))

@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
+from scipy.special import ndtri
 
 from biomarkers.domain import limits
 from biomarkers.kernels import binomial, one_sample
@@ -68,7 +69,7 @@ def one_arm(
     tau = limits.positive(at, "at")
     if null is not None:
         limits.share(null, "null")
-    rows = survival_rows(frame, time, event)
+    rows = survival_rows(frame, time, event, least=1)
     t, d = rows.time, rows.event.astype(bool)
     failed = d & (t <= tau)
     evaluable = failed | (t >= tau)
@@ -90,9 +91,13 @@ def _binary(failed: np.ndarray, evaluable: np.ndarray, null: float | None, level
         ("evaluable", int(evaluable.sum()), f"{lost} of {evaluable.size} left out: not followed to the time, without event"),
         ("all, lost = failed", int(evaluable.size), f"{lost} not followed to the time count as failures"),
     ):
+        mark = "primary; " if primary and name == "evaluable" else ""
+        if not n:      # an early cut: nobody has had the event, and nobody was followed to the time
+            out.append(result_row(estimand="event-free share", method=f"binary, {name}, Clopper-Pearson", n=0, finite=False,
+                                  n_excluded=lost, note=f"{mark}{note}", **base))
+            continue
         low, high = binomial.clopper_pearson(free, n, level=level)
         p = binomial.at_least(free, n, null) if null is not None else np.nan
-        mark = "primary; " if primary and name == "evaluable" else ""
         out.append(result_row(estimand="event-free share", method=f"binary, {name}, Clopper-Pearson", estimate=free / n,
                               conf_low=low, conf_high=high, p_value=p, n=n, n_excluded=int(evaluable.size) - n,
                               note=f"{mark}{free} of {n} event-free; {note}", **base))
@@ -127,8 +132,6 @@ def _curve(
 
 
 def _plain(survival: float, error: float, level: float) -> tuple[float, float]:
-    from scipy.special import ndtri
-
     half = float(ndtri((1 + level) / 2)) * error
     return max(survival - half, 0.0), min(survival + half, 1.0)
 

@@ -162,6 +162,17 @@ def two_stage_inference(
     )  # fmt: skip
 
 
+def state_after(design: kernel.TwoStage, successes: int, patients: int) -> str:
+    """What is certain after some patients: "running", at the look "continue" or "stop", "reject" or "not rejected"."""
+    if patients == design.n1 and successes <= design.r1:
+        return "stop"
+    if patients >= design.n1 and successes > design.r:
+        return "reject"
+    if patients > design.n1 and successes + design.n - patients <= design.r:
+        return "not rejected"
+    return "continue" if patients == design.n1 else "running"
+
+
 def two_stage_path(design: kernel.TwoStage, outcomes: list[int] | np.ndarray) -> pd.DataFrame:
     """The path of a trial through its design, patient by patient, for a figure.
 
@@ -174,8 +185,7 @@ def two_stage_path(design: kernel.TwoStage, outcomes: list[int] | np.ndarray) ->
     Returns
     -------
     DataFrame
-        ``patient, successes, stage, stop_at_most, reject_more_than, state``; state is "running", "continue", "stop",
-        "reject" or "not rejected" and says what is certain after that patient.
+        ``patient, successes, stage, stop_at_most, reject_more_than, state``; see `state_after`.
 
     Examples
     --------
@@ -190,21 +200,9 @@ def two_stage_path(design: kernel.TwoStage, outcomes: list[int] | np.ndarray) ->
     if seen.size > design.n or not np.isin(seen, (0, 1)).all():
         raise UseError(f"outcomes must hold at most n = {design.n} values, each 0 or 1")
     total = np.cumsum(seen)
-    states, stopped = [], False
-    for patient, x in enumerate(total.tolist(), 1):
-        if stopped:
-            raise UseError(
-                f"{seen.size} outcomes, but the design stopped after {design.n1} with {total[design.n1 - 1]} successes"
-            )
-        if patient == design.n1 and x <= design.r1:
-            states.append("stop")
-            stopped = True
-        elif x > design.r and patient >= design.n1:
-            states.append("reject")
-        elif patient > design.n1 and x + design.n - patient <= design.r:
-            states.append("not rejected")
-        else:
-            states.append("continue" if patient == design.n1 else "running")
+    states = [state_after(design, x, patient) for patient, x in enumerate(total.tolist(), 1)]
+    if "stop" in states[:-1]:
+        raise UseError(f"{seen.size} outcomes, but the design stopped after {design.n1} with {total[design.n1 - 1]} successes")
     return pd.DataFrame(
         {
             "patient": np.arange(1, seen.size + 1), "successes": total,

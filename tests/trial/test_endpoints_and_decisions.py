@@ -292,3 +292,45 @@ def test_impossible_questions_are_refused(br1801, designs, call, words):
 def test_a_design_of_another_trial_is_refused(stop_her2, designs):
     with pytest.raises(UseError, match="no question for continue, stop"):
         trial.at_cut(stop_her2, designs["br1801"])
+
+
+# -- an early cut ------------------------------------------------------------------------------------------------------
+def test_before_anybody_is_evaluable_one_arm_says_so_and_estimates_nothing():
+    early = pd.DataFrame({"t": [30, 40, 50], "d": [0, 0, 0]})
+    for frame in (early, early.head(1)):
+        found = trial.one_arm(frame, "t", "d", at=365, null=0.5).set_index("method")
+        row = found.loc["binary, evaluable, Clopper-Pearson"]
+        assert (row["n"], row["n_excluded"], row["finite"]) == (0, len(frame), False)
+        assert np.isnan(row["estimate"])
+        assert row["note"].startswith(f"primary; {len(frame)} of {len(frame)} left out")
+
+
+def test_a_cut_before_anybody_is_evaluable_has_a_standing(stop_her2):
+    first = analysed(stop_her2, "pfs").rows.query("cohort == 'stop'")["cutoff"].astype(float).max()
+    table = trial.at_cut(stop_her2, days_before=int(first) - 20)
+    count = table[(table["cohort"] == "stop") & (table["quantity"] == "two-stage count")].iloc[0]
+    assert (count["value"], count["note"]) == (0, "nobody is evaluable yet")
+
+
+def test_a_rule_without_an_alternative_is_judged_under_the_null(stop_her2, designs):
+    arm = replace(designs["stop_her2"].single_arm("stop"), alternative=None, design={"r1": 0, "n1": 20, "r": 23, "n": 40})
+    table = trial.at_cut(stop_her2, replace(designs["stop_her2"], single_arms=(arm,)))
+    assert table["quantity"].iloc[-1] == "chance of rejecting, if 0.5"
+    seen = trial.evaluable_in_order(stop_her2, arm)["event_free"].head(40)
+    judged = trial.two_stage_decision(arm.two_stage(), int(seen.sum()), len(seen), p=0.5)["p_reject"].iloc[0]
+    assert table["value"].iloc[-1] == judged
+
+
+def test_the_path_and_the_decision_say_the_same_after_every_patient():
+    design = trial.TwoStage(1, 4, 2, 8)
+    for outcomes in ([1, 1, 1, 1, 0, 0, 0, 0], [0, 1, 1, 0, 0, 0, 1, 0], [0, 1, 0, 1, 0, 0, 0, 0], [1, 0, 0, 0]):
+        path = trial.two_stage_path(design, outcomes)
+        for row in path.itertuples():
+            assert trial.two_stage_decision(design, row.successes, row.patient, p=0.5)["state"].iloc[0] == row.state
+
+
+def test_an_arm_in_which_nobody_could_be_evaluated_keeps_its_rows():
+    found = trial.response_rate(0, 5, evaluable=0)
+    assert found["n"].tolist() == [5, 5, 0, 0]
+    assert found["estimate"].isna().tolist() == [False, False, True, True]
+    assert set(found["note"].iloc[2:]) == {"nobody could be evaluated"}
