@@ -91,4 +91,4 @@ def _not_drawn(study: Study, subjects: pd.Series, visit: str) -> np.ndarray:
 def _follow_up(study: Study) -> pd.DataFrame:
     """Time and event of the study's first endpoint, by subject."""
     first = next(iter(study.design.endpoints))
-    return study.outcome(first).drop_duplicates("subject").set_index("subject")[["time", "event"]]
+    return study.outcome(first).set_index("subject")[["time", "event"]]

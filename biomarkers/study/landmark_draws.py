@@ -147,7 +147,7 @@ def at_risk(study: Study, values: pd.DataFrame, endpoint: str, day: float) -> pd
 
     At risk is strictly after: an event on the landmark is an event before it.
     """
-    outcome = study.outcome(endpoint).drop_duplicates("subject").set_index("subject")
+    outcome = study.outcome(endpoint).set_index("subject")
     time = pd.to_numeric(values["subject"].map(outcome["time"]), errors="coerce").astype(float)
     event = pd.to_numeric(values["subject"].map(outcome["event"]), errors="coerce").astype(float)
     gone = (time <= day).to_numpy()
@@ -161,7 +161,7 @@ def at_risk(study: Study, values: pd.DataFrame, endpoint: str, day: float) -> pd
 
 def at_risk_from_draw(study: Study, values: pd.DataFrame, endpoint: str) -> pd.DataFrame:
     """The same on the clock of each subject's own draw: at risk strictly after it; `entry` is the draw's day."""
-    outcome = study.outcome(endpoint).drop_duplicates("subject").set_index("subject")
+    outcome = study.outcome(endpoint).set_index("subject")
     time = pd.to_numeric(values["subject"].map(outcome["time"]), errors="coerce").astype(float)
     day = values["draw_day"].astype(float)
     late = ((values["lost"] == "") & (time <= day)).to_numpy()

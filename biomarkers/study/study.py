@@ -12,6 +12,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from biomarkers.domain.design import Design
@@ -20,15 +21,13 @@ from biomarkers.domain.flow import FLOW
 from biomarkers.domain.marker import Marker
 from biomarkers.domain.privacy import read_key
 from biomarkers.domain.problems import COLUMNS, Problem, rows, sort, summary
+from biomarkers.domain.schema import TABLES
 from biomarkers.readers.study_file import StudyFile, read_study_file
 from biomarkers.readers.tables import read_tables
 from biomarkers.study.analysis_set import AnalysisSet
 from biomarkers.study.checks import check
 from biomarkers.study.measurements import measurements
 from biomarkers.study.pseudonyms import without_identifiers
-
-TABLES = ("subjects", "outcomes", "specimens", "tissue_reads", "blood", "genotypes", "therapy", "response",
-          "adverse_events", "pros")
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,8 +38,7 @@ class Study:
     ----------
     design : Design
     tables : mapping of str to pandas.DataFrame
-        The canonical tables, also as attributes: `subjects`, `outcomes`, `specimens`, `tissue_reads`, `blood`,
-        `genotypes`, `therapy`, `pros`.
+        The canonical tables of `schema.TABLES`, also as attributes: `study.subjects`, `study.blood`.
     problems : pandas.DataFrame
         file, line, column, subject, value, severity, problem, remedy, code: every problem at once.
     inputs : tuple of dict
@@ -130,13 +128,16 @@ class Study:
         return fewer
 
     def outcome(self, endpoint: str) -> pd.DataFrame:
-        """subject, time (days), event of one endpoint, one row per subject."""
+        """subject, time (days), event of one endpoint, one row per subject.
+
+        Where a subject has two, which is an error among the problems, the first stands.
+        """
         name = self.design.endpoint(endpoint).name.lower()
         table = self.outcomes[self.outcomes["endpoint"].str.lower() == name]
         if table.empty:
-            known = ", ".join(sorted(self.outcomes["endpoint"].unique()))
+            known = ", ".join(sorted(self.outcomes["endpoint"].dropna().unique()))
             raise UseError(f"no outcome rows for endpoint {endpoint!r}; the outcomes table has {known or 'none'}")
-        return table
+        return table.drop_duplicates("subject")
 
     def analysis_set(self, values: pd.DataFrame, endpoint: str, covariates: Sequence[str] = ()) -> AnalysisSet:
         """Who enters a baseline analysis: in the cohort, with an outcome, a value and every covariate.
@@ -172,9 +173,9 @@ class Study:
         for reason in FLOW:
             if (chosen.rows["lost"] == reason).any():
                 chosen = chosen.keep((chosen.rows["lost"] != reason).to_numpy(), reason, chosen.rows["detail"])
-        missing = chosen.rows[list(covariates)].isna()
-        which = missing.apply(lambda row: ", ".join(c for c in missing.columns if row[c]), axis=1) if len(covariates) else ""
-        return chosen.keep(~missing.any(axis=1).to_numpy(), "missing_covariate", which)
+        missing, names = chosen.rows[list(covariates)].isna().to_numpy(bool), np.array(covariates, dtype=object)
+        which = pd.Series([", ".join(names[blank]) for blank in missing], dtype=object)
+        return chosen.keep(~missing.any(axis=1), "missing_covariate", which)
 
     def availability(self) -> pd.DataFrame:
         """Who has the specimen: cohort x arm x marker x visit, with the missing by reason.

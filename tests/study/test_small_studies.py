@@ -131,6 +131,15 @@ def test_a_page_shows_five_problems_and_counts_the_others(small: Small) -> None:
         small(outcomes=bad, strict=True)
 
 
+def test_an_outcome_delivered_twice_is_an_error_and_the_study_still_shows_itself(small: Small) -> None:
+    study = small(outcomes=OUTCOMES + "S1,pfs,77,days,1\n")
+    assert study.problems["code"].tolist().count("subject_twice") == 1
+    assert "1 error" in study._repr_html_()
+    assert study.outcome("pfs").set_index("subject").loc["S1", "time"] == 45
+    chosen = study.analysis_set(baseline_values(study, study.design.marker("tk1_dul")), "pfs")
+    assert chosen.rows["subject"].is_unique
+
+
 # ---- what a study refuses ------------------------------------------------------------------------------------------------
 
 
