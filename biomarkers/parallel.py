@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -62,7 +62,7 @@ def share_out(work: Callable[[T], R], units: Sequence[T], *, jobs: int = 1,
             left = [i for i in left if i not in done]
 
 
-def in_order(function: Callable[..., R], calls: Sequence[tuple[Any, ...]], *, jobs: int = 1, dask: str | None = None,
+def in_order(function: Callable[..., R], calls: Sequence[tuple[Any, ...]], *, jobs: int = 1,
              done: Callable[[int], None] | None = None) -> list[R]:
     """Call `function` with each tuple of arguments; results in the order of `calls`, never in the order of completion.
 
@@ -72,8 +72,6 @@ def in_order(function: Callable[..., R], calls: Sequence[tuple[Any, ...]], *, jo
         Importable by name, so that worker processes can find it.
     calls : sequence of tuple
     jobs : int
-    dask : str, optional
-        Address of a Dask scheduler.
     done : callable, optional
         Called with the index of each finished call.
 
@@ -83,7 +81,7 @@ def in_order(function: Callable[..., R], calls: Sequence[tuple[Any, ...]], *, jo
         A worker died twice at the same call; the message names the call and the signal.
     """
     results: dict[int, R] = {}
-    for i, result in share_out(partial(_starred, function), calls, jobs=jobs if len(calls) > 1 else 1, dask=dask):
+    for i, result in share_out(partial(_starred, function), calls, jobs=jobs if len(calls) > 1 else 1):
         if isinstance(result, Died):
             raise RuntimeError(f"the worker at call {i + 1} of {len(calls)} died twice ({result.why}): out of memory?")
         results[i] = result
@@ -136,8 +134,7 @@ def on_cluster(address: str | None) -> Iterator[None]:
         The package `distributed` is missing, or no scheduler answers.
     """
     if address is None:
-        with nullcontext():
-            yield
+        yield
         return
     try:
         import distributed

@@ -298,6 +298,7 @@ def line(row: Mapping[str, Any], design: Design, *, key: int = 0, tag: str = "")
     which = state(row)
     estimate, low, high = (number(row.get(k)) for k in ("estimate", "conf_low", "conf_high"))
     level = number(row.get("conf_level"))
+    level = level if math.isfinite(level) else 0.95
     modelled = which in ("prespecified", "exploratory") and math.isfinite(estimate)
     adjusted = number(row.get("p_adjusted"))
     return Line(
@@ -324,11 +325,11 @@ def line(row: Mapping[str, Any], design: Design, *, key: int = 0, tag: str = "")
         p=numbers.p(number(row.get("p_value"))) if which in ("prespecified", "exploratory") else NONE,
         p_adjusted=_adjusted(which, adjusted),
         message=_message(row, which, low, high, level),
-        limit=numbers.one_limit(low, high, level if math.isfinite(level) else 0.95) if which == "not_estimable" else "",
+        limit=numbers.one_limit(low, high, level) if which == "not_estimable" else "",
         estimate=estimate,
         low=low,
         high=high,
-        level=level if math.isfinite(level) else 0.95,
+        level=level,
         p_value=number(row.get("p_value")),
         p_holm=adjusted,
         detectable=number(row.get("detectable")),
@@ -346,8 +347,7 @@ def _message(row: Mapping[str, Any], which: State, low: float, high: float, leve
     if which == "descriptive":
         return reason(row)
     if which == "not_estimable":
-        limit = numbers.one_limit(low, high, level if math.isfinite(level) else 0.95)
-        return f"{inestimable(row)}; {limit}"
+        return f"{inestimable(row)}; {numbers.one_limit(low, high, level)}"
     if which == "refused":
         return "would mislead; not computed"
     return ""
@@ -609,7 +609,7 @@ class Station:
 
 
 _STATIONS = (
-    (("not_in_cohort", "no_outcome"), "With an outcome"),
+    (("not_in_cohort",), "With an outcome"),
     (("event_at_or_before_landmark", "censored_at_or_before_landmark"), "At risk at the landmark"),
     (
         ("no_measurement", "no_draw_in_window", "draw_on_or_after_event", "measurement_too_old", "failed_qc", "not_evaluable"),

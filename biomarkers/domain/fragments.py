@@ -177,7 +177,7 @@ def _headings(shown: Sequence[_Row]) -> list[str]:
 
 def _why(row: Mapping[str, Any], which: str, low: float, high: float) -> str:
     if which == "not_estimable":
-        limit = numbers.one_limit(low, high, number(row.get("conf_level")) if row.get("conf_level") else 0.95)
+        limit = numbers.one_limit(low, high, number(row.get("conf_level")))
         return f"not estimable: {inestimable(row)}; {limit}"
     if which == "descriptive":
         return f"descriptive only: {reason(row)}"

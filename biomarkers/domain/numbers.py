@@ -178,7 +178,7 @@ def n_of(part: float, whole: float) -> str:
     return f"{count(part)} of {count(whole)}" + (f" ({share})" if share != NONE else "")
 
 
-def p(value: float | None, alpha: float = 0.05) -> str:
+def p(value: float | None) -> str:
     """A P value without its letter.
 
     Examples
@@ -196,7 +196,7 @@ def p(value: float | None, alpha: float = 0.05) -> str:
         return ">0.99"
     decimals = 2 if value >= 0.01 else 3
     # AMA style: 0.048 is not written 0.05, which would say that it misses the level.
-    while decimals < _MOST_DECIMALS and value < alpha <= float(f"{value:.{decimals}f}"):
+    while decimals < _MOST_DECIMALS and value < 0.05 <= float(f"{value:.{decimals}f}"):
         decimals += 1
     text = f"{value:.{decimals}f}"
     return "0.01" if text == "0.010" else text
@@ -312,13 +312,12 @@ def one_limit(low: float, high: float, level: float = 0.95) -> str:
     return "no finite limit"
 
 
-def _level(level: float) -> str:
-    return f"{100 * level:g}%"
-
-
 def level(value: float) -> str:
-    """A confidence level: "95%"."""
-    return _level(value) if math.isfinite(value) else "95%"
+    """A confidence level: "95%", also where none is given."""
+    return f"{100 * value:g}%" if math.isfinite(value) else "95%"
+
+
+_level = level  # for functions with an argument of that name
 
 
 def days(value: float | None, unit: str = "weeks", decimals: int = 0) -> str:
