@@ -129,12 +129,9 @@ def distribution_figure(
         In the order of the panels.
     """
     with house():
-        n_groups = max(1, len(order(values[by], groups)))
-        widest = n_groups * max(width(name, TICK) + 4 for name in short_names(order(values[by], groups)) or [""])
-        in_row = next((n for n in (4, 3, 2) if DOUBLE * POINTS_PER_MM / n - 44 >= widest), 2) if n_groups > 1 else 4
-        in_row = min(in_row, max(2, len(markers)))
+        in_row = min(panels_in_row(values, by, groups), max(2, len(markers)))
         rows = math.ceil(len(markers) / in_row)
-        total, tall, foot, head, left, right = DOUBLE * POINTS_PER_MM, 126.0, 36.0, 20.0, 34.0, 2.0
+        total, tall, foot, head, left, right = DOUBLE * POINTS_PER_MM, 100.0, 36.0, 20.0, 34.0, 2.0
         panel = total / in_row
         full = rows * (tall + foot + head)
         figure = new_figure(DOUBLE, full / POINTS_PER_MM)
@@ -154,6 +151,13 @@ def distribution_figure(
                 title=(titles or {}).get(marker.name),
             )
     return figure
+
+
+def panels_in_row(values: pd.DataFrame, by: str, groups: Sequence[str] = ()) -> int:
+    """As many panels as leave the names of the groups their room: four at most."""
+    names = order(values[by], groups)
+    widest = max(1, len(names)) * max(width(name, TICK) + 4 for name in short_names(names) or [""])
+    return next((n for n in (4, 3, 2) if DOUBLE * POINTS_PER_MM / n - 44 >= widest), 2) if len(names) > 1 else 4
 
 
 def _marks(names: Sequence[str], by: str, groups: Sequence[str]) -> dict[str, Mark]:

@@ -150,14 +150,14 @@ def person_panels(
         full = bottom + sum(head + row + foot for row in rows)
         figure = new_figure(width_mm, full / POINTS_PER_MM)
         panel = (total - left - right - gap * (in_row - 1)) / in_row
-        top = full
+        top, whose = full, table[by].map(text).to_numpy()
         for i, name in enumerate(names):
             row, column = divmod(i, in_row)
             if i and not column:
                 top -= head + rows[row - 1] + foot
             ax = place(figure, left + column * (panel + gap), top - head - high[i], panel, high[i])
             title = (titles or {}).get(name, numbers.label(name))
-            draw(table[table[by].map(text) == name], ax, mark_of(name, by, groups, places), title, column == 0)
+            draw(table[whose == name], ax, mark_of(name, by, groups, places), title, column == 0)
             words = fit(title, panel, TITLE, bold=True)
             if by == "cohort":
                 at = list(groups).index(name) if name in groups else -1

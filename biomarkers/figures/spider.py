@@ -112,8 +112,9 @@ def spider(
         ax.axhline(0, color=light("ink"), linewidth=0.6, zorder=1.2)
         reference_lines(ax, RECIST.get(measure, ()) if lines is None else lines, measure)
         marks = _marks(shown, by, groups)
+        whose = shown[by].map(text).to_numpy() if by else None
         for name, mark in marks.items():
-            _group(ax, shown[shown[by].map(text) == name] if by else shown, mark, scale)
+            _group(ax, shown if whose is None else shown[whose == name], mark, scale)
         ticks = time_ticks(end / scale, unit, max(2, int(size(ax)[0] / 22)))
         ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
         change_ticks(ax, measure)
@@ -157,6 +158,7 @@ def spider_figure(
     """
     need(table, (*COLUMNS, panel, *([by] if by else [])), "spider")
     by = by if by and table[by].map(text).nunique() > 1 else None
+    table = table[list(dict.fromkeys((*COLUMNS, panel, *([by] if by else []))))]
     seen = _seen(table)
     end = limit or (end_of(seen) if len(seen) else 7.0)
     shown = seen[floats(seen["day"]) <= end]
@@ -167,7 +169,7 @@ def spider_figure(
                first=first, span=span, origin=origin, title=title, ylabel=ylabel, legend=False)  # fmt: skip
 
     return person_panels(table, draw, by=panel, groups=panels, titles=titles, entries=entries(shown, by=by, groups=groups),
-                         width_mm=width_mm, tall=150.0, left=48.0, gap=16.0, places=places)  # fmt: skip
+                         width_mm=width_mm, tall=124.0, left=48.0, gap=16.0, places=places)  # fmt: skip
 
 
 def _seen(table: pd.DataFrame) -> pd.DataFrame:

@@ -164,6 +164,7 @@ def trajectory_figure(
         As in `people.person_panels`.
     """
     need(table, (*COLUMNS, by), "trajectories")
+    table = table[list(dict.fromkeys((*COLUMNS, by)))]  # each cut of a wide table is paid by the column
     y = floats(table["model_value"])
     known = np.isfinite(y) & np.isfinite(floats(table["day"]))
     values = (float(y[known].min()), float(y[known].max())) if known.any() else None
@@ -179,7 +180,7 @@ def trajectory_figure(
                      legend=False)  # fmt: skip
 
     return person_panels(
-        table, draw, by=by, groups=groups, titles=titles, width_mm=width_mm, tall=150.0, left=48.0,
+        table, draw, by=by, groups=groups, titles=titles, width_mm=width_mm, tall=118.0, left=48.0,
         entries=entries(table, event=event), gap=16.0, places=places,
     )  # fmt: skip
 

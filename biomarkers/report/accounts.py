@@ -26,7 +26,8 @@ def ledger_section(view: View, count: Numbering) -> Section | None:
         return None
     if view.crowded:
         return _ledger_by_family(view, tests, count)
-    labels = {(x.analysis, x.cohort, x.term): x for x in view.lines}
+    # Rows of the arms of one analysis share their term; their P, which the ledger copies, tells them apart.
+    labels = {(x.analysis, x.cohort, x.term, p): x for x in reversed(view.lines) for p in (None, x.p_value)}
     rows: list[GridRow] = []
     by_cohort = view.cohort is None
     planned = [r for r in tests if bool(r["prespecified"]) and math.isfinite(number(r["p_adjusted"]))]
@@ -97,10 +98,11 @@ def _sign(name: str) -> str:
     return f"{STATES[name].glyph}{numbers.NBSP}{STATES[name].word}" if name != "not_estimable" else STATES[name].word
 
 
-def _test(r: dict[str, Any], labels: dict[tuple[str, str, str], tables.Line], by_cohort: bool) -> GridRow:
-    line = labels.get((text(r["analysis"]), text(r["cohort"]), text(r["term"])))
+def _test(r: dict[str, Any], labels: dict[tuple[str, str, str, float | None], tables.Line], by_cohort: bool) -> GridRow:
+    key = (text(r["analysis"]), text(r["cohort"]), text(r["term"]))
+    line = labels.get((*key, number(r["p_value"]))) or labels.get((*key, None))
     label = line.label if line else numbers.label(f"{text(r['analysis'])}, {text(r['term'])}")
-    if text(r["term"]).startswith("marker:"):
+    if text(r["term"]).startswith("marker:") and " against " not in label:
         label = f"{label}: difference between {numbers.label(text(r['term']).removeprefix('marker:'))}s"
     shown = state(line.row) if line else "prespecified" if bool(r["prespecified"]) else "exploratory"
     return GridRow(

@@ -20,13 +20,14 @@ from biomarkers.domain import fragments, numbers
 from biomarkers.domain.fragments import Axis
 from biomarkers.domain.states import number, text
 from biomarkers.figures import both, distribution_figure, flow_figure, forest_figure, journal, kaplan_meier, themed
+from biomarkers.figures.distributions import panels_in_row
 from biomarkers.report.view import View, is_main
 from biomarkers.tables import Grid, GridRow, Line, cells
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-PANELS_PER_FIGURE, EDGE = 8, 9.0
+EDGE = 9.0
 _CLASSES = {"null": 'class="q"', "line": 'class="l"', "box": 'class="x"', "dots": 'class="t"', "head": 'class="h"'}
 
 
@@ -243,7 +244,7 @@ def behind_curves(steps: pd.DataFrame, cohorts: Sequence[str], unit: str) -> Gri
 
 
 def distribution_figures(view: View) -> list[tuple[list[str], Figure, str]]:
-    """Strips of the quantitative markers, eight to a figure: names, figure, alt text."""
+    """Strips of the quantitative markers, some rows of them to a figure: names, figure, alt text."""
     values = view.part(view.results.values)
     names = (
         [m for m in tables.order(values["marker"]) if m in view.design.markers and view.design.markers[m].quantitative]
@@ -254,8 +255,8 @@ def distribution_figures(view: View) -> list[tuple[list[str], Figure, str]]:
     groups = view.arms if by == "arm" else list(view.design.cohorts)
     out = []
     parts_of = dict(list(values.groupby("marker", sort=False, observed=True))) if len(values) else {}
-    for start in range(0, len(names), PANELS_PER_FIGURE):
-        some = names[start : start + PANELS_PER_FIGURE]
+    in_row = panels_in_row(values, by, groups) if len(values) else 1
+    for some in _sheets_of(names, in_row):
         figure = distribution_figure(values, [view.design.markers[m] for m in some], by=by, groups=groups)
         said = []
         for name in some:
@@ -271,6 +272,20 @@ def distribution_figures(view: View) -> list[tuple[list[str], Figure, str]]:
             said.append(f"{tables.marker_label(name, view.design)}: median {', '.join(parts)}")
         out.append((some, figure, "; ".join(said) + "."))
     return out
+
+
+def _sheets_of(names: Sequence[str], in_row: int) -> list[list[str]]:
+    """Two rows to a figure, so that it finds a place on paper; a last row alone joins the figure before it.
+
+    Examples
+    --------
+    >>> [len(some) for some in _sheets_of("abcdefghijklm", 3)]
+    [6, 7]
+    """
+    sheets = [list(names[i : i + 2 * in_row]) for i in range(0, len(names), 2 * in_row)]
+    if len(sheets) > 1 and len(sheets[-1]) <= in_row:
+        sheets[-2:] = [sheets[-2] + sheets[-1]]
+    return sheets
 
 
 def _ordered(rows: pd.DataFrame, by: str, groups: Sequence[str]) -> list[tuple[str, pd.DataFrame]]:
