@@ -134,11 +134,21 @@ def test_markers_missing_different_patients_are_permuted_by_the_same_keys() -> N
     rows = _rows(6, n=50)
     rng = np.random.default_rng(6)
     whole = risk_sets(**rows)  # type: ignore[arg-type]
-    x = rng.normal(size=50)[whole.order]
-    present = np.ones(50, dtype=bool)
-    complete = max_t_patterns([(null_model(whole), present, x[:, None])], whole.stratum, 199, 1)
-    again = max_t(null_model(whole), x[:, None], permutations=199, seed=1)
-    assert complete.p_single_step == again.p_single_step
+    x, here = rng.normal(size=(50, 1))[whole.order], rng.random(50) < 0.7
+    everybody = np.ones(50, dtype=bool)
+    some = risk_sets(**{name: values[whole.order][here] for name, values in rows.items()})  # type: ignore[arg-type]
+    assert (some.order == np.arange(here.sum())).all()
+    patterns = [(null_model(whole), everybody, x), (null_model(some), here, x[here])]
+    found = max_t_patterns(patterns, whole.stratum, 199, 1)
+    keys = generator(1).random((199, 50)) + whole.stratum
+    by_hand = []
+    for key in keys:
+        moved = [centred(null.rs, m)[np.argsort(key[who])] for null, who, m in patterns]
+        by_hand.append(max(statistics(*score_tests(p[0], m))[0] for p, m in zip(patterns, moved, strict=True)))
+    expected = (1 + (np.array(by_hand)[:, None] >= found.statistic - 1e-10).sum(axis=0)) / 200
+    np.testing.assert_allclose(found.p_single_step, expected)
+    alone, twice = (max_t_patterns(patterns[1:] * copies, whole.stratum, 199, 1) for copies in (1, 2))
+    assert twice.p_single_step.tolist() == [alone.p_single_step[0]] * 2
 
 
 def test_the_bootstrap_of_subjects_has_the_spread_of_the_robust_error() -> None:
