@@ -128,7 +128,7 @@ def landmark_set(
         Also the last value on day <= 0, and the change from it; who has none leaves as `no_baseline`.
     draw_at_landmark : {"include", "exclude"}
         Whether a draw exactly on the landmark counts.
-    duplicates : {"error", "mean", "last", "max"}
+    duplicates : {"error", "mean", "median", "first", "last", "max"}
         What two values of one subject and day become.
     compat : {None, "dynpred", "dynamicLM"}
         The peers' rule for a draw on the landmark.

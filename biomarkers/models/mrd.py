@@ -36,15 +36,15 @@ from biomarkers.models.landmark_association import fit_question, landmark_questi
 from biomarkers.models.mrd_definitions import (
     Calls,
     calls,
-    duplicates,
     lead_summary,
     lead_times,
     moves,
+    one_call_of_a_day,
     rates,
     sustained_clearance,
 )
 from biomarkers.models.results_table import result_table
-from biomarkers.models.serial_study import duplicates_rule, shown_html, shown_text
+from biomarkers.models.serial_study import shown_html, shown_text
 from biomarkers.models.time_dependent import TimeDependentAnalysis, time_dependent
 from biomarkers.study.analysis_set import AnalysisSet
 from biomarkers.study.landmark_draws import visit_landmark
@@ -281,7 +281,7 @@ def mrd(
     """
     own = study.design.marker(marker)
     found = calls(study, own, endpoint)
-    states = duplicates(found, duplicates_rule(study, own))
+    states = one_call_of_a_day(found, study.replicates.get(own.table, "error"))
     visits = tuple(study.design.visits.values())
     landmarks = _landmarks(study, at)
     cohorts = tuple(study.design.cohorts) or tuple(sorted(found.rows["cohort"].unique()))

@@ -83,18 +83,25 @@ def calls(study: Study, marker: Marker, endpoint: str) -> Calls:
     return Calls(rows.assign(role=role).drop(columns="because"))
 
 
-def duplicates(found: Calls, rule: str) -> pd.DataFrame:
-    """States with one call per subject and day, by the declared rule."""
+def one_call_of_a_day(found: Calls, rule: str) -> pd.DataFrame:
+    """States with one call per subject and day, by the rule that the study declared; two like calls are one call.
+
+    Raises
+    ------
+    UseError
+        Two calls of one day and no rule, or two that differ and a rule that would average them.
+    """
     states = found.states
     twice = states[states.duplicated(["subject", "day"], keep=False)]
-    if len(twice) and rule == "error":
+    if rule != "error":
+        twice = twice[twice.groupby(["subject", "day"])["positive"].transform("nunique") > 1]
+    if len(twice) and rule not in ("first", "last"):
         first = twice.iloc[0]
         raise UseError(
             f"{twice['subject'].nunique()} subjects have two evaluable calls on one day; first {first['subject']!r}, day "
-            f'{first["day"]:g}. Declare a rule in study.toml, e.g. replicates = "max"'
+            f'{first["day"]:g}. Declare in study.toml which one counts, replicates = "last": calls have no average'
         )
-    return states.drop_duplicates(["subject", "day"], keep="last") if rule != "max" else (
-        states.sort_values("positive", kind="stable").drop_duplicates(["subject", "day"], keep="last"))  # fmt: skip
+    return states.drop_duplicates(["subject", "day"], keep="first" if rule == "first" else "last", ignore_index=True)
 
 
 def moves(states: pd.DataFrame) -> pd.DataFrame:

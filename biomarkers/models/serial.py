@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-DUPLICATES = ("error", "mean", "last", "max")
+DUPLICATES = ("error", "mean", "median", "first", "last", "max")
 RESERVED = ("value", "draw_day", "value_age", "entry")
 
 
@@ -121,7 +121,7 @@ def read_draws(
         Draws after it are left out before anything else is looked at, so that nothing later can matter.
     inclusive : bool
         Whether a draw exactly at `until` counts.
-    duplicates : {"error", "mean", "last", "max"}
+    duplicates : {"error", "mean", "median", "first", "last", "max"}
         What two valid draws of one subject and day become.
     floor : float
         Earlier days are moved up to this one (time zero of a start-stop table).
@@ -159,7 +159,7 @@ def read_draws(
     moved = np.maximum(day, floor)
     valid = usable & ~np.isnan(value)
     rows = np.flatnonzero(valid)
-    # Within a day the caller's order decides nothing unless the rule is "last"; before the floor, the real day does.
+    # Within a day the caller's order decides nothing unless the rule is "first" or "last"; before the floor, the real day does.
     rows = rows[np.argsort(day[rows], kind="stable")] if np.isfinite(floor) else rows
     spoken = drawn(code[rows], moved[rows])
     values, kept, n_tied = _one_per_day(spoken, value[rows], draws["subject"].iloc[rows], duplicates)
@@ -191,14 +191,18 @@ def _one_per_day(spoken: Drawn, value: Floats, names: pd.Series, rule: str) -> t
         n = np.unique(spoken.subject[repeated]).size
         raise UseError(
             f"{n} {'subject has' if n == 1 else 'subjects have'} two values on one day; first {who!r}, day {spoken.day[at]:g}. "
-            'A duplicate is never resolved by row order: name a rule, duplicates="mean" ("last" and "max" also exist)'
+            f"A duplicate is never resolved by row order: name a rule: duplicates = {', '.join(map(repr, DUPLICATES[1:]))}"
         )
     first = np.flatnonzero(~repeated)
     size = np.diff(np.r_[first, value.size])
     if rule == "mean":
         value = np.add.reduceat(value, first) / size
+    elif rule == "median":
+        value = np.array([np.median(part) for part in np.split(value, first[1:])])
     elif rule == "max":
         value = np.maximum.reduceat(value, first)
+    elif rule == "first":
+        value = value[first]
     else:
         value = value[first + size - 1]
     kept = Drawn(spoken.order[first], spoken.subject[first], spoken.day[first], spoken.days, spoken.key[first])

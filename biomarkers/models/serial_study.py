@@ -149,6 +149,8 @@ def serial(
     mine = drawn["subject"].isin(set(subjects["subject"]))
     late = drawn["progression"] & mine
     draws = drawn[mine & ~drawn["progression"]]
+    if not found.quantitative and study.replicates.get(found.table, "error") != "error":
+        draws = draws.drop_duplicates(["subject", "day", "value"])      # two like calls of one day are one call
     order = group_order(study, by, subjects)
     return Serial(
         study, found, endpoint, subjects, draws[["subject", "day", "value"]].reset_index(drop=True), sets, by, order,
@@ -191,9 +193,9 @@ def shown_html(table: pd.DataFrame, title: str) -> str:
 
 
 def duplicates_rule(study: Study, marker: Marker) -> str:
-    """What the study declared for two specimens of one day."""
+    """What the study declared for two specimens of one day; calls that differ have no average, and are refused."""
     rule = study.replicates.get(marker.table, "error")
-    return rule if rule in ("error", "mean", "last", "max") else "error"
+    return rule if marker.quantitative or rule in ("first", "last") else "error"
 
 
 def with_excluded(table: pd.DataFrame, sets: AnalysisSet, by: str | None) -> pd.DataFrame:

@@ -88,7 +88,7 @@ def start_stop(
         A value acts from `lag` days after its draw, >= 1: with whole days the event of day d + lag is the first to see it.
     max_age : float
         A value acts until it is this many days old; unlimited is stamped.
-    duplicates : {"error", "mean", "last", "max"}
+    duplicates : {"error", "mean", "median", "first", "last", "max"}
         What two values of one subject and day become; also of two draws before time zero ("last": the later day).
     also : sequence of str
         Further numeric columns of the same draw to carry.

@@ -105,9 +105,10 @@ def test_duplicates_are_an_error_until_a_rule_is_named():
     twice = pd.concat([DRAWS, pd.DataFrame({"subject": ["c"], "day": [42], "value": [5.0]})])
     with pytest.raises(UseError, match="first 'c', day 42"):
         landmark_set(PEOPLE, twice, day=42, max_age=7)
-    got = {rule: landmark_set(PEOPLE, twice, day=42, max_age=7, duplicates=rule).rows["value"].item()
-           for rule in ("mean", "last", "max")}  # fmt: skip
-    assert got == {"mean": 4.0, "last": 5.0, "max": 5.0}
+    thrice = pd.concat([twice, pd.DataFrame({"subject": ["c"], "day": [42], "value": [4.5]})])
+    got = {rule: landmark_set(PEOPLE, thrice, day=42, max_age=7, duplicates=rule).rows["value"].item()
+           for rule in ("mean", "median", "first", "last", "max")}  # fmt: skip
+    assert got == {"mean": pytest.approx(12.5 / 3), "median": 4.5, "first": 3.0, "last": 4.5, "max": 5.0}
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,15 @@ from biomarkers.domain.flow import FLOW
 from biomarkers.domain.markers import MARKERS
 from biomarkers.models.features import FEATURES, feature, with_feature
 from biomarkers.models.immortal_time import FUTURE, refuse_known_later
-from biomarkers.models.mrd_definitions import calls, lead_summary, moves, rates, sustained_clearance
+from biomarkers.models.mrd_definitions import (
+    Calls,
+    calls,
+    lead_summary,
+    moves,
+    one_call_of_a_day,
+    rates,
+    sustained_clearance,
+)
 from biomarkers.models.over_time import lanes
 from biomarkers.plan.plan import Plan
 from biomarkers.study.landmark_draws import BASELINE, KnownAt, at_risk, known_at, visit_landmark
@@ -502,3 +510,31 @@ def test_a_serial_result_shows_its_hazard_ratios_under_their_landmarks_and_nothi
     assert all(said.count(str(timing)) == 1 for timing in ratios["timing"].unique())
     assert "subjects ever drawn positive" in said
     assert "_" not in said.splitlines()[0]
+
+
+def test_two_calls_of_one_day_are_one_where_they_agree_and_never_averaged_where_they_differ():
+    table = pd.DataFrame({"subject": list("aabb"), "cohort": "stop", "day": 42.0, "role": "state",
+                          "positive": [1.0, 1.0, 0.0, 1.0]})
+    with pytest.raises(UseError, match="2 subjects have two evaluable calls on one day; first 'a', day 42"):
+        one_call_of_a_day(Calls(table), "error")
+    for rule in ("mean", "median"):
+        with pytest.raises(UseError, match=r"1 subjects have two .* first 'b'.* calls have no average"):
+            one_call_of_a_day(Calls(table), rule)
+        assert one_call_of_a_day(Calls(table.head(2)), rule)["positive"].tolist() == [1.0]
+    assert one_call_of_a_day(Calls(table), "first")["positive"].tolist() == [1.0, 0.0]
+    assert one_call_of_a_day(Calls(table), "last")["positive"].tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize("rule", ["mean", "median", "first", "last"])
+def test_a_rule_for_replicates_in_the_study_serves_every_serial_model(br, rule):
+    blood = br.tables["blood"]
+    ctc = blood[blood["marker"] == "ctc"].dropna(subset=["value"])
+    specimens = br.tables["specimens"]
+    tubes = specimens[specimens["specimen"].isin(ctc["specimen"]) & (specimens["collection_day"] > 0)].head(1)
+    twin = ctc[ctc["specimen"] == tubes["specimen"].iloc[0]]
+    twice = {"blood": pd.concat([blood, twin.assign(specimen="TWIN")]),
+             "specimens": pd.concat([specimens, tubes.assign(specimen="TWIN")])}
+    study = replace(br, tables={**br.tables, **twice}, replicates={**br.replicates, "blood": rule})
+    given = {"max_age": 84, "lags": ()}
+    doubled, plain = (bm.time_dependent(s, "ctc", **given).table["estimate"] for s in (study, br))
+    np.testing.assert_allclose(doubled, plain, rtol=1e-9)       # the twin says what its tube says, whatever the rule
