@@ -10,7 +10,7 @@ from biomarkers.kernels.firth import firth, firth_profile, penalised
 from biomarkers.kernels.likelihood import design, evaluate
 from biomarkers.kernels.newton import newton
 from biomarkers.kernels.profile import _bisected, cut_off, profile
-from biomarkers.kernels.residuals import clustered, robust_covariance, robust_score_test
+from biomarkers.kernels.residuals import clustered, dfbeta, robust_covariance, robust_score_test
 
 
 def _fit(seed: int = 0, n: int = 60, p: int = 3, ties: str = "efron") -> CoxSolution:
@@ -106,8 +106,6 @@ def test_the_robust_variance_is_the_jackknife_to_first_order() -> None:
         w = np.ones(n)
         w[i] += h
         influence.append((cox(t, d, X, weight=w).coef - whole.coef) / h)
-    from biomarkers.kernels.residuals import dfbeta
-
     np.testing.assert_allclose(dfbeta(whole)[::8], influence, rtol=1e-3, atol=1e-6)
 
 
@@ -116,8 +114,11 @@ def test_rows_of_one_cluster_are_added_before_they_are_squared() -> None:
     cluster = np.arange(fit.n) // 2
     rows = clustered(np.arange(6.0)[:, None], [0, 0, 1, 1, 2, 2])
     assert rows[:, 0].tolist() == [1.0, 5.0, 9.0]
+    pairs = np.stack([dfbeta(fit)[cluster == c].sum(axis=0) for c in np.unique(cluster)])
+    np.testing.assert_allclose(robust_covariance(fit, cluster), pairs.T @ pairs, rtol=1e-10)
     assert robust_covariance(fit, cluster)[0, 0] != pytest.approx(robust_covariance(fit)[0, 0])
-    assert robust_score_test(fit, cluster) > 0
+    assert robust_score_test(fit, np.arange(fit.n)) == pytest.approx(robust_score_test(fit), rel=1e-10)
+    assert robust_score_test(fit, cluster) != pytest.approx(robust_score_test(fit), rel=1e-3)
 
 
 def test_a_huge_linear_predictor_neither_overflows_nor_warns() -> None:

@@ -87,7 +87,9 @@ def test_an_interval_that_would_vanish_is_an_error_with_its_row() -> None:
 
 def test_whole_days_are_left_alone() -> None:
     days = np.arange(500.0)
-    assert merge_near_ties(days).exit is days or merge_near_ties(days).n_merged == 0
+    found = merge_near_ties(days)
+    assert found.exit is days
+    assert found.n_merged == 0
 
 
 def test_unequal_columns_and_bad_weights_are_errors() -> None:
