@@ -8,18 +8,20 @@ import numpy as np
 import pytest
 from scipy import stats
 from scipy.integrate import quad
-from scipy.optimize import brentq
+from scipy.optimize import brentq, minimize_scalar
 
 from biomarkers.kernels.accuracy import auc
 from biomarkers.kernels.binomial import at_least
+from biomarkers.kernels.carried import drawn, nearest
 from biomarkers.kernels.competing import aalen_johansen
 from biomarkers.kernels.cox import cox
 from biomarkers.kernels.fourfold import exact_ties, mantel_haenszel
+from biomarkers.kernels.hardy_weinberg import hardy_weinberg
 from biomarkers.kernels.likelihood import design
 from biomarkers.kernels.logistic import logistic
 from biomarkers.kernels.matching import matched
 from biomarkers.kernels.maxstat import max_selected
-from biomarkers.kernels.mmrm import fit_growth
+from biomarkers.kernels.mmrm import fit, fit_growth
 from biomarkers.kernels.multistate import occupation
 from biomarkers.kernels.newton import newton
 from biomarkers.kernels.one_sample import one_sample_logrank, one_sample_logrank_n
@@ -31,7 +33,9 @@ from biomarkers.kernels.searched_cut import shrunken_cut
 from biomarkers.kernels.separation import infinite_directions
 from biomarkers.kernels.simon import hull
 from biomarkers.kernels.simulated_power import read_off, rejections, slots
+from biomarkers.kernels.spline import restricted_cubic
 from biomarkers.kernels.survival_two_stage import log_log_z
+from biomarkers.kernels.three_plus_three import Decision, decide
 from biomarkers.kernels.tobit import independent
 from biomarkers.kernels.trial_simulation import Trials, look
 from biomarkers.kernels.zph import time_scale
@@ -489,3 +493,59 @@ def test_death_rows_are_the_deaths_by_stratum_and_time() -> None:
     time, event, stratum = [5.0, 1, 4, 2, 3, 6], [1, 1, 0, 1, 1, 1], [1, 0, 0, 1, 0, 0]
     fit = cox(time, event, np.array([0.0, 1, 0, 1, 1, 0])[:, None], stratum=stratum)
     assert death_rows(fit).tolist() == [1, 4, 5, 3, 0]
+
+
+def test_complete_visits_have_their_sample_covariance() -> None:
+    """A mean per visit and nobody missing: REML's covariance is the sample's, each mean has n - 1 degrees of freedom."""
+    rng = np.random.default_rng(9)
+    n, T = 15, 3
+    y = rng.multivariate_normal([1.0, 2, 4], [[2, 1, 0.5], [1, 3, 1], [0.5, 1, 2]], size=n)
+    X = np.tile(np.eye(T), (n, 1))
+    found = fit(y.ravel(), X, np.repeat(np.arange(n), T), np.tile(np.arange(T), n), n_visits=T)
+    S = np.cov(y.T)
+    assert found.sigma == pytest.approx(S, rel=1e-4)
+    assert found.coef == pytest.approx(y.mean(axis=0), rel=1e-6)
+    assert found.covariance == pytest.approx(S / n, rel=1e-4)
+    assert found.df == pytest.approx(np.full(T, n - 1), rel=1e-3)
+    r = (y - y.mean(axis=0)).ravel()
+    V = np.kron(np.eye(n), S)
+    whole = [np.linalg.slogdet(A)[1] for A in (V, X.T @ np.linalg.solve(V, X))]
+    loglik = -0.5 * ((n - 1) * T * math.log(2 * math.pi) + sum(whole) + r @ np.linalg.solve(V, r))
+    assert found.loglik == pytest.approx(loglik, rel=1e-8)
+    assert found.converged
+    with pytest.raises(ValueError, match="same visit twice"):
+        fit(y.ravel(), X, np.repeat(np.arange(n), T), np.tile([0, 0, 1], n), n_visits=T)
+
+
+def test_the_nearest_draw_lies_between_both_ends_of_the_window() -> None:
+    d = drawn([0, 0, 1, 1, 2], [20.0, 60.0, 41.0, 43.0, 30.0])
+    until = np.array([56.0, 56.0, 29.0])
+    assert nearest(d, 3, nominal=42, first=28, until=until).tolist() == [-1, 2, -1]
+
+
+def test_limits_of_a_separated_logistic_model_are_infinite_on_one_side_and_cut_the_likelihood_on_the_other() -> None:
+    x, y = np.array([0.0, 0, 0, 0, 1, 1, 1, 1]), np.array([0, 1, 0, 0, 1, 1, 1, 1])
+    fitted = logistic(np.column_stack([np.ones(8), x]), y)
+    low, high = fitted.profile(1)
+    assert high == math.inf
+    held = minimize_scalar(
+        lambda a: -(y * (a + low * x) - np.log1p(np.exp(a + low * x))).sum(), bounds=(-20, 20), method="bounded"
+    )
+    assert 2 * (fitted.loglik + held.fun) == pytest.approx(stats.chi2.ppf(0.95, 1), rel=1e-5)
+
+
+def test_only_heterozygotes_have_an_inbreeding_of_minus_one_and_a_limit_above_it() -> None:
+    found = hardy_weinberg(0, 12, 0)
+    assert found.f == found.f_low == -1
+    q = 0.5
+    rise = 12 * math.log(2 * q * q * (1 - found.f_high)) - 12 * math.log(1.0)
+    assert -2 * rise == pytest.approx(stats.chi2.ppf(0.95, 1), rel=1e-6)
+
+
+def test_knots_that_coincide_are_refused() -> None:
+    with pytest.raises(ValueError, match="at least three and increasing"):
+        restricted_cubic([1.0], [0.0, 1.0, 1.0])
+
+
+def test_the_first_cohort_is_told_to_start_at_the_lowest_level() -> None:
+    assert decide([0, 0], [0, 0]) == Decision("treat", 0, "start at the lowest level")
