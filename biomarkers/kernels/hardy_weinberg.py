@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq, minimize_scalar
-from scipy.stats import chi2
+from scipy.special import gammaincinv
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +160,7 @@ def _profile(f: float, n_ff: int, n_vf: int, n_vv: int) -> float:
 def _interval(n_ff: int, n_vf: int, n_vv: int, f: float, level: float) -> tuple[float, float]:
     n = n_ff + n_vf + n_vv
     q = (2 * n_vv + n_vf) / (2 * n)
-    drop = float(chi2.ppf(level, 1)) / 2.0
+    drop = float(gammaincinv(0.5, level))  # half the quantile of chi-square on one degree of freedom
     top = _loglik(f, q, n_ff, n_vf, n_vv)
 
     def above(x: float) -> float:

@@ -16,10 +16,23 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtri
-from scipy.stats import rankdata
+
+from .riskset import Floats
 
 FEWEST = 4
 """Pairs below which rho has no interval: its variance divides by n - 3."""
+
+
+def ranks(x: ArrayLike) -> Floats:
+    """Ranks from 1; equal values share the mean of theirs.
+
+    Examples
+    --------
+    >>> ranks([3.0, 1.0, 3.0, float("inf")]).tolist()
+    [2.5, 1.0, 2.5, 4.0]
+    """
+    _, code, count = np.unique(np.asarray(x, dtype=np.float64), return_inverse=True, return_counts=True)
+    return np.asarray((np.cumsum(count) - (count - 1) / 2)[code.reshape(-1)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +71,7 @@ def spearman(x: ArrayLike, y: ArrayLike, *, level: float = 0.95) -> RankAssociat
     """
     a, b = np.asarray(x, float), np.asarray(y, float)
     known = ~(np.isnan(a) | np.isnan(b))
-    a, b = rankdata(a[known]), rankdata(b[known])
+    a, b = ranks(a[known]), ranks(b[known])
     n = int(known.sum())
     if n < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
         return RankAssociation(np.nan, np.nan, np.nan, n)
@@ -90,7 +103,7 @@ def cliffs_delta(a: ArrayLike, b: ArrayLike, *, level: float = 0.95) -> RankAsso
     n, m = first.size, second.size
     if not (n and m):
         return RankAssociation(np.nan, np.nan, np.nan, n + m)
-    place = rankdata(np.concatenate([first, second]))      # ranks, so that infinite values can be compared
+    place = ranks(np.concatenate([first, second]))      # ranks, so that infinite values can be compared
     sign = np.sign(place[:n, None] - place[None, n:])
     delta = float(sign.mean())
     error = np.nan

@@ -23,6 +23,7 @@ from scipy.special import chdtrc
 
 from .cox import CoxSolution
 from .km import kaplan_meier
+from .rank_association import ranks
 from .riskset import Floats
 
 Transform = Literal["km", "rank", "identity", "log"]
@@ -55,8 +56,7 @@ def time_scale(fit: CoxSolution, transform: str) -> Floats:
             raise ValueError(f"log of time: {int((t <= 0).sum())} row(s) have time 0; use transform 'km'.")
         return np.asarray(np.log(t))
     if transform == "rank":
-        _, code, count = np.unique(t, return_inverse=True, return_counts=True)
-        return np.asarray((np.cumsum(count) - (count - 1) / 2)[code.reshape(-1)])
+        return ranks(t)
     if transform == "km":
         curve = kaplan_meier(t, rs.event, entry=rs.entry)
         return np.asarray(1.0 - np.r_[1.0, curve.survival][np.searchsorted(curve.time, t, side="left")])
