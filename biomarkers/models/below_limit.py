@@ -25,6 +25,7 @@ from biomarkers.domain.marker import Marker
 from biomarkers.kernels import rubin, tobit
 from biomarkers.kernels.profile import t_df
 from biomarkers.models.association import HAZARD_RATIO, RATIO_OF_RATIOS, Fitted, Model, associate_rows
+from biomarkers.models.columns import dummy_coded
 from biomarkers.models.exposure import Exposure, exposure
 from biomarkers.models.several_terms import associate_terms, joined
 
@@ -238,7 +239,7 @@ def impute(rows: pd.DataFrame, entering: Entering, model: Model, *, groups: str 
     hazard = nelson_aalen(rows["time"].to_numpy(float), rows["event"].to_numpy(bool), start)
     columns = [np.ones(len(rows)), rows["event"].to_numpy(float), hazard]
     for name in dict.fromkeys([*model.adjust, *model.strata, *([groups] if groups else [])]):
-        columns += list(_dummies(rows[name]).T)
+        columns.append(dummy_coded(rows[name]))
     Z = tobit.independent(np.column_stack(columns))
     found = tobit.fit(entering.x, Z, entering.censor, ridge=_RIDGE)
     if not found.converged:
@@ -263,12 +264,6 @@ def nelson_aalen(time: Floats, event: NDArray[np.bool_], entry: Floats | None = 
         at_risk -= time.size - np.searchsorted(np.sort(entry), u, side="left")
     deaths = np.searchsorted(np.sort(time[event]), u, side="right") - np.searchsorted(np.sort(time[event]), u, side="left")
     return np.asarray(np.r_[0.0, np.cumsum(deaths / at_risk)][np.searchsorted(u, time, side="right")])
-
-
-def _dummies(column: pd.Series) -> Floats:
-    if pd.api.types.is_numeric_dtype(column):
-        return column.astype(float).to_numpy()[:, None]
-    return pd.get_dummies(column.astype(str), drop_first=True, dtype=float).to_numpy(float)
 
 
 def _pool(rows: list[dict[str, Any]], first: dict[str, Any], model: Model, said: str, n_groups: int) -> dict[str, Any]:

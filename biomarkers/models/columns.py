@@ -274,6 +274,21 @@ def read_term(frame: pd.DataFrame, name: str) -> Term:
     return Term(name, labels, X, True, ((name, levels),), tuple(range(len(labels))))
 
 
+def dummy_coded(values: pd.Series) -> Floats:
+    """A column as it enters a regression: a number as it is, (n, 1); labels as 0/1 columns of all but the first, (n, k - 1)."""
+    if pd.api.types.is_numeric_dtype(values):
+        return values.astype(float).to_numpy()[:, None]
+    return pd.get_dummies(values.astype(str), drop_first=True, dtype=float).to_numpy(float)
+
+
+def without_gaps(values: pd.Series) -> pd.Series:
+    """A column whose missing numbers are the mean of the others, and whose missing labels are the label "missing"."""
+    if pd.api.types.is_numeric_dtype(values):
+        known = values.astype(float)
+        return known.fillna(known.mean())
+    return values.astype("object").where(values.notna(), "missing")
+
+
 def _indicators(found: NDArray[np.int64], n_levels: int) -> Floats:
     """0/1 columns of all levels but the first; NaN where the code is -1."""
     X = (found[:, None] == np.arange(1, n_levels)).astype(np.float64)

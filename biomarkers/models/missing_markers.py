@@ -19,6 +19,7 @@ from biomarkers.kernels.profile import t_df
 from biomarkers.kernels.resample import generator
 from biomarkers.models.association import HAZARD_RATIO, IMPUTATIONS, describe
 from biomarkers.models.below_limit import nelson_aalen
+from biomarkers.models.columns import dummy_coded, without_gaps
 from biomarkers.models.cox import cox
 from biomarkers.models.gates import EVENTS_PER_PARAMETER, events_word
 from biomarkers.models.results_table import result_row
@@ -53,12 +54,7 @@ def imputations(people: pd.DataFrame, known: np.ndarray, x: np.ndarray, predicto
     hazard = nelson_aalen(people["time"].to_numpy(float), people["event"].to_numpy(bool))
     columns = [np.ones(len(people)), people["event"].to_numpy(float), hazard]
     for name in dict.fromkeys(predictors):
-        column = people[name]
-        if pd.api.types.is_numeric_dtype(column):
-            columns.append(column.fillna(column.mean()).to_numpy(float))
-        else:
-            text = column.astype("object").where(column.notna(), "missing").astype(str)
-            columns += list(pd.get_dummies(text, drop_first=True, dtype=float).to_numpy().T)
+        columns.append(dummy_coded(without_gaps(people[name])))
     stacked = np.column_stack(columns)
     varies = np.ptp(stacked[known], axis=0) > 0
     varies[0] = True

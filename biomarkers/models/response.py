@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import chdtrc
 
 from biomarkers.domain.errors import UseError
 from biomarkers.kernels.fourfold import conditional
@@ -23,6 +22,7 @@ from biomarkers.kernels.response_power import Responses, detectable_odds_ratio
 from biomarkers.kernels.riskset import coded
 from biomarkers.models.association import Model
 from biomarkers.models.best_response import RESPONDERS, best_response
+from biomarkers.models.columns import dummy_coded, factor_levels
 from biomarkers.models.exposure import Exposure
 from biomarkers.models.gates import MIN_EVENTS_PER_GROUP
 from biomarkers.models.results_table import result_row
@@ -205,8 +205,7 @@ def _permuted(frame: pd.DataFrame, y: np.ndarray, x: np.ndarray, others: Sequenc
 
 def _difference(frame: pd.DataFrame, exposure: Exposure, model: Model, column: str, within: Sequence[str],
                 shared: Mapping[str, Any]) -> dict[str, Any]:
-    levels = [v for v in (frame[column].cat.categories if isinstance(frame[column].dtype, pd.CategoricalDtype)
-                          else sorted(frame[column].dropna().unique())) if (frame[column] == v).any()]
+    levels = factor_levels(frame[column])
     y = frame["event"].to_numpy(float)
     others = list(dict.fromkeys([*within, *model.strata, *model.adjust, column]))
     row = result_row(**shared, n=len(y), n_events=int(y.sum()), model=_words(others), method="none") | {
@@ -224,8 +223,6 @@ def _difference(frame: pd.DataFrame, exposure: Exposure, model: Model, column: s
         low, high = fit.profile(int(columns[0]), level=model.level)
         row |= _numbers(fit, int(columns[0]), statistic, low, high) | {
             "contrast": f"{exposure.contrast}, {levels[1]} against {levels[0]}"}
-    else:
-        row |= {"p_value": float(chdtrc(columns.size, statistic))}
     return row
 
 
@@ -239,14 +236,7 @@ def _numbers(fit: Logistic, j: int, statistic: float, low: float, high: float) -
 
 
 def _dummies(frame: pd.DataFrame, names: Sequence[str]) -> np.ndarray:
-    columns = [np.ones((len(frame), 1))]
-    for name in dict.fromkeys(names):
-        column = frame[name]
-        if pd.api.types.is_numeric_dtype(column):
-            columns.append(column.astype(float).to_numpy()[:, None])
-        else:
-            columns.append(pd.get_dummies(column.astype(str), drop_first=True, dtype=float).to_numpy(float))
-    X = np.column_stack(columns)
+    X = np.column_stack([np.ones((len(frame), 1)), *(dummy_coded(frame[name]) for name in dict.fromkeys(names))])
     return X[:, independent(X)]
 
 

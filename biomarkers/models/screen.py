@@ -29,6 +29,7 @@ from biomarkers.domain.errors import UseError
 from biomarkers.kernels.accuracy import auc
 from biomarkers.kernels.concordance import concordance
 from biomarkers.kernels.resample import generator
+from biomarkers.models.columns import dummy_coded
 from biomarkers.models.gates import events_word
 
 if TYPE_CHECKING:
@@ -318,14 +319,7 @@ def _thick(cell: np.ndarray, folds: int) -> np.ndarray:
 
 
 def _numbers(data: pd.DataFrame, names: Sequence[str]) -> np.ndarray:
-    columns = []
-    for name in names:
-        column = data[name]
-        if pd.api.types.is_numeric_dtype(column):
-            columns.append(column.astype(float).to_numpy()[:, None])
-        else:
-            columns.append(pd.get_dummies(column.astype(str), drop_first=True, dtype=float).to_numpy(float))
-    return np.column_stack(columns) if columns else np.empty((len(data), 0))
+    return np.column_stack([np.empty((len(data), 0)), *(dummy_coded(data[name]) for name in names)])
 
 
 def _ranks(risk: np.ndarray) -> np.ndarray:

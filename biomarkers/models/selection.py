@@ -16,6 +16,7 @@ import pandas as pd
 from biomarkers.domain.errors import UseError
 from biomarkers.kernels.logistic import logistic
 from biomarkers.models.association import HAZARD_RATIO, describe
+from biomarkers.models.columns import dummy_coded, without_gaps
 from biomarkers.models.cox import cox
 from biomarkers.models.km import kaplan_meier
 from biomarkers.models.results_table import result_row
@@ -184,13 +185,7 @@ def availability_weights(people: pd.DataFrame, known: Sequence[bool] | np.ndarra
         raise UseError(f"{int((~flag).sum())} of {flag.size} are unknown: the chance to be known needs {MIN_UNKNOWN} on each "
                        "side")
     columns = [np.ones(len(people)), people["event"].to_numpy(float), np.log1p(people["time"].to_numpy(float))]
-    for name in variables:
-        column = people[name]
-        if pd.api.types.is_numeric_dtype(column):
-            columns.append(column.fillna(column.mean()).to_numpy(float))
-        else:
-            columns += list(pd.get_dummies(column.astype("object").where(column.notna(), "missing"), drop_first=True,
-                                           dtype=float).to_numpy().T)
+    columns += [dummy_coded(without_gaps(people[name])) for name in variables]
     X = np.column_stack(columns)
     X = X[:, independent(X)]
     chance = logistic(X, flag.astype(float), firth=True).fitted

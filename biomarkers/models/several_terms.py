@@ -19,7 +19,16 @@ from scipy.special import fdtrc
 from biomarkers.domain.errors import UseError
 from biomarkers.domain.marker import Marker
 from biomarkers.kernels.profile import t_df
-from biomarkers.models.association import COVARIATE, HAZARD_RATIO, Fitted, Model, describe, detectable_of
+from biomarkers.models.association import (
+    COVARIATE,
+    HAZARD_RATIO,
+    Fitted,
+    Model,
+    describe,
+    detectable_of,
+    estimates,
+    usable_adjusters,
+)
 from biomarkers.models.cox import CoxFit, cox
 from biomarkers.models.gates import EVENTS_PER_PARAMETER, MIN_EVENTS_PER_GROUP
 from biomarkers.models.results_table import result_row
@@ -98,7 +107,8 @@ def _joint(
     notes: Sequence[str],
     classes: NDArray[np.str_] | None,
 ) -> tuple[list[dict[str, Any]], CoxFit | None]:
-    adjust = [a for a in model.adjust if frame[a].nunique(dropna=True) > 1]
+    adjust, constant = usable_adjusters(frame, model)
+    notes = [*notes, *constant]
     n, n_events = len(frame), int(frame["event"].sum())
     base = result_row(**shared, n=n, n_events=n_events, model=describe(model.strata, adjust), method="")
     used = [c for c in columns if n and frame[c].nunique() > 1]
@@ -126,22 +136,16 @@ def _joint(
     out = []
     for c in used:
         key, (_, words) = labels[c]
-        line = table.loc[c]
-        finite = bool(line["finite"])
         out.append(
             base
+            | estimates(table.loc[c])
             | {
                 "term": f"{name}[{key}]",
                 "contrast": words,
                 "estimand": HAZARD_RATIO,
                 "method": "tested together with the others",
-                "estimate": float(line["hazard_ratio"]) if finite else np.nan,
-                "std_error": float(line["std_error"]) if finite else np.nan,
-                "conf_low": float(line["conf_low"]),
-                "conf_high": float(line["conf_high"]),
-                "statistic": float(line["statistic"]),
+                "p_value": np.nan,
                 "detectable": detectable_of(fit, c),
-                "finite": finite,
                 "note": joined(*notes),
             }
         )
@@ -195,7 +199,7 @@ def _joint_difference(
 ) -> dict[str, Any]:
     """Whether the terms differ between groups: one likelihood-ratio test."""
     used = [c for c in columns if frame[c].nunique() > 1]
-    adjust = [a for a in model.adjust if frame[a].nunique(dropna=True) > 1]
+    adjust, _ = usable_adjusters(frame, model)
     products = {f"{c}:{i}": columns[c] * (frame[groups] == g).to_numpy(float) for c in used for i, g in enumerate(present) if i}
     events = [int(frame.loc[(frame[groups] == g).to_numpy(), "event"].sum()) for g in present]
     row = result_row(**shared, n=len(frame), n_events=int(frame["event"].sum()), model=describe(model.strata, adjust))

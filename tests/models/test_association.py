@@ -209,3 +209,18 @@ def test_terms_that_one_group_cannot_tell_apart_are_descriptive_there_and_count_
     assert notes["B", "tk1"] == "descriptive only: in these rows below and amount cannot be told apart"
     assert notes["all", "marker:cohort"] == "1 degrees of freedom"      # of two products, the strata hold one
     assert {row["cohort"] for row in fitted.rows if row["p_value"] == row["p_value"]} == {"A", "all"}
+
+
+def test_several_terms_name_the_adjuster_that_was_constant_in_a_cohort():
+    from biomarkers.models.several_terms import associate_terms
+
+    rng = np.random.default_rng(5)
+    n = 200
+    below = (rng.random(n) < 0.5).astype(float)
+    cohort = np.repeat(["A", "B"], n // 2)
+    arm = np.where((cohort == "B") & (rng.random(n) < 0.5), "test", "control")
+    rows = pd.DataFrame({"cohort": cohort, "arm": arm, "time": rng.exponential(size=n), "event": 1})
+    terms = {"below": (below, "below the limit"), "amount": (rng.normal(size=n), "per doubling")}
+    fitted = associate_terms(rows, terms, "tk1", TK1, Model(adjust=("arm",)), groups="cohort", order=("A", "B"))
+    said = {row["cohort"]: row["note"] for row in fitted.rows if row["term"] == "tk1"}
+    assert said == {"A": "arm is constant here (control) and was left out", "B": "", "all": ""}

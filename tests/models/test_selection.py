@@ -106,3 +106,12 @@ def test_what_cannot_be_weighted_or_imputed_is_refused():
         availability_weights(people, np.arange(60) > 1, ["liver"])
     with pytest.raises(UseError, match="more than half is invention"):
         imputations(people, np.arange(60) > 40, people["x"].to_numpy(), ["liver"])
+
+
+def test_whole_numbers_with_a_gap_weigh_and_impute_as_the_same_numbers_do():
+    people, known = trial(120)
+    age = pd.Series(50 + np.arange(120) % 31, dtype="Int64").where(np.arange(120) != 7)
+    whole, real = people.assign(age=age), people.assign(age=age.astype(float))
+    np.testing.assert_array_equal(*(availability_weights(p, known, ["liver", "age"]) for p in (whole, real)))
+    made = [imputations(p, known, p["x"].to_numpy(), ["age"], m=2) for p in (whole, real)]
+    np.testing.assert_array_equal(*made)
