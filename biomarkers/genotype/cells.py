@@ -103,7 +103,8 @@ class CellReader:
         self.dp = [keys[k] for k in ("MIN_DP", "DP") if k in keys]
         self.gq = [keys[k] for k in ("GQ", "RGQ") if k in keys]
         self.ad, self.cn, self.ft = keys.get("AD"), keys.get("CN"), keys.get("FT")
-        self.ds, self.gp = keys.get("DS"), keys.get("GP")
+        # Of a copy number, a sentinel or a codon only the carriers are asked for: its alleles have no roles to count.
+        self.ds, self.gp = (keys.get("DS"), keys.get("GP")) if view.roles else (None, None)
         self.len = keys.get("LEN") if view.kind == "block" else None
         self.needed = p - record.pos + 1
         self.n_alleles = len(record.alts) + 1
