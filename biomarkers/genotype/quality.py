@@ -15,14 +15,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest, chi2_contingency
 
 from biomarkers.domain.errors import UseError
 from biomarkers.domain.loci import LOCI, Locus, find_loci
 from biomarkers.domain.numbers import plural
 from biomarkers.genotype.decide import NOTES, REASONS
 from biomarkers.genotype.equilibrium import expected_f, hardy_weinberg
-from biomarkers.kernels.binomial import wilson
+from biomarkers.kernels.binomial import at_least, wilson
 from biomarkers.kernels.cox import cox
 from biomarkers.kernels.rubin import pool
 
@@ -284,7 +283,7 @@ def _agreement(locus: Locus, counts: np.ndarray) -> tuple[Any, ...]:
     expected = float((both.sum(0) * both.sum(1)).sum()) / n**2 if n else np.nan
     kappa = (agree / n - expected) / (1 - expected) if n and expected < 1 else np.nan
     lost, gained = int(np.tril(both, -1).sum()), int(np.triu(both, 1).sum())
-    p_value = float(binomtest(lost, lost + gained).pvalue) if lost + gained else 1.0
+    p_value = min(1.0, 2 * at_least(max(lost, gained), lost + gained, 0.5))
     concordance = agree / n if n else np.nan
     return int(counts.sum()), n, concordance, kappa, lost, gained, p_value, _suggests(locus, lost, gained, p_value)
 
@@ -418,6 +417,8 @@ def _of_notes(quality: Quality) -> list[str]:
 
 
 def _goes_with(rows: pd.DataFrame, what: str, group: str) -> list[str]:
+    from scipy.stats import chi2_contingency  # slow to import, and a plan that shows no genotypes needs none of it
+
     table = pd.crosstab(rows[what], rows[group])
     if table.shape[0] < 2 or table.shape[1] < 2:
         return []
