@@ -186,15 +186,16 @@ def _rank(level: object) -> tuple[int, str, object]:
 
 
 def codes(series: pd.Series) -> tuple[NDArray[np.int64], list[object]]:
-    """Level code of each row, -1 where missing, and the levels in their order."""
+    """Level code of each row, -1 where missing, and the levels in their order; a whole number is shown as one."""
     # Labels may be of any kind: a subject called 12 beside one called "A7" is no slip.
     if series.dtype.kind == "O" or is_factor(series):
-        return _leveled(series)
-    values = numbers(series, "column")
-    levels_float = np.unique(values[~np.isnan(values)])
-    found = np.searchsorted(levels_float, values)
-    found[np.isnan(values)] = -1
-    return found.astype(np.int64), levels_float.tolist()
+        found, levels = _leveled(series)
+    else:
+        values = numbers(series, "column")
+        unique = np.unique(values[~np.isnan(values)])
+        found, levels = np.searchsorted(unique, values).astype(np.int64), unique.tolist()
+        found[np.isnan(values)] = -1
+    return found, [int(level) if isinstance(level, float) and level.is_integer() else level for level in levels]
 
 
 def read_event(series: pd.Series) -> Floats:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biomarkers.domain.errors import UseError
+from biomarkers.domain.limits import confidence
 from biomarkers.kernels.calibrated import EVENTS_PER_PARAMETER, confirmatory
 from biomarkers.kernels.cox import CoxSolution
 
@@ -29,8 +30,7 @@ def check_arguments(ties: str, penalty: str | None, interval: str, level: float)
         raise UseError(f"penalty {penalty!r} is not known; choose None or 'firth'.")
     if interval not in INTERVALS:
         raise UseError(f"interval {interval!r} is not known; choose from {', '.join(INTERVALS)}.")
-    if not 0 < level < 1:
-        raise UseError(f"level = {level!r} must lie between 0 and 1, such as 0.95.")
+    confidence(level)
 
 
 def check_size(X: Floats, labels: tuple[str, ...], rows: SurvivalRows) -> None:

@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from biomarkers.domain.errors import UseError
+from biomarkers.domain.limits import confidence
 from biomarkers.kernels import km as kernel
 
 from .columns import codes, column, names, survival_rows
@@ -205,8 +206,7 @@ def kaplan_meier(
     """
     if interval not in kernel.INTERVALS:
         raise UseError(f"interval {interval!r} is not known; choose from {', '.join(kernel.INTERVALS)}.")
-    if not 0 < level < 1:
-        raise UseError(f"level = {level!r} must lie between 0 and 1, such as 0.95.")
+    confidence(level)
     columns = names(by)
     rows = survival_rows(frame, time, event, entry=entry, weights=weights, extra=columns, least=1)
     groups, labels = _groups(frame, columns, rows.kept)
@@ -233,10 +233,5 @@ def _groups(
     parts = [codes(column(frame, name)) for name in columns]
     stacked = np.column_stack([found[kept] for found, _ in parts])
     present, code = np.unique(stacked, axis=0, return_inverse=True)
-    labels = [tuple(_plain(levels[i]) for (_, levels), i in zip(parts, row, strict=True)) for row in present.tolist()]
+    labels = [tuple(levels[i] for (_, levels), i in zip(parts, row, strict=True)) for row in present.tolist()]
     return code.reshape(-1).astype(np.int64), labels
-
-
-def _plain(level: object) -> object:
-    """A whole number is shown as one."""
-    return int(level) if isinstance(level, float) and level.is_integer() else level

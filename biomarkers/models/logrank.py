@@ -189,9 +189,8 @@ def _test(
     except ValueError as error:
         raise UseError(str(error)) from None
     strata_note = f", {len(rows.stratum_names)} strata" if rows.stratum_names else ""
-    plain = tuple(int(v) if isinstance(v, float) and v.is_integer() else v for v in levels)
     return LogRank(
-        groups=plain, n=solution.n, observed=solution.observed, expected=solution.expected,
+        groups=tuple(levels), n=solution.n, observed=solution.observed, expected=solution.expected,
         variance=solution.variance, z=solution.z, chi2=solution.chi2, df=solution.df, p_value=p,
         alternative=alternative, test=f"{name}{strata_note}", n_dropped=rows.n_dropped, notes=rows.notes,
     )  # fmt: skip

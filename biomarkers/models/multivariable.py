@@ -86,7 +86,7 @@ def added_value(frame: pd.DataFrame, time: str, event: str, marker: str, standar
     resamples, seed : int
     level : float
     shared : mapping, optional
-        Fits and risk sets that several markers of one frame have in common; filled on the way.
+        Fields that all rows share (cohort, endpoint, timing, ...).
 
     Returns
     -------

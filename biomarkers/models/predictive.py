@@ -10,7 +10,7 @@ Sources: Bonetti and Gelber, Biostatistics 5 (2004) 465 for STEPP; Royston and S
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,8 +20,8 @@ from scipy.special import chdtrc, ndtri
 from biomarkers.domain.errors import Refused, UseError
 from biomarkers.kernels import cox as kernel
 from biomarkers.kernels.resample import generator
-from biomarkers.kernels.spline import restricted_cubic
-from biomarkers.models.columns import column, survival_rows
+from biomarkers.kernels.spline import QUANTILES, restricted_cubic
+from biomarkers.models.columns import column, factor_levels, survival_rows
 from biomarkers.models.cox import cox
 from biomarkers.models.functional_form import quantile_knots
 from biomarkers.models.gates import EVENTS_PER_PARAMETER, MIN_EVENTS_PER_GROUP
@@ -63,7 +63,7 @@ class Stepp:
     statistic : float
         Largest standardised departure of a group's log hazard ratio from the overall one.
     p_value : float
-        Of that statistic, by permuting the marker among patients of one arm and stratum.
+        Of that statistic, by permuting the marker among patients of one arm and stratum; missing without permutations.
     permutations : int
     """
 
@@ -95,7 +95,7 @@ def stepp(frame: pd.DataFrame, time: str, event: str, marker: str, arm: str, *, 
     Returns
     -------
     Stepp
-        `.table` with one row per group, and the permutation P of any heterogeneity and of a trend.
+        `.table` with one row per group, and the permutation P that the arm's effect departs nowhere from the overall one.
 
     Raises
     ------
@@ -152,7 +152,8 @@ def stepp(frame: pd.DataFrame, time: str, event: str, marker: str, arm: str, *, 
             "conf_high": np.exp(coef[k] + z * error[k]) if shown else np.nan, "conf_level": level,
             "note": "" if shown else f"descriptive only: fewer than {MIN_EVENTS_PER_GROUP} events in an arm",
         })
-    return Stepp(pd.DataFrame(lines), statistic, (1 + exceed) / (permutations + 1), permutations)
+    p = (1 + exceed) / (permutations + 1) if permutations else float("nan")
+    return Stepp(pd.DataFrame(lines), statistic, p, permutations)
 
 
 def _windows(n: int, size: int, overlap: int) -> list[tuple[int, int]]:
@@ -218,10 +219,11 @@ def spline_by_arm(frame: pd.DataFrame, time: str, event: str, marker: str, arm: 
     (5, 2)
     """
     known = frame.dropna(subset=[time, event, marker, arm, *adjust, *strata])
-    levels = list(column(known, arm).cat.categories) if isinstance(known[arm].dtype, pd.CategoricalDtype) else sorted(
-        known[arm].unique())
+    levels = factor_levels(column(known, arm))
     if len(levels) != 2:
         raise UseError(f"the curve compares two arms; {arm!r} has {len(levels)} values")
+    if k not in QUANTILES:
+        raise UseError(f"k = {k!r}: the number of knots is one of {', '.join(map(str, QUANTILES))}")
     x = known[marker].to_numpy(float)
     at = quantile_knots(x, k)
     n_parameters = 2 * (k - 1) + 1 + len(adjust)
@@ -246,3 +248,73 @@ def spline_by_arm(frame: pd.DataFrame, time: str, event: str, marker: str, arm: 
     curve.attrs |= {"knots": at.tolist(), "p_interaction": float(chdtrc(k - 1, max(2 * (whole - none), 0.0))),
                     "p_bend": float(chdtrc(k - 2, max(2 * (whole - straight), 0.0)))}
     return curve
+
+
+ARM_EFFECT = ("analysis", "cohort", "marker", "contrast", "part", "x", "low", "high", "value", "hazard_ratio", "conf_low",
+              "conf_high", "conf_level", "overall", "n", "n_events")
+"""What `figures.arm_effect` draws: rows of `part` "group" (STEPP), "curve" (the spline by arm) and "event" (one per event)."""
+SHARE, SHARED, FEWEST = 0.4, 0.6, 20
+"""Of all patients in each group, of a group with its neighbour, and the least patients of a group."""
+
+
+def arm_effect(frame: pd.DataFrame, time: str, event: str, marker: str, arm: str, *, strata: Sequence[str] = (),
+               raw: np.ndarray | None = None, level: float = 0.95, labels: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """The arm's hazard ratio along the marker, in overlapping groups and, where the events carry it, as a curve.
+
+    It shows a shape and tests nothing: the test is that of the interaction.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    time, event, marker, arm : str
+        The marker on the scale of the model; the arm with two values, the second against the first.
+    strata : sequence of str
+    raw : ndarray (n,), optional
+        The marker in its own unit, for ticks.
+    level : float
+    labels : mapping of str to str, optional
+        analysis, cohort, marker, contrast of every row.
+
+    Returns
+    -------
+    DataFrame
+        The columns `ARM_EFFECT`; no row where there are not two arms, too few patients for three groups, or so many equal
+        values that two groups have the same median.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from numpy.random import default_rng
+    >>> rng = default_rng(3)
+    >>> frame = pd.DataFrame({"tk1": rng.normal(8, 1, 120), "arm": rng.choice(["A", "B"], 120), "d": 1})
+    >>> frame["t"] = rng.exponential(100, 120) + 1
+    >>> arm_effect(frame, "t", "d", "tk1", "arm")["part"].value_counts().to_dict()
+    {'event': 120, 'curve': 61, 'group': 4}
+    """
+    known = frame.assign(_raw=np.nan if raw is None else raw).dropna(subset=[time, event, marker, arm, *strata])
+    size = max(FEWEST, round(SHARE * len(known)))
+    overlap = round(SHARED * size)
+    if known[arm].nunique() != 2 or known[marker].nunique() < FEWEST // 2 or len(known) < 3 * size - 2 * overlap:
+        return pd.DataFrame(columns=list(ARM_EFFECT))
+    whole = cox(known.assign(_arm=(known[arm] == _second(known, arm)).astype(float)), time, event, ["_arm"], strata=strata)
+    shared = {"conf_level": level, "overall": float(whole.table["hazard_ratio"].iloc[0]), "n": len(known),
+              "n_events": int(known[event].sum()), **(labels or {})}
+    groups = stepp(known, time, event, marker, arm, size=size, overlap=overlap, strata=strata, permutations=0, level=level)
+    if groups.table["marker_median"].duplicated().any():  # a pile of one value cannot be put in order
+        return pd.DataFrame(columns=list(ARM_EFFECT))
+    names = {"marker_median": "x", "marker_low": "low", "marker_high": "high"}
+    parts = [groups.table.drop(columns=["group", "note"]).rename(columns=names).assign(part="group")]
+    try:
+        curve = spline_by_arm(known, time, event, marker, arm, strata=strata, points=61, level=level)
+        parts.append(curve.assign(part="curve"))
+    except UseError:  # fewer than ten events per parameter: the groups stand alone
+        pass
+    at = known.loc[known[event] == 1, [marker, "_raw"]].set_axis(["x", "value"], axis=1)
+    parts.append(at.assign(part="event"))
+    whole_table = pd.concat([part.reindex(columns=ARM_EFFECT) for part in parts if len(part)], ignore_index=True)
+    return whole_table.fillna({name: value for name, value in shared.items() if value is not None}).infer_objects()
+
+
+def _second(frame: pd.DataFrame, arm: str) -> object:
+    """The arm that is compared with the first: by the order of its categories, else by name."""
+    return column(frame, arm).cat.remove_unused_categories().cat.categories[1]

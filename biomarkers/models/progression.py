@@ -78,8 +78,8 @@ def progression_rows(study: Study, marker: Marker, *, by: str | None = "cohort",
 
 def _change(part: pd.DataFrame, marker: Marker, permutations: int, seed: int, level: float,
             shared: Mapping[str, Any]) -> dict[str, Any]:
+    part = part[np.isfinite(part["progression"] - part["baseline"])]
     change = (part["progression"] - part["baseline"]).to_numpy(float)
-    change = change[np.isfinite(change)]
     row = result_row(**shared, marker=marker.name, term=marker.name,
                      contrast=f"progression minus baseline, steps of {marker.effect}", estimand=CHANGE, model="paired",
                      timing="at progression", method="none", conf_level=level, n=change.size,

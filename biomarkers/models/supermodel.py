@@ -343,11 +343,7 @@ def fit_supermodel(
     >>> fit_supermodel(stack, kind="ipl", effect="constant").table["term"].tolist()
     ['value']
     """
-    if kind not in KINDS:
-        raise UseError(f"kind {kind!r} is not one of {', '.join(KINDS)}")
-    for what, given in (("effect", effect), ("shift", shift)):
-        if given not in DEGREES:
-            raise UseError(f"{what} {given!r} is not one of {', '.join(DEGREES)}")
+    _known(kind, effect=effect, shift=shift)
     terms, others = names(varying), names(covariates)
     degree, bend = DEGREES[effect], DEGREES[shift] if kind == "ipl*" else 0
     n_grid = len(stack.landmarks)
@@ -368,6 +364,14 @@ def fit_supermodel(
         rows, "time", "event", columns, entry="entry", strata=_strata(kind, names(strata)), cluster="subject", level=level
     )
     return Supermodel(fit, stack, kind, terms, degree, bend, others, names(strata), rows, level)
+
+
+def _known(kind: str, **degrees: str) -> None:
+    if kind not in KINDS:
+        raise UseError(f"kind {kind!r} is not one of {', '.join(KINDS)}")
+    for what, given in degrees.items():
+        if given not in DEGREES:
+            raise UseError(f"{what} {given!r} is not one of {', '.join(DEGREES)}")
 
 
 def _with_bases(frame: pd.DataFrame, unit: Any, degree: int) -> pd.DataFrame:
@@ -464,6 +468,7 @@ def supermodel(
     >>> found.table["cohort"].unique().tolist()
     ['ER+', 'ER-', 'all']
     """
+    _known(kind, effect=effect)
     question = serial(study, marker, endpoint=endpoint, by=by, strata=strata, adjust=adjust, level=level)
     rule = duplicates_rule(study, question.marker)
     given: dict[str, Any] = {"landmarks": landmarks, "window": window, "max_age": max_age, "duplicates": rule}
@@ -478,7 +483,7 @@ def supermodel(
             model=f"supermodel {kind}, {effect} effect", method="robust Wald, clustered on subject",
         )  # fmt: skip
         adjusted = question.usable(stack.rows)
-        why = _too_few(stack, 1 + DEGREES.get(effect, 0) + len(adjusted))
+        why = _too_few(stack, 1 + DEGREES[effect] + len(adjusted))
         if why:
             note = "; ".join([f"descriptive only: {why}", *question.notes])
             rows.append(shared | {"term": marker, "timing": whole.stamp, "method": "none", "n": len(stack),

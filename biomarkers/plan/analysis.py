@@ -15,6 +15,7 @@ import pandas as pd
 from biomarkers.domain.errors import Refused, UseError
 from biomarkers.domain.flow import FLOW
 from biomarkers.domain.fragments import association, association_text
+from biomarkers.domain.limits import confidence
 from biomarkers.domain.marker import Marker
 from biomarkers.domain.times import Landmark
 from biomarkers.models.association import COVARIATE, HAZARD_RATIO, RATIO_OF_RATIOS, Model
@@ -158,8 +159,7 @@ class Analysis:
         refuse_claim(self.claim, marker=self.marker, interaction=self.interaction, baseline=self.at == "baseline")
         if self.cut == SEARCH and (self.at != "baseline" or self.interaction):
             raise UseError('cut = "search" is for a baseline marker without an interaction: declare a cut with its source')
-        if not 0 < self.level < 1:
-            raise UseError(f"level must lie between 0 and 1, not {self.level!r}")
+        confidence(self.level)
         if self.imputations < 2:
             raise UseError(f"imputations must be two or more, not {self.imputations!r}")
         if self.permutations < 0:

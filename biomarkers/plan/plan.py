@@ -262,7 +262,7 @@ def _explain(name: str, text: str, error: Any) -> str:
     return f"{place}: {key}: {error['msg'][0].lower()}{error['msg'][1:]}{shown}"
 
 
-def _analyses(entry: PlanEntry, name: str, text: str) -> tuple[Analysis, ...]:
+def _analyses(entry: PlanEntry, name: str, text: str) -> tuple[Analysis | Question, ...]:
     """Entries as analyses, stamped prespecified, each with its own seed."""
     seen: dict[str, int] = {}
     faults, made = [], []
@@ -327,7 +327,7 @@ def _question(a: AnalysisEntry, plan: PlanEntry) -> Question:
         kind=a.kind, id=a.id, marker=marker, endpoint=a.endpoint, by=a.by or None, family=a.family,
         strata=None if a.strata is None else tuple(a.strata), adjust=None if a.adjust is None else tuple(a.adjust),
         settings=tuple(settings.items()), permutations=default if a.permutations is None else a.permutations,
-        level=a.level or plan.level, seed=seed_for(plan.seed, a.id) if a.seed is None else a.seed,
+        level=plan.level if a.level is None else a.level, seed=seed_for(plan.seed, a.id) if a.seed is None else a.seed,
         interaction=a.interaction, sensitivity=a.sensitivity,
     )
 
@@ -353,7 +353,7 @@ def _analysis(a: AnalysisEntry, plan: PlanEntry) -> Analysis | Question:
         feature=a.feature, cut=a.cut, scale=a.scale, zero=a.zero, clock=a.clock, limit_rule=a.limit_rule,
         interaction=a.interaction,
         method=a.method, family=a.family, permutations=plan.permutations if a.permutations is None else a.permutations,
-        level=a.level or plan.level, seed=seed_for(plan.seed, a.id) if a.seed is None else a.seed,
+        level=plan.level if a.level is None else a.level, seed=seed_for(plan.seed, a.id) if a.seed is None else a.seed,
         prespecified=True, override=tuple(a.override), claim=a.claim, sensitivity=a.sensitivity,
     )
 

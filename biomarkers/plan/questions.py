@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from biomarkers.domain.errors import UseError
+from biomarkers.domain.limits import confidence
 from biomarkers.domain.marker import Marker
 from biomarkers.models.association import Model
 from biomarkers.models.curves import CURVES, MEDIANS
@@ -131,6 +132,9 @@ class Question:
         if strange:
             takes = ", ".join((*kind.required, *kind.optional)) or "no keys of its own"
             raise UseError(f"{strange[0]!r} is not a key of kind = {self.kind!r}, which takes {takes}")
+        confidence(self.level)
+        if self.permutations < 0:
+            raise UseError(f"permutations must be zero or more, not {self.permutations!r}")
         if self.sensitivity:
             raise UseError(f"sensitivity = true is for associations, not for kind = {self.kind!r}")
         unused = {"interaction": self.interaction is not None, "strata": self.strata is not None,

@@ -59,11 +59,11 @@ class Scale:
 
     def needed(self) -> int:
         """Fewest answers."""
-        n = len(self.items)
+        n = len(self.items)      # 0.55 of 20 is 11.000000000000002 to a machine, and 11 to a rule
         if self.more_than is not None:
-            return int(np.floor(self.more_than * n)) + 1
+            return int(np.floor(round(self.more_than * n, 9))) + 1
         if self.at_least_share is not None:
-            return int(np.ceil(self.at_least_share * n))
+            return int(np.ceil(round(self.at_least_share * n, 9)))
         return n if self.at_least is None else self.at_least
 
 
@@ -220,7 +220,8 @@ def _score_one(
         share = (mean - low) / (high - low)
         result = {"sum": mean * n_items, "0-100": 100 * share, "100-0": 100 * (1 - share)}[scale.transform]
         few = f"fewer than {scale.needed()} of {n_items} answered"
-    complete = np.ones(len(result), dtype=bool) if scale.complete_from is None else answered > scale.complete_from * n_items
+    fewest = -1.0 if scale.complete_from is None else round(scale.complete_from * n_items, 9)
+    complete = answered > fewest
     lost = np.isnan(result)
     unverified = "" if rule.verified else "the rule is not verified against the publisher's"
     partial = "" if scale.complete_from is None else f"{100 * scale.complete_from:g} % of the items or fewer answered"

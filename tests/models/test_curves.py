@@ -100,6 +100,8 @@ def test_a_stratified_area_difference_averages_the_strata(trial: pd.DataFrame) -
     share = sizes / sizes.sum()
     assert whole.std_error == pytest.approx(np.sqrt(sum((s * p.std_error) ** 2 for s, p in zip(share, parts, strict=True))))
     assert whole.table["contrast"].tolist() == ["B - A"]
+    coded = trial.assign(arm=(trial.arm == "B").astype(float))
+    assert rmst_difference(coded, "day", "pfs", "arm", tau=40).table["contrast"].tolist() == ["1 - 0"]
 
 
 def test_an_area_beyond_the_data_names_the_group_and_the_largest_tau(trial: pd.DataFrame) -> None:

@@ -63,6 +63,7 @@ def test_few_events_leave_a_group_without_a_number():
     frame = trial(70)
     frame.loc[frame["x"] < 0, "d"] = 0
     found = stepp(frame, "t", "d", "x", "arm", size=30, overlap=10, permutations=0)
+    assert np.isnan(found.p_value), "no permutation, no P"
     assert np.isnan(found.table["hazard_ratio"].iloc[0])
     assert found.table["note"].iloc[0].startswith("descriptive only")
 

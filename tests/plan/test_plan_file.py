@@ -84,6 +84,8 @@ def test_every_fault_is_said_at_once(tmp_path):
     (("seed = 7", 'multiplicity = "bonferoni"'), "holm"),
     (("cut = \"registry\"", 'override = ["gates"]'), "events_per_parameter"),
     (("cut = \"registry\"", "level = 95.0"), "between 0 and 1"),
+    (("cut = \"registry\"", "level = 0.0"), "between 0 and 1"),
+    (("cut = \"registry\"", 'kind = "response"\nlevel = 95.0'), "between 0 and 1"),
     (("cut = \"registry\"", 'method = "wald"'), "profile"),
     (("cut = \"registry\"", 'feature = "ever_cleared"'), "feature"),
     (("[[analysis]]", "[[analyses]]"), "did you mean 'analysis'?"),

@@ -156,6 +156,12 @@ def test_how_many_answers_a_scale_needs(given, needed):
     assert Scale(items=("a", "b", "c", "d", "e", "f"), **given).needed() == needed
 
 
+def test_a_share_that_is_a_whole_number_of_items_asks_for_no_more():
+    twenty, hundred = (tuple(f"q{i}" for i in range(n)) for n in (20, 100))
+    assert Scale(items=twenty, at_least_share=0.55).needed() == 11
+    assert Scale(items=hundred, more_than=0.29).needed() == 30
+
+
 @pytest.mark.parametrize("transform", ["sum", "0-100", "100-0"])
 def test_reversing_an_item_mirrors_its_answers(transform):
     base = {"name": "x", "title": "x", "version": "1", "direction": "high is better", "range": (1, 5), "citation": "x",
