@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 
 from biomarkers.domain.errors import UseError
 from biomarkers.kernels.resample import generator
-from biomarkers.models.columns import column, numbers, survival_rows
+from biomarkers.models.columns import SurvivalRows, column, numbers, survival_rows
 from biomarkers.models.cox import cox
 from biomarkers.models.km import kaplan_meier
 
@@ -136,7 +136,7 @@ def crossed_predictions(frame: pd.DataFrame, time: str, event: str, terms: Seque
     return out
 
 
-def _folds(rows: Any, folds: int, seed: int) -> np.ndarray:
+def _folds(rows: SurvivalRows, folds: int, seed: int) -> np.ndarray:
     """Fold of each row: dealt in turn within stratum and event status, after a shuffle that knows no row order."""
     stratum = np.zeros(rows.n, dtype=np.int64) if rows.stratum is None else rows.stratum
     own = np.column_stack([rows.time, *(term.X for term in rows.terms)])

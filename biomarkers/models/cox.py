@@ -122,12 +122,18 @@ class CoxFit:
         return profiles.t_df(self.n_events, self.solution.df) if self.interval == "auto" else None
 
     @cached_property
+    def _wald(self) -> tuple[Floats, Floats]:
+        """The errors that a Wald statistic stands on (robust where the fit is), and the statistics."""
+        fit = self.solution
+        error = np.sqrt(np.diag(self._robust)) if self.robust else fit.std_error
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+            return error, np.where(fit.finite, fit.coef / error, np.nan)
+
+    @cached_property
     def _intervals(self) -> tuple[Floats, Floats, Floats, Floats]:
         """(low, high) as log hazard ratios, statistic, p."""
         fit = self.solution
-        error = np.sqrt(np.diag(self._robust)) if self.robust else fit.std_error
-        with np.errstate(invalid="ignore", divide="ignore"):
-            wald = np.where(fit.finite, fit.coef / error, np.nan)
+        error, wald = self._wald
         if self.interval == "wald":
             z = float(ndtri((1 + self.level) / 2))
             low = np.where(fit.finite, fit.coef - z * error, np.nan)
@@ -152,16 +158,15 @@ class CoxFit:
         """The table of the model; see the class."""
         fit = self.solution
         low, high, statistic, p = self._intervals
-        error = np.sqrt(np.diag(self._robust)) if self.robust else np.full(fit.coef.size, np.nan)
-        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-            wald = np.where(fit.finite, fit.coef / (error if self.robust else fit.std_error), np.nan)
+        error, wald = self._wald
+        with np.errstate(over="ignore"):
             return pd.DataFrame(
                 {
                     "term": pd.array(self.term_names, dtype="str"),
                     "coef": fit.coef,
                     "hazard_ratio": np.exp(fit.coef),
                     "std_error": fit.std_error,
-                    "robust_std_error": error,
+                    "robust_std_error": error if self.robust else np.full(fit.coef.size, np.nan),
                     "conf_low": np.exp(low),
                     "conf_high": np.exp(high),
                     "conf_level": np.full(fit.coef.size, self.level),

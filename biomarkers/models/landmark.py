@@ -226,8 +226,7 @@ def landmark_stack(
     rule = _rule(float(grid[0]), None, max_age, None, compat)
     inclusive = _inclusive(draw_at_landmark, compat)
     people = followed(subjects)
-    taken = [c for c in ("landmark",) if c in people.frame]
-    if taken:
+    if "landmark" in people.frame:
         raise UseError("subjects has a column 'landmark', which the result uses; rename it")
     known = read_draws(draws, people, until=grid[-1], inclusive=inclusive, duplicates=duplicates, more=also)
     who = np.tile(np.arange(people.n), grid.size)

@@ -136,7 +136,7 @@ def start_stop(
     said = f"value acts from {days(lag)} after its draw, {unlimited}" + (
         "" if duplicates == "error" else f"; duplicates: {duplicates}"
     )
-    chosen = replace(_members(people), audit=audit, stamp=said, max_age=float(max_age))
+    chosen = replace(StartStop.of(people.frame), audit=audit, stamp=said, max_age=float(max_age))
     drawn = np.zeros(people.n, dtype=bool)
     code = pd.Index(people.frame["subject"]).get_indexer(pd.Index(draws["subject"]))
     drawn[code[(code >= 0) & draws["day"].notna().to_numpy(bool)]] = True
@@ -165,10 +165,6 @@ def _pieces(people: Followed, known: Draws, shift: float, max_age: float) -> _Pi
     stop = stop[kept]
     who = d.subject[kept]
     return _Pieces(who, kept, start[kept], stop, people.event[who] & (stop == people.time[who]))
-
-
-def _members(people: Followed) -> StartStop:
-    return StartStop.of(people.frame)  # type: ignore[return-value]
 
 
 def _without_rows(chosen: Chosen, people: Followed, known: Draws, pieces: _Pieces, drawn: NDArray[np.bool_]) -> Chosen:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from biomarkers.plan.pictures import stacked
 from biomarkers.study.landmark_draws import visit_landmark
 
 if TYPE_CHECKING:
@@ -59,13 +60,7 @@ class Dynamics:
     @classmethod
     def together(cls, parts: Iterable[Dynamics]) -> Dynamics:
         """One after another, in the order of the plan."""
-        parts = list(parts)
-        stacked = {}
-        for name in (f.name for f in fields(cls)):
-            tables = [table for part in parts if len(table := getattr(part, name))]
-            if tables:
-                stacked[name] = pd.concat(tables, ignore_index=True)
-        return cls(**stacked)
+        return stacked(cls, parts)
 
     def of(self, analysis: str, marker: str) -> Dynamics:
         """The same tables under an analysis's id."""

@@ -8,7 +8,7 @@ rows, none is tested here: their P values are those of the rows' own companions.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ from biomarkers.models.association import COVARIATE
 from biomarkers.models.calibration import CALIBRATION
 from biomarkers.models.cox import CoxFit
 from biomarkers.models.functional_form import SPLINE, spline_table
+from biomarkers.models.predictive import ARM_EFFECT, arm_effect
 from biomarkers.models.proportionality import SCHOENFELD, schoenfeld_table
 from biomarkers.models.simon_makuch import STATES
 
@@ -26,8 +27,22 @@ if TYPE_CHECKING:
     from biomarkers.plan.analysis import Association
 
 
+Tables = TypeVar("Tables")
+
+
 def _empty(columns: tuple[str, ...]) -> pd.DataFrame:
     return pd.DataFrame(columns=list(columns))
+
+
+def stacked(kind: type[Tables], parts: Iterable[Tables]) -> Tables:
+    """Several sets of tables as one: of each table what has rows, one after another."""
+    parts = list(parts)
+    found = {}
+    for name in (f.name for f in fields(kind)):  # type: ignore[arg-type]
+        tables = [table for part in parts if len(table := getattr(part, name))]
+        if tables:
+            found[name] = pd.concat(tables, ignore_index=True)
+    return kind(**found)
 
 
 @dataclass(frozen=True)
@@ -44,23 +59,20 @@ class Pictures:
         For `figures.calibration`.
     states : DataFrame
         For `figures.simon_makuch`.
+    arm_effects : DataFrame
+        For `figures.arm_effect`: where the interaction of a number with the arm was asked.
     """
 
     splines: pd.DataFrame = field(default_factory=lambda: _empty(SPLINE))
     residuals: pd.DataFrame = field(default_factory=lambda: _empty(SCHOENFELD))
     calibration: pd.DataFrame = field(default_factory=lambda: _empty(CALIBRATION))
     states: pd.DataFrame = field(default_factory=lambda: _empty(STATES))
+    arm_effects: pd.DataFrame = field(default_factory=lambda: _empty(ARM_EFFECT))
 
     @classmethod
     def together(cls, parts: Iterable[Pictures]) -> Pictures:
         """One after another, in the order of the plan."""
-        parts = list(parts)
-        stacked = {}
-        for name in (f.name for f in fields(cls)):
-            tables = [table for part in parts if len(table := getattr(part, name))]
-            if tables:
-                stacked[name] = pd.concat(tables, ignore_index=True)
-        return cls(**stacked)
+        return stacked(cls, parts)
 
     def of(self, analysis: str) -> Pictures:
         """The same tables under an analysis's id."""
@@ -70,7 +82,7 @@ class Pictures:
 
 def pictures_of(answer: Association) -> Pictures:
     """The spline and the residuals of every fit of an association that has one finite marker coefficient."""
-    splines, residuals = [], []
+    splines, residuals, effects = [], [], []
     for cohort, fit in answer.fits.items():
         if not isinstance(fit, CoxFit) or fit.penalty is not None or len(fit.blocks.get(COVARIATE, ())) != 1:
             continue
@@ -81,8 +93,24 @@ def pictures_of(answer: Association) -> Pictures:
         level = answer.question.level
         residuals.append(schoenfeld_table(fit, COVARIATE, level=level, labels=labels))
         if answer.exposure.groups is None:
-            splines.append(spline_table(fit, COVARIATE, raw=_raw(answer, fit), level=level, labels=labels))
-    return Pictures.together([Pictures(splines=table) for table in splines] + [Pictures(residuals=t) for t in residuals])
+            raw = _raw(answer, fit)
+            splines.append(spline_table(fit, COVARIATE, raw=raw, level=level, labels=labels))
+            if answer.question.interaction == "arm":
+                effects.append(_arm_effect(answer, fit, raw, labels))
+    parts = [Pictures(splines=t) for t in splines] + [Pictures(residuals=t) for t in residuals]
+    return Pictures.together(parts + [Pictures(arm_effects=t) for t in effects])
+
+
+def _arm_effect(answer: Association, fit: CoxFit, raw: np.ndarray | None, labels: dict[str, str]) -> pd.DataFrame:
+    """The arms beside each other along the marker, among the patients and in the strata of a fit."""
+    rows = answer.sets.rows.reset_index(drop=True).loc[fit.frame_index[fit.rows.kept]]
+    x = next(term.X for term in fit.rows.terms if term.name == COVARIATE)[:, 0]
+    stratum = 0 if fit.rows.stratum is None else fit.rows.stratum
+    frame = pd.DataFrame({"time": fit.rows.time, "event": fit.rows.event, "x": x, "arm": rows["arm"].to_numpy(object),
+                          "stratum": stratum})
+    frame["arm"] = pd.Categorical(frame["arm"], [a for a in answer.sets.rows["arm"].cat.categories if a in set(frame["arm"])])
+    return arm_effect(frame, "time", "event", "x", "arm", strata=("stratum",), raw=raw, level=answer.question.level,
+                      labels=labels)
 
 
 def _raw(answer: Association, fit: CoxFit) -> np.ndarray | None:
