@@ -107,7 +107,9 @@ def _holder(lock: Path) -> dict[str, str] | None:
 
 
 def _runs(holder: dict[str, str]) -> bool:
-    """Whether this very process, not another with its number, is still there."""
+    """Whether this very process, not another with its number, is still there; taken to be where the system cannot be asked."""
+    if os.name != "posix":
+        return True  # on Windows signal 0 is Ctrl-C, and would end the run that it asks about
     try:
         os.kill(int(holder["pid"]), 0)
     except ProcessLookupError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -194,19 +194,22 @@ class _Reading:
         self.parts.setdefault(table, []).append(frame.reset_index(drop=True))
         self._add(table, found.all())
 
-    def _add(self, table: str, problems: object) -> None:
-        self.problems.setdefault(table, []).extend(problems)  # type: ignore[arg-type]
+    def _add(self, table: str, problems: Iterable[Problem]) -> None:
+        self.problems.setdefault(table, []).extend(problems)
 
     # -- the whole study --------------------------------------------------------------------------------------------
 
     def missing_columns(self) -> None:
         """Columns of wide sheets that no file has."""
+        if not self.headers:
+            return
         names = tuple(dict.fromkeys(name for header in self.headers.values() for name in header))
-        first = next(iter(self.headers), self.study.path.name)
-        for table, key, column in self._declared_columns():
+        first = next(iter(self.headers))
+        declared = self._declared_columns()
+        taken = {column for _, _, column in declared}
+        free = [name for name in names if name not in taken]
+        for table, key, column in declared:
             if column not in self.wide_seen and column not in names and table not in self.absent:
-                taken = {declared for _, _, declared in self._declared_columns()}
-                free = [name for name in names if name not in taken]
                 self._add(
                     table,
                     [
@@ -230,7 +233,7 @@ class _Reading:
             for name, marker in source.markers.items():
                 if marker.column and name in self.design.markers:
                     declared.append((self.design.markers[name].table, f"markers.{name}", marker.column))
-        return [entry for entry in declared if self.headers]
+        return declared
 
     def tables(self) -> dict[str, Table]:
         """The typed tables, in the order of the schema."""
