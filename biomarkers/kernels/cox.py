@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .likelihood import Design, Steps, aliased_columns, design, evaluate
+from .likelihood import Design, Steps, aliased_columns, design, evaluate, rounding_noise
 from .newton import SUSPICIOUS, Optimum, newton
 from .riskset import Bools, Floats, RiskSets, Ties, merge_near_ties, risk_sets
 from .separation import infinite_directions
@@ -179,7 +179,7 @@ def fit(rs: RiskSets, X: Floats, *, n_merged: int = 0) -> CoxSolution:
     p = D.p
     start = np.zeros((1, p))
     at_null = evaluate(rs, D, start)
-    aliased = aliased_columns(at_null.information[0])
+    aliased = aliased_columns(at_null.information[0], rounding_noise(rs, D, at_null.steps))
     free = None if not aliased.any() else ~aliased[None, :]
     optimum = newton(rs, D, start, free=free, first=at_null)
     scaled = optimum.beta[0]

@@ -221,9 +221,20 @@ def evaluate(rs: RiskSets, D: Design, beta: Floats, *, headroom: float = 0.0) ->
     return Derivatives(loglik, score, information, Steps(shift, risk, den, m, moments[:, p:]))
 
 
-def aliased_columns(information: Floats) -> Bools:
+def rounding_noise(rs: RiskSets, D: Design, steps: Steps) -> Floats:
+    """What rounding may leave of the information of a column that varies in no risk set, (p,): n eps of sum_k wbar_k E_k[x^2].
+
+    A column that the strata hold already has V_k = E_k[x^2] - m_k^2 = 0, and a computer gives some 1e-15 of E_k[x^2].
+    """
+    diagonal = D.place[np.arange(D.p), np.arange(D.p)]
+    second = rs.step_weight @ (steps.variance[:, diagonal, 0] + steps.mean[:, :, 0] ** 2)
+    return np.asarray(rs.n * np.finfo(np.float64).eps * second)
+
+
+def aliased_columns(information: Floats, noise: Floats | float = 0.0) -> Bools:
     """Columns without information of their own, by a Cholesky pivot under `ALIAS_TOLERANCE` of the largest diagonal.
 
+    A pivot that is no more than the `noise` of rounding is none either: one column alone has only itself to be compared with.
     Columns are taken in order, so of two collinear columns the later one is aliased, as in R.
 
     Examples
@@ -232,12 +243,12 @@ def aliased_columns(information: Floats) -> Bools:
     [False, True]
     """
     p = information.shape[0]
-    floor = ALIAS_TOLERANCE * float(np.max(np.diag(information), initial=0.0))
+    floor = np.maximum(ALIAS_TOLERANCE * float(np.max(np.diag(information), initial=0.0)), np.broadcast_to(noise, (p,)))
     aliased = np.zeros(p, dtype=bool)
     A = information.copy()
     for j in range(p):
         pivot = A[j, j]
-        if not pivot > floor:
+        if not pivot > floor[j]:
             aliased[j] = True
             A[j, :] = 0.0
             A[:, j] = 0.0

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .likelihood import aliased_columns, design, evaluate
+from .likelihood import aliased_columns, design, evaluate, rounding_noise
 from .newton import Optimum, newton
 from .riskset import Floats, Ints, RiskSets
 
@@ -65,7 +65,8 @@ def null_model(rs: RiskSets, Z: Floats | None = None) -> NullModel:
     start = np.zeros((1, Z.shape[1]))
     if Z.shape[1]:
         D = design(rs, Z)
-        used = ~aliased_columns(evaluate(rs, D, start).information[0])
+        at_null = evaluate(rs, D, start)
+        used = ~aliased_columns(at_null.information[0], rounding_noise(rs, D, at_null.steps))
         D = design(rs, Z[:, used])
         best: Optimum = newton(rs, D, np.zeros((1, int(used.sum()))))
         beta, loglik = best.beta, float(best.loglik[0])

@@ -437,3 +437,20 @@ def test_labels_of_clusters_and_strata_may_be_of_any_kind(trial: pd.DataFrame) -
     plain = cox(trial.assign(site=np.arange(50) % 2, subject=range(50)), "day", "pfs", "tk1", strata="site", cluster="subject")
     np.testing.assert_allclose(mixed.table["robust_std_error"], plain.table["robust_std_error"], rtol=1e-12)
     assert mixed.rows.stratum_names == ("site=1", "site=two")
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_covariate_that_the_strata_hold_has_no_estimate_whatever_rounding_leaves(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    start = rng.integers(0, 60, 100).astype(float)
+    frame = pd.DataFrame({"arm": np.repeat([0, 1], 50), "start": start, "stop": start + rng.integers(1, 80, 100),
+                          "pfs": rng.integers(0, 2, 100), "tk1": np.repeat([1.0, 3.0], 50)})
+    for entry in ("start", None):
+        fit = cox(frame, "stop", "pfs", "tk1", strata="arm", entry=entry)
+        assert np.isnan(fit.table["coef"].item())
+        assert "does not vary within any risk set" in " ".join(fit.notes)
+    # What does vary there is estimated, however far apart the strata lie.
+    moved = frame.assign(tk1=rng.normal(size=100))
+    plain, apart = (cox(f, "stop", "pfs", "tk1", strata="arm", entry="start").table["coef"].item()
+                    for f in (moved, moved.assign(tk1=moved["tk1"] + 1e4 * moved["arm"])))
+    assert apart == pytest.approx(plain, rel=1e-6)
