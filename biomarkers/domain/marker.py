@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,8 +16,8 @@ from biomarkers.domain.scales import SCALES
 Kind = Literal["continuous", "count", "call", "binary", "categorical", "genotype", "derived"]
 LodRule = Literal["none", "registry", "per_row", "user_confirmed"]
 
-KINDS = ("continuous", "count", "call", "binary", "categorical", "genotype", "derived")
-LOD_RULES = ("none", "registry", "per_row", "user_confirmed")
+KINDS: tuple[str, ...] = get_args(Kind)
+LOD_RULES: tuple[str, ...] = get_args(LodRule)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from biomarkers.domain import limits
 from biomarkers.domain.errors import UseError
@@ -22,7 +22,7 @@ RELATED = ("possible", "probable", "definite")
 """Attribution that counts, from "possible" upwards."""
 ATTRIBUTIONS = ("unrelated", "unlikely", *RELATED)
 Direction = Literal["high is better", "high is worse"]
-DIRECTIONS: tuple[Direction, ...] = ("high is better", "high is worse")
+DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
 TIMES: Mapping[str, tuple[int, ...]] = MappingProxyType({"pfs": (182, 365), "os": (365, 1096)})
 """Days at which survival is given where nothing else is asked: half a year, one year, three years."""
 

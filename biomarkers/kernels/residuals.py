@@ -12,7 +12,7 @@ Sources: Therneau and Grambsch (2000), sections 4.2 to 4.5 and 7.2; Lin and Wei,
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -22,7 +22,7 @@ from .likelihood import evaluate
 from .riskset import Floats, coded
 
 Kind = Literal["martingale", "deviance", "score", "dfbeta", "dfbetas", "schoenfeld", "scaled_schoenfeld"]
-KINDS: tuple[Kind, ...] = ("martingale", "deviance", "score", "dfbeta", "dfbetas", "schoenfeld", "scaled_schoenfeld")
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 def martingale(fit: CoxSolution) -> Floats:

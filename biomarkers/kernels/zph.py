@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from scipy.special import chdtrc
@@ -27,7 +27,7 @@ from .rank_association import ranks
 from .riskset import Floats
 
 Transform = Literal["km", "rank", "identity", "log"]
-TRANSFORMS: tuple[str, ...] = ("km", "rank", "identity", "log")
+TRANSFORMS: tuple[str, ...] = get_args(Transform)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ from biomarkers.domain.source import (
     ZeroMeaning,
 )
 from biomarkers.domain.times import DAYS_PER, Endpoint, Visit
-from biomarkers.domain.trial import DIRECTIONS, TIMES, CohortQuestion, Instrument, Trial
+from biomarkers.domain.trial import DIRECTIONS, TIMES, CohortQuestion, Direction, Instrument, Trial
 from biomarkers.readers.table import READERS, reader_of, unreadable
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ class _TrialCohort(_Keys):
 
 class _Instrument(_Keys):
     label: str | None = None
-    direction: Literal["high is better", "high is worse"] = DIRECTIONS[0]
+    direction: Direction = DIRECTIONS[0]
     minimal_difference: float | None = None
 
 

@@ -147,9 +147,7 @@ def at_risk(study: Study, values: pd.DataFrame, endpoint: str, day: float) -> pd
 
     At risk is strictly after: an event on the landmark is an event before it.
     """
-    outcome = study.outcome(endpoint).set_index("subject")
-    time = pd.to_numeric(values["subject"].map(outcome["time"]), errors="coerce").astype(float)
-    event = pd.to_numeric(values["subject"].map(outcome["event"]), errors="coerce").astype(float)
+    time, event = _end(study, values, endpoint)
     gone = (time <= day).to_numpy()
     reason = np.where(event.to_numpy() > 0, "event_at_or_before_landmark", "censored_at_or_before_landmark")
     return values.assign(
@@ -159,10 +157,16 @@ def at_risk(study: Study, values: pd.DataFrame, endpoint: str, day: float) -> pd
     )
 
 
+def _end(study: Study, values: pd.DataFrame, endpoint: str) -> tuple[pd.Series, pd.Series]:
+    """Time and event of an endpoint beside the values; missing where a subject has no outcome."""
+    outcome = study.outcome(endpoint).set_index("subject")
+    time, event = (pd.to_numeric(values["subject"].map(outcome[c]), errors="coerce").astype(float) for c in ("time", "event"))
+    return time, event
+
+
 def at_risk_from_draw(study: Study, values: pd.DataFrame, endpoint: str) -> pd.DataFrame:
     """The same on the clock of each subject's own draw: at risk strictly after it; `entry` is the draw's day."""
-    outcome = study.outcome(endpoint).set_index("subject")
-    time = pd.to_numeric(values["subject"].map(outcome["time"]), errors="coerce").astype(float)
+    time, _ = _end(study, values, endpoint)
     day = values["draw_day"].astype(float)
     late = ((values["lost"] == "") & (time <= day)).to_numpy()
     return values.assign(
