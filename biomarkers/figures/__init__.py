@@ -17,6 +17,8 @@ from typing import Any
 
 from biomarkers.figures.allele_balance import COLUMNS as BALANCE_COLUMNS
 from biomarkers.figures.allele_balance import allele_balance, allele_balance_figure
+from biomarkers.figures.arm_effect import COLUMNS as ARM_COLUMNS
+from biomarkers.figures.arm_effect import arm_effect, arm_effect_figure
 from biomarkers.figures.calibration import COLUMNS as CALIBRATION_COLUMNS
 from biomarkers.figures.calibration import calibration, calibration_figure
 from biomarkers.figures.consort import COLUMNS as CONSORT_COLUMNS
@@ -64,6 +66,8 @@ __all__ = [
     "Drawing",
     "allele_balance",
     "allele_balance_figure",
+    "arm_effect",
+    "arm_effect_figure",
     "both",
     "calibration",
     "calibration_figure",
@@ -161,6 +165,11 @@ FIGURES: dict[str, Drawing] = {
             "spline", spline, spline_figure,
             "Hazard ratio along a marker with its band, the straight line beside it, the reference, and a rug of events",
             ("cohort", *SPLINE_COLUMNS),
+        ),
+        Drawing(
+            "arm_effect", arm_effect, arm_effect_figure,
+            "The arm's hazard ratio in overlapping groups ordered by the marker, with the spline by arm; a shape, not a test",
+            ("cohort", *ARM_COLUMNS),
         ),
         Drawing(
             "schoenfeld", schoenfeld, schoenfeld_figure,

@@ -70,21 +70,21 @@ def spline(table: pd.DataFrame, *, ax: Axes | None = None, marker: Marker | None
         ax.plot(x, curve["hazard_ratio"], color=light("class"), linewidth=1.6, zorder=3)
         ax.set_xlim(float(x.min()), float(x.max()))
         said = _said(facts, "")
-        _scale(ax, limits, room=text_height(len(said)))
+        ratio_scale(ax, limits, room=text_height(len(said)))
         inside = events["x"].between(float(x.min()), float(x.max()))
         ax.plot(events.loc[inside, "x"], np.zeros(int(inside.sum())), transform=ax.get_xaxis_transform(), linestyle="none",
-                marker=_TICK, markersize=7, markeredgewidth=0.6, color=light("ink"), clip_on=False, zorder=2.5)
+                marker=EVENT, markersize=7, markeredgewidth=0.6, color=light("ink"), clip_on=False, zorder=2.5)
         ax.plot([facts["reference"]], [1.0], marker="o", markersize=4.2, markerfacecolor=light("surface"),
                 markeredgecolor=light("ink"), markeredgewidth=1.0, linestyle="none", zorder=5)
-        shown = _horizontal(ax, table, events, marker)
+        shown = _reference(table, events) if unit_ticks(ax, events, marker) else ""
         lines_of_text(ax, _said(facts, shown))
-        ax.set_xlabel(fit(xlabel or _name(marker, raw=bool(shown)), size(ax)[0] + 20, TEXT), parse_math=False)
+        ax.set_xlabel(fit(xlabel or axis_name(marker, raw=bool(shown)), size(ax)[0] + 20, TEXT), parse_math=False)
         ax.set_ylabel(fit(ylabel, size(ax)[1] + 20, TEXT), parse_math=False)
     return ax
 
 
-_TICK = ((0, 0), (0, 1))
-"""A stroke upward from the axis."""
+EVENT = ((0, 0), (0, 1))
+"""The mark of an event: a stroke upward from the axis."""
 
 
 def spline_figure(table: pd.DataFrame, *, marker: Marker | None = None, cohorts: Sequence[str] = (), xlabel: str = "",
@@ -128,7 +128,7 @@ def _vertical(curve: pd.DataFrame) -> tuple[float, float]:
     return low, high
 
 
-def _scale(ax: Axes, limits: tuple[float, float], *, room: float) -> None:
+def ratio_scale(ax: Axes, limits: tuple[float, float], *, room: float) -> None:
     """Plain numbers on a log axis, with room for the words above and for the rug below."""
     _, tall = size(ax)
     span = math.log(limits[1] / limits[0])
@@ -143,11 +143,11 @@ def _scale(ax: Axes, limits: tuple[float, float], *, room: float) -> None:
     ax.minorticks_off()
 
 
-def _horizontal(ax: Axes, table: pd.DataFrame, events: pd.DataFrame, marker: Marker | None) -> str:
-    """Ticks in the marker's unit where raw values are known; returns the reference in that unit, or nothing."""
+def unit_ticks(ax: Axes, events: pd.DataFrame, marker: Marker | None) -> bool:
+    """Ticks in the marker's unit where raw values are known; whether they are."""
     raw = pd.to_numeric(events["value"]).to_numpy(float, na_value=np.nan)
     if marker is None or not np.isfinite(raw).any():
-        return ""
+        return False
     scaled = events.rename(columns={"x": "model_value"})
     low, high = ax.get_xlim()
     chosen: list[tuple[float, float]] = []
@@ -156,16 +156,21 @@ def _horizontal(ax: Axes, table: pd.DataFrame, events: pd.DataFrame, marker: Mar
     for candidate, at in zip(candidates, on_scale(scaled, marker, candidates), strict=True):
         if low <= at <= high and all(abs(at - other) > apart for other, _ in chosen):
             chosen.append((float(at), candidate))
-    if not chosen:
-        return ""
     chosen.sort()
-    ax.set_xticks([at for at, _ in chosen], [numbers.value(v) for _, v in chosen])
+    if chosen:
+        ax.set_xticks([at for at, _ in chosen], [numbers.value(v) for _, v in chosen])
+    return bool(chosen)
+
+
+def _reference(table: pd.DataFrame, events: pd.DataFrame) -> str:
+    """The reference in the marker's unit."""
     reference = float(table["reference"].iloc[0])
     ordered = events.dropna(subset=["value"]).sort_values("x", kind="stable")
     return numbers.value(float(np.interp(reference, ordered["x"], ordered["value"])))
 
 
-def _name(marker: Marker | None, *, raw: bool) -> str:
+def axis_name(marker: Marker | None, *, raw: bool) -> str:
+    """The marker with its unit, or with the scale of the model."""
     if marker is None:
         return "Marker, model scale"
     if raw:

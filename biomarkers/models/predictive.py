@@ -296,7 +296,7 @@ def arm_effect(frame: pd.DataFrame, time: str, event: str, marker: str, arm: str
     overlap = round(SHARED * size)
     if known[arm].nunique() != 2 or known[marker].nunique() < FEWEST // 2 or len(known) < 3 * size - 2 * overlap:
         return pd.DataFrame(columns=list(ARM_EFFECT))
-    whole = cox(known.assign(_arm=(known[arm] == _second(known, arm)).astype(float)), time, event, ["_arm"], strata=strata)
+    whole = cox(known.assign(_arm=(known[arm] == _arms(known, arm)[1]).astype(float)), time, event, ["_arm"], strata=strata)
     shared = {"conf_level": level, "overall": float(whole.table["hazard_ratio"].iloc[0]), "n": len(known),
               "n_events": int(known[event].sum()), **(labels or {})}
     groups = stepp(known, time, event, marker, arm, size=size, overlap=overlap, strata=strata, permutations=0, level=level)
@@ -311,10 +311,13 @@ def arm_effect(frame: pd.DataFrame, time: str, event: str, marker: str, arm: str
         pass
     at = known.loc[known[event] == 1, [marker, "_raw"]].set_axis(["x", "value"], axis=1)
     parts.append(at.assign(part="event"))
-    whole_table = pd.concat([part.reindex(columns=ARM_EFFECT) for part in parts if len(part)], ignore_index=True)
-    return whole_table.fillna({name: value for name, value in shared.items() if value is not None}).infer_objects()
+    full = [part.assign(**{key: x for key, x in shared.items() if key not in part}) for part in parts if len(part)]
+    return pd.concat([part.reindex(columns=list(ARM_EFFECT)) for part in full], ignore_index=True)
 
 
-def _second(frame: pd.DataFrame, arm: str) -> object:
-    """The arm that is compared with the first: by the order of its categories, else by name."""
-    return column(frame, arm).cat.remove_unused_categories().cat.categories[1]
+
+def _arms(known: pd.DataFrame, arm: str) -> list[object]:
+    """The arms, the reference first: in the order of the categories, else sorted."""
+    if isinstance(known[arm].dtype, pd.CategoricalDtype):
+        return list(column(known, arm).cat.categories)
+    return sorted(known[arm].unique())

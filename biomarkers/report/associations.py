@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from biomarkers import tables
 from biomarkers.domain import numbers
+from biomarkers.report.arm_effects import arm_effect_pictures
 from biomarkers.report.blocks import (
     Block,
     Forest,
@@ -311,7 +312,7 @@ def _file(analysis: str) -> str:
     return slug(analysis)
 
 
-def interaction_section(view: View, count: Numbering) -> Section | None:
+def interaction_section(view: View, count: Numbering, gallery: Gallery, name: str) -> Section | None:
     """Does the association differ between arms? The predictive claim is the ratio, not two P values."""
     lines = view.interactions
     if not lines:
@@ -332,7 +333,8 @@ def interaction_section(view: View, count: Numbering) -> Section | None:
         (False, True, True, True, True),
         "A P in one arm and none in the other is no difference; only the ratio's test speaks about it.",
     )
-    return Section("interaction", "Interaction", "8, 17", (Table(count.table(), grid),))
+    blocks = (Table(count.table(), grid), *arm_effect_pictures(view, lines, count, gallery, name))
+    return Section("interaction", "Interaction", "8, 17", blocks)
 
 
 _CHECKS = {

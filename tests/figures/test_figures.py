@@ -25,6 +25,7 @@ from biomarkers.figures.tokens import ARMS, CLASSES, COHORTS, LEVELS, TOKENS, gr
 from biomarkers.models.calibration import calibration_table, crossed_predictions
 from biomarkers.models.cox import cox
 from biomarkers.models.functional_form import spline_table
+from biomarkers.models.predictive import arm_effect as arm_effect_table
 from biomarkers.models.proportionality import schoenfeld_table
 from biomarkers.models.simon_makuch import state_curves
 from biomarkers.tables import lines
@@ -49,7 +50,9 @@ def of_models(name, cohorts):
         frame["event"] = (rng.random(60) < 0.85).astype(int)
         labels = {"cohort": cohort, "marker": marker.name}
         fit_ = cox(frame, "time", "event", ["x", "arm"])
-        if name == "spline":
+        if name == "arm_effect":
+            parts.append(arm_effect_table(frame, "time", "event", "x", "arm", raw=raw, labels=labels))
+        elif name == "spline":
             parts.append(spline_table(fit_, "x", raw=raw, labels=labels))
         elif name == "schoenfeld":
             parts.append(schoenfeld_table(fit_, "x", labels=labels))
@@ -84,9 +87,9 @@ def table_for(name, results):
     if name == "distributions":
         marker = results.values["marker"].iloc[0]
         return results.values[results.values["marker"] == marker], {"marker": results.design.markers[marker]}
-    if name in ("spline", "schoenfeld", "calibration", "simon_makuch"):
+    if name in ("spline", "arm_effect", "schoenfeld", "calibration", "simon_makuch"):
         table = of_models(name, tuple(results.design.cohorts))
-        return table[table["cohort"] == first], {"marker": MARKERS["tk1_dul"]} if name == "spline" else {}
+        return table[table["cohort"] == first], {"marker": MARKERS["tk1_dul"]} if name in ("spline", "arm_effect") else {}
     if name in PEOPLE.TABLES:
         return PEOPLE.example(name, results)
     if name in TRIAL.TABLES:
@@ -111,8 +114,8 @@ def composed(results, *wanted):
             results.values, [results.design.markers[n] for n in names], groups=results.design.cohorts
         ),
     }
-    for name in ("spline", "schoenfeld", "calibration", "simon_makuch"):
-        more = {"marker": MARKERS["tk1_dul"]} if name == "spline" else {}
+    for name in ("spline", "arm_effect", "schoenfeld", "calibration", "simon_makuch"):
+        more = {"marker": MARKERS["tk1_dul"]} if name in ("spline", "arm_effect") else {}
         compose[name] = partial(FIGURES[name].compose, of_models(name, tuple(results.design.cohorts)),
                                 cohorts=results.design.cohorts, **more)
     for name in PEOPLE.TABLES:

@@ -6,7 +6,7 @@ import pytest
 
 from biomarkers.domain.errors import Refused, UseError
 from biomarkers.models.cox import cox
-from biomarkers.models.predictive import refuse_claim, spline_by_arm, stepp
+from biomarkers.models.predictive import arm_effect, refuse_claim, spline_by_arm, stepp
 from biomarkers.plan.analysis import Analysis
 
 
@@ -84,3 +84,30 @@ def test_stepp_refuses_what_it_cannot_group():
         stepp(trial(40), "t", "d", "x", "arm", size=30, overlap=10)
     with pytest.raises(UseError, match="compares two arms"):
         stepp(trial().assign(arm="one"), "t", "d", "x", "arm")
+
+
+def test_an_arm_effect_is_the_groups_the_curve_and_the_events_and_adds_nothing():
+    frame = trial(n=150, interaction=0.8)
+    found = arm_effect(frame, "t", "d", "x", "arm", strata=["liver"], raw=2.0 ** frame["x"].to_numpy(), labels={"cohort": "A"})
+    groups = found[found["part"] == "group"]
+    alone = stepp(frame, "t", "d", "x", "arm", size=60, overlap=36, strata=["liver"], permutations=0).table
+    for mine, theirs in (("hazard_ratio", "hazard_ratio"), ("conf_low", "conf_low"), ("x", "marker_median"), ("n", "n")):
+        np.testing.assert_allclose(groups[mine].astype(float), alone[theirs].astype(float))
+    curve = found[found["part"] == "curve"]
+    theirs = spline_by_arm(frame, "t", "d", "x", "arm", strata=["liver"], points=61)
+    np.testing.assert_allclose(curve["hazard_ratio"].astype(float), theirs["hazard_ratio"])
+    events = found[found["part"] == "event"]
+    assert len(events) == frame["d"].sum()
+    np.testing.assert_allclose(events["value"].astype(float), 2.0 ** events["x"].astype(float))
+    whole = cox(frame.assign(new=(frame["arm"] == "old").astype(float)), "t", "d", ["new"], strata=["liver"])
+    assert set(found["cohort"]) == {"A"}
+    assert found["overall"].unique().tolist() == pytest.approx([whole.table["hazard_ratio"].iloc[0]]), "by name, old is second"
+
+
+def test_too_few_patients_one_arm_or_a_pile_of_equal_values_have_no_arm_effect():
+    frame = trial(n=150)
+    assert arm_effect(frame.head(25), "t", "d", "x", "arm").empty
+    assert arm_effect(frame.assign(arm="new"), "t", "d", "x", "arm").empty
+    assert arm_effect(frame.assign(x=frame["x"].clip(0.5)), "t", "d", "x", "arm").empty
+    few = frame.head(60)
+    assert set(arm_effect(few.assign(d=few["d"] * (np.arange(60) % 2)), "t", "d", "x", "arm")["part"]) == {"group", "event"}

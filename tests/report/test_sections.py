@@ -316,6 +316,17 @@ def test_every_table_of_a_page_is_a_file_with_its_words(made):
             assert plain in words.replace("\xa0", " "), (name, cell)
 
 
+def test_an_interaction_has_the_arm_s_effect_along_the_marker_beneath_its_test(made):
+    page = made["cohorts/er-plus/report.html"].decode()
+    section = page.partition('<section id="interaction"')[2].partition("</section>")[0]
+    assert "Effect of the arm along Stromal TIL, T-DM1 + abemaciclib against T-DM1: shape only" in html.unescape(section)
+    assert "figures/er-plus-arm-effect-til.svg" in made
+    behind = next(n for n in made if re.match(r"tables/er-plus-figure-\d+-interaction.csv", n))
+    rows = list(csv.reader(io.StringIO(made[behind].decode("utf-8-sig"))))
+    assert rows[0][1:] == ["n", "Events", "HR between arms (95% CI)"]
+    assert len(rows) > 3
+
+
 class Folded(HTMLParser):
     """The tables inside `details`, row by row, by the figure that their summary names."""
 
