@@ -156,7 +156,7 @@ def _one(frame: pd.DataFrame, exposure: Exposure, model: Model,
         fit = cox(frame, "time", "event", [COVARIATE, *adjust], strata=strata, level=model.level, interval=model.interval)
     except UseError as refusal:      # no information left: a row with its reason, never a dead batch
         return row | {"note": _note([f"descriptive only: {_readable(refusal)}", *notes]), "method": "none"}, None
-    same = _repeated(fit, frame, adjust, strata)
+    same = repeated(fit, frame, adjust, strata)
     if same:
         reason = f"descriptive only: the marker and {same} cannot be told apart"
         return row | {"note": _note([reason, *notes]), "method": "none"}, None
@@ -237,14 +237,15 @@ def _difference(frame: pd.DataFrame, exposure: Exposure, model: Model, column: s
     return row | {"note": _note([*notes, f"{df} degrees of freedom"])}
 
 
-def _repeated(fit: CoxFit, frame: pd.DataFrame, adjust: Sequence[str], strata: Sequence[str]) -> str:
+def repeated(fit: CoxFit, frame: pd.DataFrame, adjust: Sequence[str], strata: Sequence[str], *, marker: str = COVARIATE,
+             time: str = "time", entry: str | None = None) -> str:
     """Adjusters that the marker repeats: aliased beside it, but not without it (as one that the strata hold already)."""
     beside = set(fit.table.loc[fit.table["coef"].isna(), "term"])
     if not beside:
         return ""
-    if COVARIATE in beside or not adjust:
+    if marker in beside or not adjust:
         return "the strata"
-    alone = cox(frame, "time", "event", list(adjust), strata=strata, interval="wald").table
+    alone = cox(frame, time, "event", list(adjust), entry=entry, strata=strata, interval="wald").table
     return ", ".join(sorted(beside - set(alone.loc[alone["coef"].isna(), "term"])))
 
 
@@ -305,6 +306,11 @@ def _not_finite(line: pd.Series, exposure: Exposure, frame: pd.DataFrame) -> str
             inside = exposure.groups == name
             if not events[inside].any():
                 return f"flag: not estimable, 0 events in {int(inside.sum())} {name}; one-sided limit"
+    return one_sided(line)
+
+
+def one_sided(line: pd.Series) -> str:
+    """What a line of a `CoxFit` table without a finite estimate must say."""
     direction = "above" if line["conf_high"] == np.inf else "below"
     return f"flag: not estimable, the likelihood has no maximum; the hazard ratio is bounded on one side only ({direction})"
 

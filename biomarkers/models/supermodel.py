@@ -484,12 +484,20 @@ def supermodel(
         )  # fmt: skip
         adjusted = question.usable(stack.rows)
         why = _too_few(stack, 1 + DEGREES[effect] + len(adjusted))
-        if why:
+        fit = None
+        if not why:
+            try:
+                fit = fit_supermodel(stack, kind=kind, effect=effect, covariates=adjusted, strata=own_strata, level=level)
+            except UseError as refusal:      # no information left: a row with its reason, never a dead batch
+                why = str(refusal).rstrip(".")
+        if fit is not None and any(gone and term.startswith("value") for term, gone in
+                                   zip(fit.fit.term_names, fit.fit.solution.aliased, strict=True)):
+            why, fit = "the marker and the strata cannot be told apart", None
+        if fit is None:
             note = "; ".join([f"descriptive only: {why}", *question.notes])
             rows.append(shared | {"term": marker, "timing": whole.stamp, "method": "none", "n": len(stack),
                                   "n_events": _deaths(stack), "note": note})  # fmt: skip
             continue
-        fit = fit_supermodel(stack, kind=kind, effect=effect, covariates=adjusted, strata=own_strata, level=level)
         models[cohort] = fit
         rows += _effect_rows(fit, shared, marker, question.notes)
     sets = flow_of(question.sets, whole)

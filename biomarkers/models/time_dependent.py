@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from biomarkers.domain.errors import UseError
 from biomarkers.kernels.history_power import Histories, histories, null_information
 from biomarkers.kernels.power import detectable_by_information
-from biomarkers.models.association import describe, estimates
+from biomarkers.models.association import describe, estimates, one_sided, repeated
 from biomarkers.models.cox import CoxFit, cox
 from biomarkers.models.gates import EVENTS_PER_PARAMETER, MIN_EVENTS_PER_GROUP
 from biomarkers.models.km import KaplanMeier
@@ -378,8 +378,16 @@ def _current(
     why = _short(question, rows, n_events, 1 + len(adjust))
     if why:
         return row | {"method": "none", "note": "; ".join([f"descriptive only: {why}", *notes])}, None
-    fit = cox(rows, "stop", "event", ["value", *adjust], entry="start", strata=strata, level=question.level)
+    try:
+        fit = cox(rows, "stop", "event", ["value", *adjust], entry="start", strata=strata, level=question.level)
+    except UseError as refusal:      # no information left: a row with its reason, never a dead batch
+        return row | {"method": "none", "note": "; ".join([f"descriptive only: {refusal}".rstrip("."), *notes])}, None
+    same = repeated(fit, rows, adjust, strata, marker="value", time="stop", entry="start")
+    if same:
+        why = f"the marker and {same} cannot be told apart"
+        return row | {"method": "none", "note": "; ".join([f"descriptive only: {why}", *notes])}, None
     line = fit.table[fit.table["term"] == "value"].iloc[0]
+    notes += [] if line["finite"] else [one_sided(line)]
     row["detectable"] = detectable_by_information(null_information(value_histories(fit, rows, whole.max_age)))
     return row | estimates(line) | {"method": "likelihood ratio, t² cut-off", "note": "; ".join(notes)}, fit
 

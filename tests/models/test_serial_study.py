@@ -538,3 +538,32 @@ def test_a_rule_for_replicates_in_the_study_serves_every_serial_model(br, rule):
     given = {"max_age": 84, "lags": ()}
     doubled, plain = (bm.time_dependent(s, "ctc", **given).table["estimate"] for s in (study, br))
     np.testing.assert_allclose(doubled, plain, rtol=1e-9)       # the twin says what its tube says, whatever the rule
+
+
+@pytest.fixture(scope="module")
+def told_by_arm(br):
+    """A marker that says nothing but the arm."""
+    blood = br.tables["blood"]
+    arm = blood["subject"].map(br.subjects.set_index("subject")["arm"])
+    ctc = blood["marker"] == "ctc"
+    same = blood.assign(value=blood["value"].mask(ctc, np.where(arm == "T-DM1", 1.0, 7.0)),
+                        status=blood["status"].mask(ctc, "measured"), censor=blood["censor"].mask(ctc, "none"))
+    return replace(br, tables={**br.tables, "blood": same})
+
+
+@pytest.mark.parametrize("terms", [{}, {"strata": ["arm"], "adjust": ()}])
+def test_a_serial_marker_that_repeats_another_term_is_a_row_with_its_reason(told_by_arm, terms):
+    current = bm.time_dependent(told_by_arm, "ctc", max_age=84, lags=(), **terms).table
+    stacked = bm.supermodel(told_by_arm, "ctc", landmarks=[28, 42], window=84, max_age=56, effect="constant", **terms).table
+    for table in (current, stacked):
+        assert table["estimate"].isna().all()
+        assert table["p_value"].isna().all()
+        assert table["note"].str.match("descriptive only: .*cannot be told apart").all()
+
+
+def test_a_landmark_that_nobody_reaches_leaves_a_row_with_its_reason(br):
+    table = bm.supermodel(br, "ctc", landmarks=[28, 900], window=84, max_age=56).table
+    assert table["note"].str.startswith("descriptive only").all()
+    assert "constant" in table.set_index("cohort").loc["all", "note"]
+    with pytest.raises(UseError, match="effect 'cubic' is not one of constant, linear, quadratic"):
+        bm.supermodel(br, "ctc", landmarks=[28, 900], window=84, max_age=56, effect="cubic")
