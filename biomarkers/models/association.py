@@ -223,6 +223,10 @@ def _difference(frame: pd.DataFrame, exposure: Exposure, model: Model, column: s
         fit = cox(wide, "time", "event", terms, strata=strata, level=model.level, interval=model.interval)
     except UseError as refusal:
         return row | {"note": _note([f"descriptive only: {_readable(refusal)}", *notes]), "method": "none"}
+    same = repeated(fit, wide, [*adjust, *main], strata)
+    if same:
+        reason = f"descriptive only: the marker and {same} cannot be told apart"
+        return row | {"note": _note([reason, *notes]), "method": "none"}
     if len(present) == 2:
         row |= estimates(fit.table[fit.table["term"] == f"{COVARIATE}:1"].iloc[0]) | {"method": "likelihood ratio, t² cut-off"}
         row["detectable"] = detectable_of(fit, f"{COVARIATE}:1")
@@ -240,7 +244,7 @@ def _difference(frame: pd.DataFrame, exposure: Exposure, model: Model, column: s
 def repeated(fit: CoxFit, frame: pd.DataFrame, adjust: Sequence[str], strata: Sequence[str], *, marker: str = COVARIATE,
              time: str = "time", entry: str | None = None) -> str:
     """Adjusters that the marker repeats: aliased beside it, but not without it (as one that the strata hold already)."""
-    beside = set(fit.table.loc[fit.table["coef"].isna(), "term"])
+    beside = {term for term in fit.table.loc[fit.table["coef"].isna(), "term"] if not term.startswith(f"{marker}:")}
     if not beside:
         return ""
     if marker in beside or not adjust:

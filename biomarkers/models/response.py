@@ -112,8 +112,9 @@ def response_studies(rows: pd.DataFrame, exposure: Exposure, model: Model, *, gr
     out = {}
     for name, part, within in parts:
         here, own = frame[part], exposure.part(part)
-        if not _descriptive(here["event"].to_numpy(float), own):
-            out[name] = _study(here, own, [*within, *model.strata, *model.adjust])
+        others = [*within, *model.strata, *model.adjust]
+        if not _descriptive(here, own, others):
+            out[name] = _study(here, own, others)
     return out
 
 
@@ -124,12 +125,16 @@ def _study(frame: pd.DataFrame, exposure: Exposure, others: Sequence[str]) -> Re
     return Responses(exposure.x, Z, y, cell)
 
 
-def _descriptive(y: np.ndarray, exposure: Exposure) -> str:
+def _descriptive(frame: pd.DataFrame, exposure: Exposure, others: Sequence[str]) -> str:
     """Why no odds ratio may be given, or ""."""
-    responders, n = int(y.sum()), len(y)
+    responders, n = int(frame["event"].sum()), len(frame)
     if min(responders, n - responders) < MIN_EVENTS_PER_GROUP:
         return f"{responders} responders among {n}"
-    return f"the marker is constant in {n} subjects" if np.unique(exposure.x).size < 2 else ""
+    if np.unique(exposure.x).size < 2:
+        return f"the marker is constant in {n} subjects"
+    Z = _dummies(frame, others)
+    own = Z.shape[1] in independent(np.column_stack([Z, exposure.x]))
+    return "" if own else f"the marker and {', '.join(others)} cannot be told apart"
 
 
 def _cells(frame: pd.DataFrame, others: Sequence[str]) -> tuple[np.ndarray, list[str]]:
@@ -146,7 +151,7 @@ def _one(frame: pd.DataFrame, exposure: Exposure, model: Model, within: Sequence
     others = [*within, *model.strata, *model.adjust]
     row = result_row(**shared, n=n, n_events=responders, model=_words(others), method="none")
     few = min(responders, n - responders)
-    why = _descriptive(y, exposure)
+    why = _descriptive(frame, exposure, others)
     if why:
         return row | {"note": "; ".join([f"descriptive only: {why}", *exposure.assumed])}
     study = _study(frame, exposure, others)
@@ -215,6 +220,8 @@ def _difference(frame: pd.DataFrame, exposure: Exposure, model: Model, column: s
         return row | {"note": f"descriptive only: {min(cells, default=0)} in the smaller outcome of a group"}
     Z = _dummies(frame, others)
     products = np.column_stack([exposure.x * (frame[column] == v).to_numpy(float) for v in levels[1:]])
+    if len(independent(np.column_stack([Z, exposure.x, products]))) < Z.shape[1] + 1 + products.shape[1]:
+        return row | {"note": "descriptive only: the marker cannot be told apart from the other terms in every group"}
     fit = logistic(np.column_stack([Z, exposure.x, products]), y)
     columns = np.arange(Z.shape[1] + 1, Z.shape[1] + 1 + products.shape[1])
     statistic, p = fit.likelihood_ratio(columns)

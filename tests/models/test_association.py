@@ -185,6 +185,9 @@ def test_a_marker_that_repeats_an_adjuster_is_a_row_with_its_reason(frame):
     assert np.isnan(row["estimate"])
     assert row["note"].startswith("descriptive only: ")
     assert "_marker" not in row["note"]
+    by_cohort = table(same, 200)
+    assert by_cohort["estimate"].isna().all()      # the difference between cohorts too: it would be the arm's
+    assert by_cohort["note"].str.match("descriptive only: .*cannot be told apart").all()
 
 
 def test_a_marker_that_its_strata_hold_already_is_a_row_with_its_reason(frame):

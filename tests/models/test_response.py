@@ -114,3 +114,15 @@ def test_an_unknown_response_or_no_table_is_refused():
         best_responses(bm.load_example("stop_her2"))
     with pytest.raises(UseError, match="not one of CR, PR, SD, PD, NE; first 'RESPONDED'"):
         best_responses(study_with([(0, 42, "responded")])[0])
+
+
+def test_a_marker_that_repeats_an_adjuster_is_a_row_with_its_reason():
+    rng = np.random.default_rng(3)
+    arm = np.repeat(["A", "B"], 40)
+    frame = pd.DataFrame({"event": rng.integers(0, 2, 80), "arm": arm, "cohort": np.tile(["x", "y"], 40)})
+    rows = response_rows(frame, number(np.where(arm == "A", 1.0, 3.0)), "m", Model(adjust=("arm",), permutations=0),
+                         groups="cohort", order=("x", "y"))
+    assert [row["cohort"] for row in rows] == ["x", "y", "all", "all"]
+    assert all(np.isnan(row["estimate"]) and np.isnan(row["p_value"]) for row in rows)
+    assert rows[0]["note"] == "descriptive only: the marker and arm cannot be told apart"
+    assert all("cannot be told apart" in row["note"] for row in rows)
