@@ -27,6 +27,7 @@ from matplotlib.path import Path
 from matplotlib.textpath import TextToPath
 from matplotlib.transforms import Affine2D, Transform
 
+from biomarkers.domain.errors import UseError
 from biomarkers.figures.style import house
 from biomarkers.figures.tokens import SANS, TOKENS
 
@@ -181,10 +182,12 @@ class Pen(RendererBase):
         s: str,
         prop: FontProperties,
         angle: float,
-        ismath: Any = False,  # noqa: ARG002 - matplotlib's signature
+        ismath: Any = False,
         mtext: Any = None,
     ) -> None:
         """One line of text: as words, held where it begins, has its middle or ends; and as outlines."""
+        if ismath:
+            raise UseError(f"the text {s!r} is mathematics, which these files do not hold; figure.savefig(...) writes it")
         size, face = prop.get_size_in_points(), _face(prop)
         anchor, ax, ay = "", x, y
         if mtext is not None and (angle == 0 or mtext.get_rotation_mode() == "anchor"):
@@ -205,12 +208,13 @@ class Pen(RendererBase):
         outlines, glyphs = _outlines(s, *face)
         self.glyphs.update(glyphs)
         turned = f' transform="rotate({_n(-angle)} {_n(ax)} {_n(ay)})"' if angle else ""
+        kept = ' xml:space="preserve"' if s != s.strip() else ""  # a space before words keeps them off a line
         spin, scale = f" rotate({_n(-angle)})" if angle else "", f"{size / _TEXTS.FONT_SCALE:.4g}"
         clip = self._clip(gc)
         begin, end = (f"<g{clip}>", "</g>") if clip else ("", "")  # inside a turned element the clip would turn with it
         self._put(
             (
-                f'{begin}<text x="{_n(ax)}" y="{_n(ay)}"{turned}',
+                f'{begin}<text x="{_n(ax)}" y="{_n(ay)}"{turned}{kept}',
                 ";".join(filter(None, (*font, paint))),
                 f">{escape(s)}</text>{end}",
             ),

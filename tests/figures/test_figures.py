@@ -412,6 +412,22 @@ def test_the_page_version_is_small_and_follows_the_theme(drawn):
     assert "metadata" not in text
 
 
+def test_a_space_that_keeps_words_off_a_line_is_kept_by_the_reader_too():
+    figure = new_figure(60, 40)
+    figure.text(0.5, 0.5, " least depth 10")
+    figure.text(0.5, 0.2, "plain words")
+    drawn = themed(figure).decode()
+    assert re.findall(r'xml:space="preserve"[^>]*>([^<]*)<', drawn) == [" least depth 10"]
+
+
+def test_mathematics_somebody_added_is_refused_and_not_written_as_dollars():
+    figure = new_figure(60, 40)
+    with mpl.rc_context({"text.parse_math": True}):
+        figure.text(0.5, 0.5, "$10^{-3}$")
+    with pytest.raises(UseError, match="savefig"):
+        themed(figure)
+
+
 def test_ids_of_a_page_figure_are_used_and_unique(drawn):
     for figure in drawn.values():
         root = ElementTree.fromstring(themed(figure))
