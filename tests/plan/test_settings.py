@@ -1,0 +1,42 @@
+"""A setting that no question can have is refused by its name, before a study is looked at."""
+
+import pytest
+
+import biomarkers as bm
+from biomarkers.domain.errors import UseError
+from biomarkers.plan.analysis import Analysis
+
+
+@pytest.mark.parametrize(("setting", "said"), [
+    ({"clock": "randomisation"}, "clock 'randomisation' is not one of"),
+    ({"clock": "draw"}, 'clock="draw" counts from an on-treatment draw'),
+    ({"limit_rule": "half"}, "limit_rule 'half' is not one of"),
+    ({"method": "wald"}, "method 'wald' is not one of auto, profile, permutation"),
+    ({"cut": "search", "interaction": "arm"}, 'cut = "search" is for a baseline marker without an interaction'),
+    ({"level": 95}, "level = 95 must lie between 0 and 1"),
+    ({"imputations": 1}, "imputations must be two or more, not 1"),
+    ({"permutations": -1}, "permutations must be zero or more, not -1"),
+    ({"override": ("everything",)}, "override 'everything' is not one of"),
+])  # fmt: skip
+def test_a_setting_that_cannot_be_is_refused_by_name(setting, said):
+    Analysis(marker="ctc")
+    with pytest.raises(UseError) as refused:
+        Analysis(marker="ctc", **setting)
+    assert said in str(refused.value)
+
+
+@pytest.fixture(scope="module")
+def br():
+    return bm.load_example("br1801")
+
+
+@pytest.mark.parametrize(("by", "groups"), [("arm", None), ("liver_mets", ["0", "1"])])
+def test_groups_keep_the_order_of_the_design_or_of_their_values(br, by, groups):
+    found = bm.associate(br, "ctc", by=by, strata=(), permutations=0).table
+    ratios = found[found["estimand"] == "hazard ratio"]["cohort"].drop_duplicates().tolist()
+    assert ratios[:2] == (list(br.design.arms) if groups is None else groups)
+
+
+def test_a_difference_between_cohorts_is_not_asked_for_twice(br):
+    with pytest.raises(UseError, match='interaction="cohort" is already tested'):
+        bm.associate(br, "ctc", interaction="cohort", permutations=0)
