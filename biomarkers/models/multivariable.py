@@ -123,7 +123,8 @@ def added_value(frame: pd.DataFrame, time: str, event: str, marker: str, standar
     left = f"{len(frame) - rows.n} of {len(frame)} without a complete set left out" if len(frame) > rows.n else ""
     method = "interval by profile; the marker is tested in the row below"
     out = [result_row(**{**base, "estimand": HAZARD_RATIO, "method": method}) | {
-        "term": str(line["term"]), "contrast": "of the whole model", "note": left, "finite": bool(line["finite"]),
+        "term": str(line["term"]), "contrast": _beside(str(line["term"]), marker, standard), "note": left,
+        "finite": bool(line["finite"]),
         "estimate": float(line["hazard_ratio"]) if line["finite"] else np.nan,
         "std_error": float(line["std_error"]) if line["finite"] else np.nan, "conf_low": float(line["conf_low"]),
         "conf_high": float(line["conf_high"]), "statistic": float(line["statistic"]),
@@ -131,7 +132,8 @@ def added_value(frame: pd.DataFrame, time: str, event: str, marker: str, standar
     df = X.shape[1] - len(bare.table)
     statistic = max(2 * (whole.loglik[1] - bare.loglik[1]), 0.0)
     out.append(result_row(**{**base, "estimand": ADDED_TEST, "method": "likelihood ratio", "term": marker}) | {
-        "contrast": f"{marker} added to {', '.join(standard)}", "statistic": statistic, "p_value": float(chdtrc(df, statistic)),
+        "contrast": f"added to {', '.join(standard)}".replace("_", " "), "statistic": statistic,
+        "p_value": float(chdtrc(df, statistic)),
         "note": f"{df} degree{'' if df == 1 else 's'} of freedom"})
     days = float(np.median(rows.time[rows.event])) if horizon is None else float(horizon)
     judged = _Judged(rows.time, rows.event, rows.stratum, X, X.shape[1] - df, days,
@@ -142,6 +144,13 @@ def added_value(frame: pd.DataFrame, time: str, event: str, marker: str, standar
     promised = _promised(complete, time, event, standard, marker, strata, days, seed, level,
                          {"cohort": cohort, "marker": marker})
     return AddedValue(result_table(out), pd.DataFrame(lines, columns=list(ADDED)), pd.DataFrame(), promised)
+
+
+def _beside(term: str, marker: str, standard: Sequence[str]) -> str:
+    """Which coefficient of the whole model a row is: the marker's given the others, or one that stands beside it."""
+    if term == marker:
+        return f"given {', '.join(standard)}".replace("_", " ")
+    return f"beside it: {term.replace('[', ' ').removesuffix(']')}".replace("_", " ")
 
 
 def _promised(frame: pd.DataFrame, time: str, event: str, standard: Sequence[str], marker: str, strata: Sequence[str],

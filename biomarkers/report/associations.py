@@ -337,6 +337,48 @@ def interaction_section(view: View, count: Numbering, gallery: Gallery, name: st
     return Section("interaction", "Interaction", "8, 17", blocks)
 
 
+_ANSWERS = {
+    "odds ratio": ("Markers and {endpoint}: above 1, more responders where the marker is higher", "Odds ratio"),
+    "ratio of odds ratios": ("Does the association with {endpoint} differ?", "Ratio of odds ratios"),
+    "mean change to progression": ("Change from baseline to the draw taken because of progression", "Mean change, steps"),
+    "added value test": ("What a marker adds to what is known already, {endpoint}: likelihood-ratio test", ""),
+}
+"""Questions of the plan whose answer is no hazard ratio: the caption of their table and the head of their estimate."""
+
+
+def answers_section(view: View, count: Numbering) -> Section | None:
+    """Answers that are no hazard ratio: response, change at progression, added value; on every page that has some."""
+    asked = [x for x in view.others if x.estimand in _ANSWERS]
+    if view.crowded or not asked:
+        return None
+    blocks: list[Block] = []
+    for (estimand, endpoint), lines in together(asked, lambda x: (x.estimand, x.endpoint)):
+        caption, head = _ANSWERS[estimand]
+        level = next((numbers.level(x.level) for x in lines), "95%")
+        rows = []
+        for x in lines:
+            where = "" if view.cohort is not None else f", {_where(x.cohort)}"
+            shown = Cell(_estimated(x), source=f"results:{x.key}") if x.modelled else Cell(x.message or numbers.NONE, "em")
+            words = cells(x.n, x.events, *([shown] if head else []), x.p, x.p_adjusted, x.state.replace("_", " "))
+            rows.append(GridRow(x.label + where, words))
+        heads = ("Question", "n", "Events", *([f"{head} ({level} CI)"] if head else []), "P", f"P, {view.adjust}", "Status")
+        notes = dict.fromkeys(f"{note[:1].upper()}{note[1:]}." for x in lines for note in x.notes)
+        title = caption.format(endpoint=tables.endpoint_label(endpoint, view.design).lower())
+        numeric = (False, *[True] * (len(heads) - 2), False)
+        grid = Grid(f"{title}.", heads, tuple(rows), numeric, " ".join(list(notes)[:6]))
+        blocks.append(Table(count.table(), grid, long=True))
+    return Section("answers", "Other questions of the plan", "15, 17", tuple(blocks))
+
+
+def _where(cohort: str) -> str:
+    return "pooled" if cohort == POOLED else tables.cohort_label(cohort)
+
+
+def _estimated(line: Line) -> str:
+    """A ratio as ratios are written, a change on its own scale."""
+    return line.ratio if "ratio" in line.estimand else _plain(line)
+
+
 _CHECKS = {
     "proportional hazards test": "Proportional hazards, P",
     "linearity test": "Straight line, P",
@@ -349,16 +391,17 @@ _CHECKS = {
 def assumptions_section(view: View, count: Numbering, gallery: Gallery, name: str) -> Section | None:
     """Checks of each model and absolute companions of its hazard ratio, one row per question; then its specification curve."""
     curves = [*doubt_pictures(view, count, gallery, name), *specification_pictures(view, count, gallery, name)]
-    if not view.others:
+    checks = [x for x in view.others if x.estimand not in _ANSWERS]
+    if not checks:
         return Section("sens", "Assumptions and sensitivity", "10, 18", tuple(curves)) if curves else None
     if view.crowded:
         words = "Tests of assumptions stand in the reports of the cohorts, so that this page stays readable."
         return Section("sens", "Assumptions and sensitivity", "10, 18", (Text.of(words), *curves))
-    kinds = tables.order((x.estimand for x in view.others), tuple(_CHECKS))
     by_cohort = view.cohort is None and len(view.cohorts) > 1
     blocks: list[Block] = []
     for endpoint in view.endpoints:
-        lines = [x for x in view.others if x.endpoint == endpoint]
+        lines = [x for x in checks if x.endpoint == endpoint]
+        kinds = tables.order((x.estimand for x in lines), tuple(_CHECKS))
         rows: list[GridRow] = []
         for head, part in together(lines, lambda x: x.label if by_cohort else x.group):
             rows.append(GridRow(head, kind="g"))

@@ -27,7 +27,7 @@ from biomarkers.tables import Grid, GridRow, Line, cells
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-EDGE = 9.0
+HALF_DIGIT = 3.0
 _CLASSES = {"null": 'class="q"', "line": 'class="l"', "box": 'class="x"', "dots": 'class="t"', "head": 'class="h"'}
 
 
@@ -84,7 +84,8 @@ def axis_words(axis: Axis, height: float, words: tuple[str, str] = ("", "")) -> 
     for t in ticks:
         name = f"{t:g}" if t >= 0.1 else f"{t:.2g}"
         # A number at the edge of the drawing would lose its first or last digit.
-        edge = ' class="s"' if axis.x(t) < EDGE else ' class="e"' if axis.x(t) > axis.width - EDGE else ""
+        half = HALF_DIGIT * len(name)
+        edge = ' class="s"' if axis.x(t) < half else ' class="e"' if axis.x(t) > axis.width - half else ""
         parts.append(f'<path class="q" d="M{axis.x(t):g} .5v4"/><text x="{axis.x(t):g}" y="16"{edge}>{name}</text>')
     one = axis.x(1)
     if words[0]:

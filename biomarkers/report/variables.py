@@ -210,7 +210,7 @@ def _models(view: View, endpoint: str, fitted: Sequence[tuple[str, list[Row]]], 
     level = numbers.level(number(fitted[0][1][0]["conf_level"]))
     note = (
         "P: likelihood ratio of the marker given the others; counted in the ledger, in no family of the plan. Change in "
-        f"concordance: corrected for optimism, bootstrap interval. Unadjusted for the {len(fitted)} models."
+        f"concordance: corrected for optimism, bootstrap interval. Unadjusted for {numbers.plural(len(fitted), 'model')}."
     )
     tail = ("P", "Change in C")
     body: list[GridRow] = []

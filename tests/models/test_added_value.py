@@ -26,6 +26,7 @@ def test_the_test_is_the_likelihood_ratio_of_the_marker():
     assert test["statistic"] == pytest.approx(2 * (whole.loglik[1] - bare.loglik[1]), rel=1e-9)
     assert found.table["term"].tolist() == ["age", "liver", "x", "x"]
     assert found.table["p_value"].notna().sum() == 1            # one question, one test in the count
+    assert found.table["contrast"].tolist() == ["beside it: age", "beside it: liver", "given age, liver", "added to age, liver"]
 
 
 def test_a_strong_marker_adds_and_noise_does_not():

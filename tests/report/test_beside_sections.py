@@ -15,7 +15,7 @@ from biomarkers.models.simon_makuch import state_curves
 from biomarkers.plan.analysis import Analysis
 from biomarkers.plan.patients import BALANCE, Patients, patients_over_time
 from biomarkers.plan.pictures import Pictures
-from biomarkers.report import over_time, prediction, variables
+from biomarkers.report import associations, over_time, prediction, variables
 from biomarkers.report.blocks import Numbering
 from biomarkers.report.blocks import Pictures as Abreast
 from biomarkers.report.drawings import Gallery
@@ -39,6 +39,31 @@ def shown(section):
 
 def answered(two, rows):
     return result_table([*two.table.to_dict("records"), *rows])
+
+
+# -- answers that are no hazard ratio -------------------------------------------------------------------------------------
+
+
+def test_an_odds_ratio_of_response_is_an_answer_and_no_check_of_a_model(two):
+    given = {"cohort": "ER+", "analysis": "r", "family": "response", "endpoint": "response", "marker": "stil", "term": "stil",
+             "timing": "baseline", "prespecified": True, "conf_level": 0.95, "n": 58, "n_events": 19}  # fmt: skip
+    rows = [
+        result_row(contrast="per 10 points", model="logistic", method="profile", estimand="odds ratio", estimate=1.02,
+                   conf_low=0.70, conf_high=1.44, p_value=0.93, p_adjusted=0.95, **given),
+        result_row(contrast="progression minus baseline", model="paired", method="sign flips",
+                   estimand="mean change to progression", estimate=-0.42, conf_low=-0.72, conf_high=-0.13, p_value=0.01,
+                   p_adjusted=0.06, **{**given, "endpoint": "pfs"}),
+    ]  # fmt: skip
+    view = view_of(replace(two, table=answered(two, rows)), "ER+")
+    odds, change = (block.grid for block in associations.answers_section(view, Numbering()).blocks)
+    assert "more responders" in odds.caption
+    assert [c.text for c in odds.rows[0].cells] == ["58", "19", "1.02\u00a0(0.70–1.44)", "0.93", "0.95", "prespecified"]
+    assert change.rows[0].cells[2].text == "−0.42\u00a0(−0.72 to −0.13)"
+    checks = associations.assumptions_section(view, Numbering(), Gallery(), "x")
+    heads = [head for block in checks.blocks if block.kind == "table" for head in block.grid.head]
+    assert heads
+    assert not any("dds ratio" in head or "change" in head for head in heads)
+    assert associations.answers_section(view_of(two, "ER+"), Numbering()) is None
 
 
 # -- prediction -----------------------------------------------------------------------------------------------------------
