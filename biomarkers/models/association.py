@@ -26,7 +26,7 @@ from biomarkers.models.companions import proportional_hazards_row, rmst_row
 from biomarkers.models.cox import CoxFit, cox
 from biomarkers.models.exposure import Exposure
 from biomarkers.models.functional_form import linearity_row
-from biomarkers.models.gates import MIN_EVENTS_PER_GROUP, events_word, gate
+from biomarkers.models.gates import MIN_EVENTS_PER_GROUP, events_word, gate, liberal
 from biomarkers.models.influence import influence_row
 from biomarkers.models.results_table import result_row
 
@@ -218,6 +218,7 @@ def _difference(frame: pd.DataFrame, exposure: Exposure, model: Model, column: s
     if short and "events_per_group" not in model.override:
         return row | {"note": _note([f"descriptive only: {short}", *notes]), "method": "none"}
     notes += [f"flag: override events_per_group ({short})"] if short else []
+    notes += liberal(exposure.x, frame["event"].to_numpy(int))
     wide = frame.assign(**products)
     try:
         fit = cox(wide, "time", "event", terms, strata=strata, level=model.level, interval=model.interval)
