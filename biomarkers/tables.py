@@ -488,6 +488,11 @@ def cells(*words: object) -> tuple[Cell, ...]:
     return tuple(w if isinstance(w, Cell) else Cell(str(w)) if str(w) not in ("", NONE) else Cell(NONE, "em") for w in words)
 
 
+def sign(name: str) -> str:
+    """A state as a cell shows it: its glyph and its word."""
+    return f"{STATES[name].glyph}{numbers.NBSP}{STATES[name].word}" if name != "not_estimable" else STATES[name].word
+
+
 # -- marker values --------------------------------------------------------------------------------------------------------
 
 

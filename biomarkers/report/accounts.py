@@ -11,10 +11,10 @@ from typing import Any
 from biomarkers import tables
 from biomarkers.domain import numbers
 from biomarkers.domain.problems import SEVERITIES
-from biomarkers.domain.states import STATES, number, state, text
+from biomarkers.domain.states import number, state, text
 from biomarkers.report.blocks import Blank, Definitions, Numbering, Remark, Section, Table
 from biomarkers.report.view import View, is_main
-from biomarkers.tables import Grid, GridRow, cells, together
+from biomarkers.tables import Grid, GridRow, cells, sign, together
 
 MOST_PROBLEMS = 40
 
@@ -50,7 +50,7 @@ def ledger_section(view: View, count: Numbering) -> Section | None:
     silent = [x for x in view.main if x.state in ("descriptive", "refused")]
     if silent:
         rows.append(GridRow("Not computed", kind="g"))
-        rows += [GridRow(_name(x.label, x.cohort, by_cohort), cells(_sign(x.state), "", "", ""), "i d") for x in silent]
+        rows += [GridRow(_name(x.label, x.cohort, by_cohort), cells(sign(x.state), "", "", ""), "i d") for x in silent]
     grid = Grid(
         "Every test that was run, whatever its answer.",
         ("Test", "Status", "By", "P", f"P, {view.adjust}"),
@@ -70,7 +70,7 @@ def _ledger_by_family(view: View, tests: list[dict[str, Any]], count: Numbering)
             GridRow(
                 numbers.label(family),
                 cells(
-                    _sign("prespecified" if planned else "exploratory"),
+                    sign("prespecified" if planned else "exploratory"),
                     numbers.whole(len(part)),
                     numbers.whole(raw),
                     numbers.decimal(0.05 * len(part), 1),
@@ -94,10 +94,6 @@ def _name(label: str, cohort: str, by_cohort: bool) -> str:
     return f"{label}, {where}" if by_cohort else label
 
 
-def _sign(name: str) -> str:
-    return f"{STATES[name].glyph}{numbers.NBSP}{STATES[name].word}" if name != "not_estimable" else STATES[name].word
-
-
 def _test(r: dict[str, Any], labels: dict[tuple[str, str, str, float | None], tables.Line], by_cohort: bool) -> GridRow:
     key = (text(r["analysis"]), text(r["cohort"]), text(r["term"]))
     line = labels.get((*key, number(r["p_value"]))) or labels.get((*key, None))
@@ -108,7 +104,7 @@ def _test(r: dict[str, Any], labels: dict[tuple[str, str, str, float | None], ta
     return GridRow(
         _name(label, text(r["cohort"]), by_cohort),
         cells(
-            _sign(shown), numbers.label(text(r["test"])), numbers.p(number(r["p_value"])), numbers.p(number(r["p_adjusted"]))
+            sign(shown), numbers.label(text(r["test"])), numbers.p(number(r["p_value"])), numbers.p(number(r["p_adjusted"]))
         ),
         "i" if bool(r["prespecified"]) else "i e",
     )

@@ -359,7 +359,7 @@ def answers_section(view: View, count: Numbering) -> Section | None:
         for x in lines:
             where = "" if view.cohort is not None else f", {_where(x.cohort)}"
             shown = Cell(_estimated(x), source=f"results:{x.key}") if x.modelled else Cell(x.message or numbers.NONE, "em")
-            words = cells(x.n, x.events, *([shown] if head else []), x.p, x.p_adjusted, x.state.replace("_", " "))
+            words = cells(x.n, x.events, *([shown] if head else []), x.p, x.p_adjusted, tables.sign(x.state))
             rows.append(GridRow(x.label + where, words))
         heads = ("Question", "n", "Events", *([f"{head} ({level} CI)"] if head else []), "P", f"P, {view.adjust}", "Status")
         notes = dict.fromkeys(f"{note[:1].upper()}{note[1:]}." for x in lines for note in x.notes)
