@@ -446,7 +446,7 @@ class Toml:
         design = study.design
         visits = {name: (visit.day, tuple(visit.window)) for name, visit in design.visits.items()}
         claims = [
-            (list(design.cohorts), now.get("cohorts"), "cohorts"),
+            (list(design.cohorts), now.get("cohorts", []), "cohorts"),
             (list(design.arms), now.get("arms", []), "arms"),
             (list(design.strata), now.get("strata", []), "strata"),
             (visits, {k: (v["day"], tuple(v["window"])) for k, v in now.get("visits", {}).items()}, "visits"),
@@ -457,7 +457,9 @@ class Toml:
             if rule is None:
                 yield 0, f"endpoint {name} is not there"
                 continue
-            uncensored = [] if "event_is" in said_of else list(rule.censored_is)
+            # 1 alone leaves 0 for censoring, and 0 alone 1; any other code leaves it to be said.
+            left = {("1",): ["0"], ("0",): ["1"]}.get(tuple(texts(said_of.get("event_is", []))), [])
+            uncensored = left if "event_is" in said_of else list(rule.censored_is)
             claims += [
                 ((rule.time, rule.event), (said_of.get("time"), said_of.get("event")), f"endpoints.{name}"),
                 (list(rule.event_is), texts(said_of.get("event_is", list(rule.event_is))), f"endpoints.{name}.event_is"),

@@ -129,7 +129,7 @@ def test_frames_that_cannot_be_are_refused_in_words(subjects, draws, said):
 
 @pytest.mark.parametrize(
     ("changes", "said"),
-    [({"lag": 0}, "1 or more"), ({"max_age": 0}, "positive"), ({"duplicates": "first"}, "not one of")],
+    [({"lag": 0}, "1 or more"), ({"max_age": 0}, "positive"), ({"duplicates": "newest"}, "not one of")],
 )
 def test_start_stop_refuses(changes, said):
     with pytest.raises(UseError, match=said):
