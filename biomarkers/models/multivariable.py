@@ -70,7 +70,7 @@ class AddedValue:
 
 def added_value(frame: pd.DataFrame, time: str, event: str, marker: str, standard: Sequence[str], *, strata: Sequence[str] = (),
                 horizon: float | None = None, resamples: int = RESAMPLES, seed: int = 0, level: float = 0.95,
-                shared: Mapping[str, Any] | None = None) -> AddedValue:
+                shared: Mapping[str, Any] | None = None, calibrate: bool = True) -> AddedValue:
     """The marker given the standard variables.
 
     Parameters
@@ -87,6 +87,8 @@ def added_value(frame: pd.DataFrame, time: str, event: str, marker: str, standar
     level : float
     shared : mapping, optional
         Fields that all rows share (cohort, endpoint, timing, ...).
+    calibrate : bool
+        Also predicted against observed survival: two models fitted five times more.
 
     Returns
     -------
@@ -142,7 +144,7 @@ def added_value(frame: pd.DataFrame, time: str, event: str, marker: str, standar
     lines = [{"cohort": cohort, "marker": marker, "n": rows.n, "n_events": rows.n_events, "conf_level": level,
               "resamples": resamples, "note": left} | line for line in judged.lines(resamples, seed, level)]
     promised = _promised(complete, time, event, standard, marker, strata, days, seed, level,
-                         {"cohort": cohort, "marker": marker})
+                         {"cohort": cohort, "marker": marker}) if calibrate else pd.DataFrame(columns=list(CALIBRATION))
     return AddedValue(result_table(out), pd.DataFrame(lines, columns=list(ADDED)), pd.DataFrame(), promised)
 
 
@@ -239,7 +241,7 @@ class _Judged:
 
 def added_value_of(study: Study, marker: str, *, standard: Sequence[str], endpoint: str = "pfs", by: str | None = "cohort",
                    strata: Sequence[str] | None = None, horizon: float | None = None, resamples: int = RESAMPLES, seed: int = 0,
-                   level: float = 0.95) -> AddedValue:
+                   level: float = 0.95, calibrate: bool = True) -> AddedValue:
     """`added_value` of a baseline marker of a study: per cohort and pooled, stratified by cohort.
 
     Parameters
@@ -262,7 +264,7 @@ def added_value_of(study: Study, marker: str, *, standard: Sequence[str], endpoi
         usable = [s for s in standard if _varies(part, s, groups)]
         try:
             found = added_value(part, "time", "event", noun.name, usable, strata=(*groups, *within), horizon=horizon,
-                                resamples=resamples, seed=seed, level=level, shared=shared)
+                                resamples=resamples, seed=seed, level=level, shared=shared, calibrate=calibrate)
         except UseError as error:
             tables.append(result_table([result_row(**shared, term=noun.name, estimand=ADDED_TEST, method="none", n=len(part),
                                                    n_events=int(part["event"].sum()), note=f"descriptive only: {error}")]))

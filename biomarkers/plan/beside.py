@@ -110,7 +110,7 @@ def _one_model(study: Study, standard: tuple[str, ...], seed: int, marker: str, 
                level: float) -> tuple[pd.DataFrame, pd.DataFrame]:
     try:
         found = added_value_of(study, marker, standard=standard, endpoint=endpoint, by=by, strata=(), resamples=RESAMPLES,
-                               seed=seed, level=level)
+                               seed=seed, level=level, calibrate=False)
     except UseError:                  # what the plan's own row of this marker says already: too few values, or none
         return pd.DataFrame(), pd.DataFrame()
     return found.table, found.added.assign(endpoint=endpoint.lower())
