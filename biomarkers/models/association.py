@@ -57,6 +57,8 @@ class Model:
         Of values below the limit, where the rule imputes them.
     checks : bool
         Whether tests of assumptions and other companions stand beside each row; a specification curve does without.
+    difference : bool
+        Whether the groups are compared; a specification curve does without.
     """
 
     strata: tuple[str, ...] = ()
@@ -67,6 +69,7 @@ class Model:
     method: str = "auto"
     override: tuple[str, ...] = ()
     checks: bool = True
+    difference: bool = True
     interval: str = "auto"
     imputations: int = IMPUTATIONS
 
@@ -119,7 +122,7 @@ def associate_rows(rows: pd.DataFrame, exposure: Exposure, marker: Marker, model
         if fit is not None and model.checks:
             within = (groups,) if groups and name == "all" else ()
             beside += _companions(frame[part], exposure.part(part), fit, judged, within, here, row["model"])
-    if groups and len([g for g in order if (frame[groups] == g).any()]) > 1:
+    if model.difference and groups and len([g for g in order if (frame[groups] == g).any()]) > 1:
         out.append(_difference(frame, exposure, pooled, groups, order, shared | {"cohort": "all"}))
     return Fitted([*out, *beside], fits)
 

@@ -112,7 +112,7 @@ class Analysis:
     imputations : int
         Of values below the limit; the alternatives of a specification curve take five.
     checks : bool
-        Whether tests of assumptions stand beside each row.
+        Whether tests of assumptions, and of a difference between the cohorts, stand beside the rows.
     """
 
     marker: str
@@ -262,7 +262,7 @@ class Analysis:
         if adjust and self.adjust is None and rows["arm"].nunique() < 2:
             adjust = ()
         return Model(strata, adjust, self.level, self.permutations, self.seed, self.method, self.override,
-                     checks=self.checks, imputations=self.imputations)
+                     checks=self.checks, difference=self.checks, imputations=self.imputations)
 
     def _constant(self, marker: Marker, timing: str) -> dict[str, Any]:
         return {"analysis": self.id or self._default_id(), "prespecified": self.prespecified,
