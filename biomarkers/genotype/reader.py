@@ -419,7 +419,7 @@ def _chain(first: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
 def _scan_block(block: bytes, wanted: re.Pattern[bytes], spans: dict[bytes, list[tuple[int, int]]], order: _Order,
                 lines: Lines) -> None:
     """Whole lines behind a line end: keep those that overlap a span."""
-    beyond = {name: max(end for _, end in regions) for name, regions in spans.items()}
+    beyond = {name: (min(first for first, _ in regions), max(last for _, last in regions)) for name, regions in spans.items()}
     for match in wanted.finditer(block):
         start = match.start() + 1
         name = match[1]
@@ -431,11 +431,12 @@ def _scan_block(block: bytes, wanted: re.Pattern[bytes], spans: dict[bytes, list
             shown = block[match.end() + 1:min(stop, match.end() + 31)].split(b"\t")[0].decode("latin-1")
             lines.invalid.setdefault(name.decode(), f"POS {shown!r} is no position on it")
             continue
-        if pos > beyond[name]:
+        earliest, latest = beyond[name]
+        if pos > latest:
             continue
         line = block[start:stop].rstrip(b"\r")
         _, end = _reach(line)
-        if any(pos <= last and end >= first for first, last in spans[name]):
+        if end >= earliest and any(pos <= last and end >= first for first, last in spans[name]):
             lines.found.append((name.decode(), pos, end, line))
     order.next -= len(block) - 1  # the next block begins with the line end of this one
 
