@@ -10,6 +10,7 @@ from typing import Any
 
 from biomarkers import tables
 from biomarkers.domain import numbers
+from biomarkers.domain.design import Design
 from biomarkers.domain.problems import SEVERITIES
 from biomarkers.domain.states import number, state, text
 from biomarkers.report.blocks import Blank, Definitions, Numbering, Remark, Section, Table
@@ -42,11 +43,11 @@ def ledger_section(view: View, count: Numbering) -> Section | None:
                 kind="g",
             )
         )
-        rows += [_test(r, labels, by_cohort) for r in part]
+        rows += [_test(r, labels, by_cohort, view.design) for r in part]
     outside = [r for r in tests if r not in planned]
     if outside:
         rows.append(GridRow("Not adjusted", kind="g"))
-        rows += [_test(r, labels, by_cohort) for r in outside]
+        rows += [_test(r, labels, by_cohort, view.design) for r in outside]
     silent = [x for x in view.main if x.state in ("descriptive", "refused")]
     if silent:
         rows.append(GridRow("Not computed", kind="g"))
@@ -94,10 +95,18 @@ def _name(label: str, cohort: str, by_cohort: bool) -> str:
     return f"{label}, {where}" if by_cohort else label
 
 
-def _test(r: dict[str, Any], labels: dict[tuple[str, str, str, float | None], tables.Line], by_cohort: bool) -> GridRow:
+def _unasked(analysis: str, term: str, design: Design) -> str:
+    """A test beside the plan, "stil with standard variables", in the reader's word for its marker."""
+    if analysis.startswith(f"{term} "):
+        return f"{tables.marker_label(term, design)}{numbers.label(analysis.removeprefix(term))}"
+    return numbers.label(f"{analysis}, {term}")
+
+
+def _test(r: dict[str, Any], labels: dict[tuple[str, str, str, float | None], tables.Line], by_cohort: bool,
+          design: Design) -> GridRow:
     key = (text(r["analysis"]), text(r["cohort"]), text(r["term"]))
     line = labels.get((*key, number(r["p_value"]))) or labels.get((*key, None))
-    label = line.label if line else numbers.label(f"{text(r['analysis'])}, {text(r['term'])}")
+    label = line.label if line else _unasked(text(r["analysis"]), text(r["term"]), design)
     if text(r["term"]).startswith("marker:") and " against " not in label:
         label = f"{label}: difference between {numbers.label(text(r['term']).removeprefix('marker:'))}s"
     shown = state(line.row) if line else "prespecified" if bool(r["prespecified"]) else "exploratory"
