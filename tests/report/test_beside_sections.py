@@ -15,7 +15,7 @@ from biomarkers.models.simon_makuch import state_curves
 from biomarkers.plan.analysis import Analysis
 from biomarkers.plan.patients import BALANCE, Patients, patients_over_time
 from biomarkers.plan.pictures import Pictures
-from biomarkers.report import associations, over_time, prediction, variables
+from biomarkers.report import accounts, associations, over_time, prediction, variables
 from biomarkers.report.blocks import Numbering
 from biomarkers.report.blocks import Pictures as Abreast
 from biomarkers.report.drawings import Gallery
@@ -64,6 +64,16 @@ def test_an_odds_ratio_of_response_is_an_answer_and_no_check_of_a_model(two):
     assert heads
     assert not any("dds ratio" in head or "change" in head for head in heads)
     assert associations.answers_section(view_of(two, "ER+"), Numbering()) is None
+
+
+def test_the_ledger_tells_a_test_beside_the_plan_in_the_reader_s_words(two):
+    added = two.ledger.iloc[[0]].assign(analysis="stil with standard variables", cohort="ER+", term="stil", prespecified=False,
+                                        adjust_method="none")  # fmt: skip
+    result = replace(two, ledger=pd.concat([two.ledger, added], ignore_index=True))
+    grid = accounts.ledger_section(view_of(result, "ER+"), Numbering()).blocks[0].grid
+    label = two.design.markers["stil"].label
+    assert label != "stil"
+    assert f"{label} with standard variables" in [row.head for row in grid.rows]
 
 
 # -- prediction -----------------------------------------------------------------------------------------------------------
