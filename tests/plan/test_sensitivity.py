@@ -47,3 +47,12 @@ def test_what_is_refused_is_a_row_with_its_reason_and_alternatives_are_labelled(
     assert not (table["specification"] == "without adjusters").any()      # arms may not be pooled on treatment
     rest = table[~table["primary"] & np.isfinite(table["estimate"])]
     assert rest["note"].str.startswith(LABEL).all()
+
+
+def test_a_landmark_of_its_own_day_also_varies_how_old_a_value_may_be(study):
+    question = bm.Analysis(marker="ctc", at=bm.Landmark(day=49, max_age=28), adjust=("arm", "age"), permutations=0)
+    asked = [(dimension, words) for dimension, words, _ in specifications(question, study)]
+    assert [words for dimension, words in asked if dimension == "oldest value"] == ["at most 14 days", "at most 42 days"]
+    assert [words for dimension, words in asked if dimension == "landmark day"] == ["day 56", "day 63"]
+    assert ("adjustment", "arm alone") in asked
+    assert ("cut", "registry cut 5") in asked

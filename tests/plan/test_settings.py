@@ -40,3 +40,24 @@ def test_groups_keep_the_order_of_the_design_or_of_their_values(br, by, groups):
 def test_a_difference_between_cohorts_is_not_asked_for_twice(br):
     with pytest.raises(UseError, match='interaction="cohort" is already tested'):
         bm.associate(br, "ctc", interaction="cohort", permutations=0)
+
+
+def test_an_answer_shows_who_is_not_in_it_and_whether_cohorts_and_arms_differ():
+    study = bm.load_example("br1801")
+    answer = bm.associate(study, "stil", interaction="arm", permutations=0)
+    lost = len(answer.sets.members) - len(answer.sets)
+    for shown in (repr(answer), answer._repr_html_()):
+        assert f"{lost} of {len(answer.sets.members)} are not in the model" in shown
+        assert "difference between cohorts: P = " in shown
+        assert "difference by arm in ER+: P = " in shown
+    checks = answer.diagnostics()
+    assert checks["cohort"].unique().tolist() == ["ER+", "ER-", "all"]
+    assert "stil" in set(checks.loc[checks["cohort"] == "ER+", "term"])
+    assert checks["p_value"].between(0, 1).all()
+
+
+def test_curves_of_a_landmark_begin_there():
+    study = bm.load_example("br1801")
+    answer = bm.associate(study, "tk1_dul", at="week6", cut="registry", permutations=0)
+    assert answer.curves["time"].min() == answer.sets.rows["entry"].min() == 49
+    assert set(answer.medians["cohort"]) >= {"ER+", "ER-"}
