@@ -7,7 +7,7 @@ import pytest
 from biomarkers.domain import lock
 
 
-@pytest.mark.skipif(os.name != "posix", reason="elsewhere a process cannot be asked")
+@pytest.mark.skipif(os.name != "posix", reason="only POSIX says whether another process still runs, and since when")
 def test_a_process_is_known_by_its_start_and_not_by_its_number_alone():
     me = lock._who(os.getpid())
     assert lock._runs(me)
