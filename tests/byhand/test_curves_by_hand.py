@@ -133,6 +133,27 @@ def test_gray_s_test_agrees_with_cmprsk() -> None:
     assert first.p_value == pytest.approx(0.56048907371982537, rel=1e-10)
 
 
+# More of the same script: up to three competing events of one group at one time, three groups, two strata, weights.
+TIED = [1, 1, 1, 1, 2, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 4, 5, 5, 5, 5, 6, 6, 6, 7, 7, 7, 7, 8, 8, 8, 9, 9, 9, 10]
+WHY = [2, 2, 2, 1, 1, 1, 2, 2, 0, 2, 2, 2, 1, 1, 1, 1, 0, 2, 2, 2, 0, 1, 1, 0, 2, 2, 2, 1, 0, 1, 1, 2, 0, 2, 1, 0]
+THREE = [0, 0, 1, 2, 0, 1, 1, 1, 2, 0, 0, 0, 1, 1, 1, 2, 0, 2, 2, 2, 1, 0, 0, 1, 2, 1, 1, 0, 2, 0, 2, 2, 0, 0, 2, 0]
+
+
+@pytest.mark.parametrize(("n_groups", "stratified", "rho", "expected"), [
+    (3, False, 0.0, [(0.80330114140088749, 0.66921454801004132), (0.37364834501711808, 0.82958958821886919)]),
+    (3, True, 0.0, [(0.95053550559800082, 0.62171856729046093), (0.40506981583049323, 0.81665797427317921)]),
+    (3, True, 1.0, [(1.03002062103621794, 0.59749443410929559), (0.33804501110327928, 0.84448989746116920)]),
+    (3, False, 2.0, [(1.02124829292181785, 0.60012089856179829), (0.62256619312988182, 0.73250647644640665)]),
+    (2, False, 0.0, [(0.156236958483996990, 0.69264495737079002), (0.057395417168990659, 0.81066098287300881)]),
+])  # fmt: skip
+def test_gray_s_test_with_tied_competing_events_agrees_with_cmprsk(n_groups, stratified, rho, expected) -> None:
+    stratum = np.arange(len(TIED)) % 2 if stratified else None
+    for of, (statistic, p) in enumerate(expected, start=1):
+        found = gray_test(TIED, WHY, np.minimum(THREE, n_groups - 1), of=of, stratum=stratum, rho=rho)
+        assert (found.statistic, found.p_value) == pytest.approx((statistic, p), rel=1e-10)
+        assert found.df == n_groups - 1
+
+
 def test_cumulative_incidence_and_its_jackknife_error_agree_with_r() -> None:
     F, error, _, _ = aalen_johansen(LEAVES, CAUSE).at([4, 9])
     np.testing.assert_allclose(F, [[0.1875, 0.125], [0.48541666666666661, 0.2739583333333333]], rtol=1e-12)
