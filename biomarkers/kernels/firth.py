@@ -34,8 +34,8 @@ def penalised(fit: CoxSolution, beta: Floats) -> tuple[float, Floats, Floats]:
     rs, D, used = fit.rs, fit.D, fit.used
     now: Derivatives = evaluate(rs, D, beta[None, :])
     information = now.information[0][np.ix_(used, used)]
-    sign, logdet = np.linalg.slogdet(information)
-    if sign <= 0 or not np.isfinite(now.loglik[0]):
+    sign, logdet = np.linalg.slogdet(information) if np.isfinite(now.loglik[0]) else (0.0, -np.inf)
+    if sign <= 0:
         return -np.inf, np.zeros(int(used.sum())), information
     J = np.linalg.inv(information)
     X = D.X[:, used, 0]
