@@ -234,6 +234,7 @@ class _Fitted:
     loglik: Floats  # (R,)
     information: Floats  # (R, p, p)
     weight: Floats  # (R, N)
+    settled: Bools  # (R,); False where the likelihood has no maximum
 
 
 def _fit(X: Floats, at_risk: Floats, failed: Ints) -> _Fitted:
@@ -243,7 +244,7 @@ def _fit(X: Floats, at_risk: Floats, failed: Ints) -> _Fitted:
     observed = np.einsum("rk,rkp->rp", seen, X[np.maximum(failed, 0)])
     products = [X[:, j] * X[:, k] for j in range(p) for k in range(j + 1)]
     moments = np.column_stack([np.ones(X.shape[0]), X, *products])
-    b = np.zeros((R, p))
+    b, settled = np.zeros((R, p)), np.ones(R, dtype=bool)
     for step in range(_STEPS + 1):
         eta = b @ X.T
         top = eta.max(axis=1, keepdims=True)
@@ -266,10 +267,11 @@ def _fit(X: Floats, at_risk: Floats, failed: Ints) -> _Fitted:
         move = np.clip(np.linalg.solve(information + ridge, score[..., None])[..., 0], -1.5, 1.5)
         # A study whose likelihood has no maximum walks on; its likelihood ratio is settled long before.
         b = np.clip(b + move, -12.0, 12.0)
+        settled = np.abs(move).max(axis=1) < 1e-3
         if np.abs(move).max(initial=0.0) < 1e-6:
             break
     taken = np.take_along_axis(eta, np.maximum(failed, 0), axis=1)
-    return _Fitted(b, (seen * (taken - top - np.log(s0))).sum(axis=1), information, w)
+    return _Fitted(b, (seen * (taken - top - np.log(s0))).sum(axis=1), information, w, settled)
 
 
 def _robust_z(study: Histories, at_risk: Floats, failed: Ints, C: Floats) -> Floats:
@@ -291,6 +293,6 @@ def _robust_z(study: Histories, at_risk: Floats, failed: Ints, C: Floats) -> Flo
         gain = seen * (np.take_along_axis(along, place, axis=1) - mean)
         rows += np.bincount(flat, weights=gain.ravel(), minlength=rows.size).reshape(rows.shape)
         variance = ((rows @ one_of) ** 2).sum(axis=1)
-        settled = (variance > 0) & (np.abs(fit.coef).max(axis=1) < 11.5)
-        out[:, j] = np.where(settled, (fit.coef @ c) / np.sqrt(np.where(settled, variance, 1.0)), 0.0)
+        known = (variance > 0) & fit.settled
+        out[:, j] = np.where(known, (fit.coef @ c) / np.sqrt(np.where(known, variance, 1.0)), 0.0)
     return out
