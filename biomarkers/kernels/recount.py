@@ -54,7 +54,6 @@ class Pairs:
         if stratum is not None:
             g = np.asarray(stratum)
             outlived &= g[:, None] == g[None, :]
-        np.fill_diagonal(outlived, False)
         return cls(t, d, outlived.astype(np.float64))
 
     def won(self, score: ArrayLike) -> Floats:
