@@ -40,6 +40,8 @@ from biomarkers.tables import floats, order, text
 SAMPLE, BETWEEN, KEY_ROW = 11.0, 13.0, 10.4
 """Points: room of a mark, free space between entries, height of a line of the key."""
 GOLDEN = 0.6180339887
+LATE_ROLES = ("progression", "after the end")
+"""Draws that came too late to be evidence of what went before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +72,9 @@ def key_height(entries: Sequence[Entry], room: float) -> float:
     return KEY_ROW * len(key_lines(entries, room)) + 2
 
 
-def key(ax: Axes, entries: Sequence[Entry], *, left: float, top: float, room: float) -> None:
-    """Write the key from a place in points of the lower left corner of the axes."""
+def key(ax: Axes | Figure, entries: Sequence[Entry], *, left: float, top: float, room: float) -> None:
+    """Write the key from a place in points of the lower left corner of the axes, or of the sheet itself."""
+    corner, add = points(ax), ax.add_line if isinstance(ax, Axes) else ax.add_artist
     for row, line in enumerate(key_lines(entries, room)):
         y = top - KEY_ROW * (row + 0.5)
         for x, words, entry in line:
@@ -79,8 +82,8 @@ def key(ax: Axes, entries: Sequence[Entry], *, left: float, top: float, room: fl
             middle = left + x + SAMPLE / 2
             at = [middle] if style["linestyle"] == "none" else [left + x - 1, middle, left + x + SAMPLE + 1]
             style |= {"markevery": [1]} if len(at) > 1 else {}
-            ax.add_line(Line2D(at, [y] * len(at), transform=points(ax), **style))
-            write(ax, left + x + SAMPLE + 3, y, words, transform=points(ax), size=NOTE, va="center")
+            add(Line2D(at, [y] * len(at), transform=corner, **style))
+            write(ax, left + x + SAMPLE + 3, y, words, transform=corner, size=NOTE, va="center")
 
 
 def mark_of(name: str, by: str, groups: Sequence[str], places: Mapping[str, int] | None = None) -> Mark:
@@ -168,8 +171,7 @@ def person_panels(
                 ax.set_ylabel("")
                 ax.tick_params(axis="y", labelleft=False)
         if entries:
-            key(place(figure, 0, 0, total, bottom), entries, left=6, top=bottom - 2, room=total - 12)
-            figure.axes[-1].set_axis_off()
+            key(figure, entries, left=6, top=bottom - 2, room=total - 12)
     return figure
 
 
@@ -192,11 +194,27 @@ def corner_note(ax: Axes, words: Sequence[str], *, taken: str = "") -> None:
     y, line = (13.0, shown) if shown is not None else (4.5, fit(words[-1], wide - 16, NOTE))
     write(ax, 0, y, line, transform=points(ax, 1, 1), size=NOTE, ha="right", va="center", color=light("ink2"))
 
-def walks(rows: pd.DataFrame) -> list[np.ndarray]:
-    """The rows of each subject by their places in the table, in the order of their days."""
-    ordered = np.argsort(floats(rows["day"]), kind="stable")
-    whose, _ = pd.factorize(rows["subject"].to_numpy(object)[ordered])
-    return np.split(ordered[np.argsort(whose, kind="stable")], np.cumsum(np.bincount(whose))[:-1]) if len(rows) else []
+
+Rows = dict[str, np.ndarray]
+"""Rows of a table as one array for each column, which are cut many times at the price of one cut of the table."""
+
+
+def rows_of(table: pd.DataFrame, of_numbers: Sequence[str], of_words: Sequence[str]) -> Rows:
+    """Whose they are, and these columns: nan where there is no number, nothing where there is no word."""
+    words = {c: np.array([text(cell) for cell in table[c]], dtype=object) for c in of_words}
+    return {"subject": table["subject"].to_numpy(object)} | {c: floats(table[c]) for c in of_numbers} | words
+
+
+def cut(rows: Rows, keep: np.ndarray) -> Rows:
+    """The rows to keep."""
+    return {name: column[keep] for name, column in rows.items()}
+
+
+def walks(rows: Rows) -> list[np.ndarray]:
+    """The rows of each subject by their places, in the order of their days."""
+    ordered = np.argsort(rows["day"], kind="stable")
+    whose, _ = pd.factorize(rows["subject"][ordered])
+    return np.split(ordered[np.argsort(whose, kind="stable")], np.cumsum(np.bincount(whose))[:-1]) if len(ordered) else []
 
 
 def broken(parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:

@@ -3,11 +3,12 @@
 Matplotlib keeps five artists for every tick (two marks, two labels, a line of the grid) and makes four ticks for each axes
 before anything is drawn; that was a third of the time of a report. Here an axis with fixed ticks leads one tick along its
 places as it is drawn. Whoever asks for the ticks themselves, or for a grid, gets matplotlib's own, and they are drawn from then
-on: the picture is the same either way.
+on: the picture is the same either way. Nor is each line and patch of ours measured for limits that the figure sets itself.
 """
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -15,6 +16,9 @@ from matplotlib.axis import Axis, XAxis, YAxis
 from matplotlib.backend_bases import RendererBase
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullFormatter, NullLocator
 from matplotlib.transforms import Bbox
+
+INSIDE: ContextVar[bool] = ContextVar("inside_the_house_style", default=False)
+"""Whether a figure of ours is being drawn: `style.house` says so."""
 
 
 class _Plain(Axis):
@@ -130,6 +134,8 @@ class PlainAxes(Axes):
 
     ruled = False
     """Whether somebody has asked for a grid."""
+    bounded = False
+    """Whether the limits are given by the figure that the panel belongs to."""
 
     def __init__(self, *args: Any, **given: Any) -> None:
         super().__init__(*args, **given)
@@ -143,6 +149,16 @@ class PlainAxes(Axes):
         self.yaxis = _Upright(self, clear=False)
         self.spines.left.register_axis(self.yaxis)
         self.spines.right.register_axis(self.yaxis)
+
+    def _update_line_limits(self, line: Any) -> None:  # matplotlib's own; without it a page would only take longer
+        """A line that a reader adds widens the limits of the data; ours lie within limits that are given."""
+        if not (self.bounded and INSIDE.get()):
+            super()._update_line_limits(line)
+
+    def _update_patch_limits(self, patch: Any) -> None:
+        """As for a line."""
+        if not (self.bounded and INSIDE.get()):
+            super()._update_patch_limits(patch)
 
     def grid(self, visible: bool | None = None, which: Any = "major", axis: Any = "both", **given: Any) -> None:
         """A grid, where somebody wants one; without one, nothing is done to switch it off."""

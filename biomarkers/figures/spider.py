@@ -31,7 +31,19 @@ from biomarkers.figures.change_axis import (
     reference_lines,
 )
 from biomarkers.figures.panels import size
-from biomarkers.figures.people import Entry, broken, corner_note, dots, key, nobody, person_panels, walks
+from biomarkers.figures.people import (
+    LATE_ROLES,
+    Entry,
+    broken,
+    corner_note,
+    cut,
+    dots,
+    key,
+    nobody,
+    person_panels,
+    rows_of,
+    walks,
+)
 from biomarkers.figures.style import DOUBLE, TEXT, axes_of, fit, house
 from biomarkers.figures.ticks import time_ticks
 from biomarkers.figures.tokens import Mark, group_marks, light
@@ -206,7 +218,7 @@ def entries(shown: pd.DataFrame, *, by: str | None = None, groups: Sequence[str]
     found = [Entry(numbers.label(name), {**_line(mark), **dots(mark), "linestyle": _dashes(mark)})
              for name, mark in marks.items()] if by else []  # fmt: skip
     found += [Entry(words, beyond(SYMBOLS[b])) for b, words in BOUND_WORDS.items() if (shown["bound"] == b).any()]
-    if (shown["role"].isin(("progression", "after the end"))).any():
+    if shown["role"].isin(LATE_ROLES).any():
         found.append(Entry("drawn at progression or later", {**_LATE, "markeredgecolor": light("ink")}))
     return found
 
@@ -221,11 +233,12 @@ def _line(mark: Mark) -> dict[str, Any]:
 
 def _group(ax: Axes, rows: pd.DataFrame, mark: Mark, scale: float) -> None:
     """Lines through the scheduled draws, a hair on to the late ones, then the marks over both."""
-    rows = rows.sort_values("day", kind="stable")
-    late = rows["role"].isin(("progression", "after the end")).to_numpy(bool)
-    x, y, bound = floats(rows["day"]) / scale, floats(rows["change"]), rows["bound"].map(text).to_numpy()
+    known = rows_of(rows, ("day", "change"), ("role", "bound"))
+    known = cut(known, np.argsort(known["day"], kind="stable"))
+    late = np.isin(known["role"], LATE_ROLES)
+    x, y, bound = known["day"] / scale, known["change"], known["bound"]
     lines, hairs = [], []
-    for own in walks(rows):
+    for own in walks(known):
         before, after = own[~late[own]], own[late[own]]
         if len(before) > 1:
             lines.append((x[before], y[before]))

@@ -10,7 +10,6 @@ import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -31,7 +30,7 @@ from matplotlib.transforms import (
 )
 
 from biomarkers.domain import numbers
-from biomarkers.figures.plain_axes import PlainAxes
+from biomarkers.figures.plain_axes import INSIDE, PlainAxes
 from biomarkers.figures.tokens import cohort_mark, light
 
 SINGLE, MIDDLE, DOUBLE = 85.0, 120.0, 180.0
@@ -98,27 +97,41 @@ _RC: dict[str, Any] = {
 }
 
 
-_INSIDE: ContextVar[bool] = ContextVar("inside_the_house_style", default=False)
-
-
 @contextmanager
 def house() -> Iterator[None]:
     """Draw inside this context: matplotlib's own defaults, then ours; the reader's settings come back afterwards."""
-    if _INSIDE.get():  # a figure that composes others has set the style already
+    if INSIDE.get():  # a figure that composes others has set the style already
         yield
         return
-    token = _INSIDE.set(True)
-    with warnings.catch_warnings(), mpl.rc_context():
+    token = INSIDE.set(True)
+    with warnings.catch_warnings():
         # An emoji in a label has no glyph in DejaVu; the SVG carries it as text and the viewer's fonts draw it.
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from")
         warnings.filterwarnings("ignore", message=r"Matplotlib currently does not support .* natively")
         warnings.simplefilter("ignore", mpl.MatplotlibDeprecationWarning)  # defaults may hold keys on their way out
-        mpl.rcParams.update({key: mpl.rcParamsDefault[key] for key in _DRAWING if key in mpl.rcParamsDefault})
-        mpl.rcParams.update(_RC)
+        ours = _settings()
+        theirs = {key: mpl.rcParams._get(key) for key in ours}
+        _set(ours)
         try:
             yield
         finally:
-            _INSIDE.reset(token)
+            _set(theirs)
+            INSIDE.reset(token)
+
+
+def _set(settings: dict[str, Any]) -> None:
+    """Settings in matplotlib's own form, past its checks: `_set` is held stable by its deprecation policy."""
+    for key, value in settings.items():
+        mpl.rcParams._set(key, value)
+
+
+@lru_cache(maxsize=1)
+def _settings() -> dict[str, Any]:
+    """The settings as matplotlib holds them: checked once, since a page enters the style for each of its figures."""
+    with mpl.rc_context():
+        mpl.rcParams.update({key: mpl.rcParamsDefault[key] for key in _DRAWING})
+        mpl.rcParams.update(_RC)
+        return {key: mpl.rcParams._get(key) for key in dict.fromkeys((*_DRAWING, *_RC))}
 
 
 _DRAWING = tuple(
@@ -174,11 +187,15 @@ def axes_of(ax: Axes | None, width_mm: float = MIDDLE, height_mm: float = 70.0) 
 def place(figure: Figure, left: float, bottom: float, width: float, height: float) -> Axes:
     """Axes at a place given in points from the lower left corner of the figure."""
     full_w, full_h = (72 * x for x in figure.get_size_inches())
-    return figure.add_axes(PlainAxes(figure, (left / full_w, bottom / full_h, width / full_w, height / full_h)))
+    ax = PlainAxes(figure, (left / full_w, bottom / full_h, width / full_w, height / full_h))
+    ax.bounded = True
+    return figure.add_axes(ax)
 
 
-def points(ax: Axes, x: float = 0.0, y: float = 0.0) -> Transform:
-    """Coordinates in points from the place (x, y) of the axes, so that distances survive any size."""
+def points(ax: Axes | Figure, x: float = 0.0, y: float = 0.0) -> Transform:
+    """Coordinates in points from the place (x, y) of the axes or the sheet, so that distances survive any size."""
+    if isinstance(ax, Figure):
+        return Affine2D().scale(1 / 72) + ax.dpi_scale_trans + ScaledTranslation(x, y, ax.transFigure)
     figure = ax.get_figure(root=True)
     assert figure is not None
     return Affine2D().scale(1 / 72) + figure.dpi_scale_trans + ScaledTranslation(x, y, ax.transAxes)
@@ -195,7 +212,7 @@ def data_y(ax: Axes, x: float = 0.0) -> Transform:
 
 
 def write(
-    ax: Axes, x: float, y: float, words: str, *, transform: Transform | None = None, size: float = TEXT, **style: Any
+    ax: Axes | Figure, x: float, y: float, words: str, *, transform: Transform | None = None, size: float = TEXT, **style: Any
 ) -> None:
     """One line of text: no mathematics in labels, not clipped, inside the layout of its axes."""
     style.setdefault("color", light("ink"))
@@ -203,7 +220,7 @@ def write(
         x,
         y,
         words,
-        transform=ax.transData if transform is None else transform,
+        transform=ax.transData if transform is None and isinstance(ax, Axes) else transform,
         fontproperties=_font(size, style.pop("weight", "normal"), style.pop("style", "normal")),
         parse_math=False,
         clip_on=False,

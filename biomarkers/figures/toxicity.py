@@ -124,9 +124,7 @@ def toxicity_figure(
                 words = fit((titles or {}).get(name, numbers.label(name)), total - 8, TITLE, bold=True)
                 heading(ax, words, (places or {}).get(name, i))
         if marks:
-            under = place(figure, 0, 0, total, foot)
-            under.set_axis_off()
-            key(under, marks, left=6, top=foot - 2, room=total - 12)
+            key(figure, marks, left=6, top=foot - 2, room=total - 12)
     return figure
 
 

@@ -20,7 +20,21 @@ from biomarkers.domain import numbers
 from biomarkers.domain.marker import Marker
 from biomarkers.domain.times import DAYS_PER
 from biomarkers.figures.panels import size
-from biomarkers.figures.people import Entry, broken, corner_note, dots, key, nobody, person_panels, spread, walks
+from biomarkers.figures.people import (
+    LATE_ROLES,
+    Entry,
+    Rows,
+    broken,
+    corner_note,
+    cut,
+    dots,
+    key,
+    nobody,
+    person_panels,
+    rows_of,
+    spread,
+    walks,
+)
 from biomarkers.figures.style import DOUBLE, NOTE, TEXT, TICK, axes_of, data_x, data_y, fit, house, width, write
 from biomarkers.figures.ticks import raw_ticks, time_ticks
 from biomarkers.figures.tokens import Mark, light
@@ -98,23 +112,25 @@ def trajectories(
     with house():
         ax = axes_of(ax, 89, 65)
         mark = mark or Mark("ink2")
-        seen = table[np.isfinite(floats(table["model_value"])) & np.isfinite(floats(table["day"]))]
-        if seen.empty:
+        every = rows_of(table, ("day", "model_value", "time", "event"), ("role", "status"))
+        known = np.isfinite(every["model_value"]) & np.isfinite(every["day"])
+        if not known.any():
             return nobody(ax, "nobody with a value")
-        scheduled, late = seen[seen["role"] == "scheduled"], seen[seen["role"].isin(("progression", "after the end"))]
-        end = limit or float(floats(scheduled["day"]).max() if len(scheduled) else 1.0)
+        seen = cut(every, known)
+        scheduled, late = cut(seen, seen["role"] == "scheduled"), cut(seen, np.isin(seen["role"], LATE_ROLES))
+        end = limit or float(scheduled["day"].max() if len(scheduled["day"]) else 1.0)
         unit = unit or time_unit(end)
         scale = DAYS_PER[unit]
-        early = first if first is not None else _first(scheduled)
+        early = first if first is not None else _first(scheduled["day"])
         pad = 0.05 * (end - early or 7.0)
         span = (early - pad, end + pad)
-        shown_strip = strip and len(late) > 0
+        shown_strip = strip and len(late["day"]) > 0
         right = span[1] + (STRIP * (span[1] - span[0]) if shown_strip else 0)
         ax.set_xlim(span[0] / scale, right / scale)
-        low, high = values or (float(floats(seen["model_value"]).min()), float(floats(seen["model_value"]).max()))
+        low, high = values or (float(seen["model_value"].min()), float(seen["model_value"].max()))
         breadth = (high - low) or 1.0
         ax.set_ylim(low - 0.06 * breadth, high + (0.07 if landmark is None else 0.14) * breadth)
-        limits = limits or limits_of(seen)
+        limits = limits or limits_of(table[known])
         _limits(ax, limits)
         _zero(ax, landmark, scale)
         _lines(ax, scheduled, mark, scale)
@@ -125,11 +141,11 @@ def trajectories(
         room = size(ax)[0] * (span[1] - span[0]) / (right - span[0])
         ticks = [t for t in time_ticks(end / scale, unit, max(2, int(room / 22))) if t * scale <= end + pad]
         ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
-        raw_ticks(ax, seen, marker, low, high)
+        raw_ticks(ax, table if known.all() else table[known], marker, low, high)
         _limit_tick(ax, limits, words=labels)
         ax.set_xlabel(fit(f"{unit.capitalize()} from {numbers.label(origin)}", size(ax)[0], TEXT), parse_math=False)
         ax.set_ylabel(fit(_label(marker), size(ax)[1] + 14, TEXT), parse_math=False)
-        corner_note(ax, _counts(table, seen, marked, limit is not None or marked < _n_events(table)), taken=title)
+        corner_note(ax, _counts(every, seen, marked), taken=title)
         if legend:
             key(ax, entries(table, event=event, mark=mark), left=-30, top=-27, room=size(ax)[0] + 30)
     return ax
@@ -172,7 +188,7 @@ def trajectory_figure(
     end = limit or (float(scheduled.max()) if len(scheduled) else 1.0)
 
     limits = limits_of(table)
-    first = _first(table[known & (table["role"] == "scheduled")])
+    first = _first(scheduled)
 
     def draw(rows: pd.DataFrame, ax: Axes, mark: Mark, title: str, leads: bool) -> None:
         trajectories(rows, ax=ax, marker=marker, mark=mark, unit=unit or time_unit(end), limit=end, first=first,
@@ -198,14 +214,14 @@ def entries(table: pd.DataFrame, *, event: str = "event", mark: Mark | None = No
         found.append(Entry("above the range, at its end", {**_BELOW, "marker": "^", "markeredgecolor": light("ink2")}))
     if (floats(table["event"]) == 1).any():
         found.append(Entry(event, {**_EVENT, "markerfacecolor": light("ink")}))
-    if seen["role"].isin(("progression", "after the end")).any():
+    if seen["role"].isin(LATE_ROLES).any():
         found.append(Entry("drawn at progression or later: never a predictor", {**_LATE, "markeredgecolor": light("ink")}))
     return found
 
 
-def _first(scheduled: pd.DataFrame) -> float:
+def _first(scheduled: np.ndarray) -> float:
     """Where the time axis begins: at the earliest scheduled draw, never after time zero."""
-    return min(0.0, float(floats(scheduled["day"]).min())) if len(scheduled) else 0.0
+    return min(0.0, float(scheduled.min())) if len(scheduled) else 0.0
 
 
 def _label(marker: Marker | None) -> str:
@@ -267,27 +283,27 @@ def _zero(ax: Axes, landmark: float | None, scale: float) -> None:
               ha="right", va="top")  # fmt: skip
 
 
-def _lines(ax: Axes, rows: pd.DataFrame, mark: Mark, scale: float) -> None:
-    day, value = floats(rows["day"]) / scale, floats(rows["model_value"])
+def _lines(ax: Axes, rows: Rows, mark: Mark, scale: float) -> None:
+    day, value = rows["day"] / scale, rows["model_value"]
     parts = [(day[own], value[own]) for own in walks(rows) if len(own) > 1]
     x, y = broken(parts)
     ax.plot(x, y, color=mark.colour, linewidth=0.9, alpha=0.75 if len(parts) < 60 else 0.5, zorder=2, solid_joinstyle="round")
 
 
-def _points(ax: Axes, rows: pd.DataFrame, mark: Mark, scale: float) -> None:
-    x, y, status = floats(rows["day"]) / scale, floats(rows["model_value"]), rows["status"].to_numpy()
+def _points(ax: Axes, rows: Rows, mark: Mark, scale: float) -> None:
+    x, y, status = rows["day"] / scale, rows["model_value"], rows["status"]
     plain = ~np.isin(status, ("below", "above"))
-    ax.plot(x[plain], y[plain], **dots(mark, 3.2 if len(rows) < 150 else 2.4), zorder=3)
+    ax.plot(x[plain], y[plain], **dots(mark, 3.2 if len(x) < 150 else 2.4), zorder=3)
     for kind, symbol, colour in (("below", "v", light("lod")), ("above", "^", light("ink2"))):
         here = status == kind
         if here.any():
             ax.plot(x[here], y[here], linestyle="none", **{**_BELOW, "marker": symbol}, markeredgecolor=colour, zorder=3.2)
 
 
-def _events(ax: Axes, rows: pd.DataFrame, mark: Mark, scale: float, end: float) -> int:
+def _events(ax: Axes, rows: Rows, mark: Mark, scale: float, end: float) -> int:
     """Events on the axis: a diamond at its day, carried on from the last value by a hair; returns how many there are."""
     last = np.array([own[-1] for own in walks(rows)], dtype=int)
-    day, value, time, event = (floats(rows[c])[last] for c in ("day", "model_value", "time", "event"))
+    day, value, time, event = (rows[c][last] for c in ("day", "model_value", "time", "event"))
     inside = (event == 1) & (time <= end)
     day, value, time = day[inside] / scale, value[inside], time[inside] / scale
     x, y = broken([(np.array([a, b]), np.array([v, v])) for a, b, v in zip(day, time, value, strict=True)])
@@ -297,19 +313,17 @@ def _events(ax: Axes, rows: pd.DataFrame, mark: Mark, scale: float, end: float) 
     return len(time)
 
 
-def _strip(
-    ax: Axes, rows: pd.DataFrame, late: pd.DataFrame, mark: Mark, place: tuple[float, float], scale: float
-) -> None:
+def _strip(ax: Axes, rows: Rows, late: Rows, mark: Mark, place: tuple[float, float], scale: float) -> None:
     """Late draws beside the axis, joined to the last value by hair-thin dots."""
     left, right = place
     ax.axvspan(left, right, facecolor=light("plate"), edgecolor="none", zorder=0.1)
-    name, day, value = rows["subject"].to_numpy(object), floats(rows["day"]) / scale, floats(rows["model_value"])
+    name, day, value = rows["subject"], rows["day"] / scale, rows["model_value"]
     last = {name[own[-1]]: (day[own[-1]], value[own[-1]]) for own in walks(rows)}
-    ordered = late.sort_values(["model_value", "day"], kind="stable")
-    x = left + (right - left) * (0.5 + 0.62 * spread(len(ordered)))
-    y, status = floats(ordered["model_value"]), ordered["status"].to_numpy()
+    late = cut(late, np.lexsort((late["day"], late["model_value"])))
+    y, status = late["model_value"], late["status"]
+    x = left + (right - left) * (0.5 + 0.62 * spread(len(y)))
     joined = [(np.array([last[s][0], at]), np.array([last[s][1], v]))
-              for s, at, v in zip(ordered["subject"], x, y, strict=True) if s in last]  # fmt: skip
+              for s, at, v in zip(late["subject"], x, y, strict=True) if s in last]  # fmt: skip
     hx, hy = broken(joined)
     ax.plot(hx, hy, color=mark.colour, linewidth=0.45, linestyle=_HAIR, alpha=0.8, zorder=1.4)
     below = status == "below"
@@ -322,16 +336,12 @@ def _strip(
     write(ax, (left + right) / 2, -5.5, words, transform=data_x(ax), size=TICK, ha="center", va="top")
 
 
-def _n_events(table: pd.DataFrame) -> int:
-    once = table.drop_duplicates("subject")
-    return int((floats(once["event"]) == 1).sum())
-
-
-def _counts(table: pd.DataFrame, seen: pd.DataFrame, marked: int, cut: bool) -> list[str]:
+def _counts(every: Rows, seen: Rows, marked: int) -> list[str]:
     """How many patients and events, in two lengths; events that the axis does not reach are said to be there."""
-    n, total, events = seen["subject"].nunique(), table["subject"].nunique(), _n_events(table)
-    patients = f"{n} patients" if n == total else f"{n} of {total} patients"
+    n, ended = len(set(seen["subject"])), dict(zip(every["subject"], every["event"], strict=True))
+    total, events = len(ended), sum(event == 1 for event in ended.values())
+    patients = numbers.plural(n, "patient") if n == total else f"{n} of {numbers.plural(total, 'patient')}"
     if not events:
         return [patients]
-    shown = f", {marked or 'none'} shown" if cut and marked < events else ""
+    shown = f", {marked or 'none'} shown" if marked < events else ""
     return [f"{patients}, {numbers.plural(events, 'event')}{shown}", patients]

@@ -159,9 +159,7 @@ def waterfall_figure(
         waterfall(table, ax=ax, marker=marker, measure=measure, by=by, groups=groups, lines=lines, limit=limit, ylabel=ylabel,
                   legend=False)  # fmt: skip
         if marks:
-            under = place(figure, 0, 0, total, foot)
-            under.set_axis_off()
-            key(under, marks, left=6, top=foot - 6, room=total - 12)
+            key(figure, marks, left=6, top=foot - 6, room=total - 12)
     return figure
 
 

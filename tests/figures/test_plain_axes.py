@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from biomarkers.figures.plain_axes import PlainAxes
-from biomarkers.figures.style import house, new_figure
+from biomarkers.figures.style import house, new_figure, place
 
 
 def picture(kind: type[Axes], dress) -> np.ndarray:
@@ -110,3 +110,13 @@ def test_one_tick_is_made_for_each_axis_and_none_for_the_small_ones():
         figure.draw_without_rendering()
     assert [len(axis.__dict__.get("majorTicks", [])) for axis in (ax.xaxis, ax.yaxis)] == [1, 1]
     assert "minorTicks" not in ax.xaxis.__dict__
+
+
+def test_a_line_that_a_reader_adds_to_a_panel_of_ours_still_widens_its_limits():
+    figure = new_figure(85, 60)
+    with house():
+        ax = place(figure, 40, 40, 120, 90)
+        ax.set_xlim(0, 1)
+    ax.plot([0, 700], [0, 30])
+    ax.autoscale()
+    assert ax.get_xlim()[1] > 700

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
+from matplotlib.lines import Line2D
 
 from biomarkers.domain.errors import UseError
 from biomarkers.domain.markers import MARKERS
@@ -115,8 +116,8 @@ def test_a_percent_carries_its_sign():
 def test_bars_too_thin_for_an_outline_are_pale_and_the_key_says_the_same():
     table = pd.DataFrame({"subject": range(400), "change": np.linspace(-3, 3, 400), "bound": "", "arm": ["A", "B"] * 200})
     figure = waterfall_figure(table, groups=["A", "B"], measure="fold", width_mm=89)
-    bars, key = figure.axes
+    (bars,) = figure.axes
     assert {p.get_linewidth() for p in bars.patches} == {0}
     pale = to_hex(bars.patches[0].get_facecolor())
     assert pale != "#ffffff"
-    assert pale in [str(line.get_markerfacecolor()).lower() for line in key.lines]
+    assert pale in [str(line.get_markerfacecolor()).lower() for line in figure.findobj(Line2D)]
