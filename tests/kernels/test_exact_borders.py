@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 from dataclasses import astuple
 
@@ -102,6 +103,18 @@ def test_one_event_is_enough_for_many_fits() -> None:
     rs = risk_sets(t, d)
     found = fit_many(null_model(rs), x[rs.order][:, None])
     assert (found.coef[0], found.std_error[0]) == pytest.approx((one.coef[0], one.std_error[0]))
+
+
+def test_a_fit_that_was_stopped_says_that_it_did_not_converge(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless a coefficient is infinite: that is an answer, and no more steps would change it."""
+    module = importlib.import_module("biomarkers.kernels.cox")
+    real = module.newton
+    monkeypatch.setattr(module, "newton", lambda *given, **named: real(*given, **named, max_steps=1))
+    x = np.random.default_rng(1).normal(size=(20, 1))
+    short = cox(np.arange(20.0) + 1, np.ones(20), x)
+    assert (short.finite.tolist(), short.converged) == ([True], False)
+    separated = cox(np.arange(20.0) + 1, np.ones(20), np.arange(20.0)[:, None])
+    assert (separated.finite.tolist(), separated.converged) == ([False], True)
 
 
 # ---- permutations of a family ----------------------------------------------------------------------------------------
@@ -214,6 +227,23 @@ def test_the_count_that_is_none_is_named(place: int, name: str) -> None:
         counts[place] = bad
         with pytest.raises(ValueError, match=rf"^{name}={bad!r}: a count is needed$"):
             hardy_weinberg(*counts)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("counts", "f"), [((0, 0, 7), math.nan), ((7, 0, 0), math.nan), ((1, 0, 9), 1.0), ((9, 0, 1), 1.0),
+                                           ((0, 1, 0), -1.0), ((1, 0, 1), 1.0), ((1, 1, 1), 1 / 3), ((0, 1, 5), -1 / 11)])
+def test_inbreeding_of_few(counts: tuple[int, int, int], f: float) -> None:
+    """One allele alone has none; 1 - n_VF / (2 n p q) otherwise."""
+    found = hardy_weinberg(*counts)
+    assert found.f == pytest.approx(f, nan_ok=True)
+    assert math.isnan(found.f_low) == math.isnan(found.f_high) == math.isnan(f)
+    assert 0 < found.p_value <= 1
+
+
+def test_the_area_under_a_curve_that_reaches_zero_and_its_error() -> None:
+    """The last death leaves no area behind it: 1 + 2/3 + 1/3, with areas 1 and 1/3 right of the first two."""
+    area, error = kaplan_meier([1, 2, 3], [1, 1, 1]).rmst(5.0)
+    assert area == pytest.approx(2)
+    assert error == pytest.approx(math.sqrt(1 / (3 * 2) + (1 / 3) ** 2 / (2 * 1)))
 
 
 def test_curves_of_which_one_has_not_begun_to_fall_or_is_at_its_end_are_compared_as_they_are() -> None:

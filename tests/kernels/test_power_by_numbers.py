@@ -304,6 +304,9 @@ def test_strata_in_which_all_respond_or_nobody_does_are_nearly_certain() -> None
     gap = np.log(chance / (1 - chance))
     assert gap[10] - gap[0] == pytest.approx(8, abs=1e-6)
     assert chance.sum() == pytest.approx(15, rel=1e-9)
+    none = response_power._chances(Responses(x, Z, np.r_[y[:10], np.zeros(10)]), 0.0)
+    gap = np.log(none / (1 - none))
+    assert gap[10] - gap[0] == pytest.approx(-8, abs=1e-6)
     same = response_power._chances(Responses(x, Z, np.ones(20)), 0.0)
     assert same.min() > 1 - 1e-12
     assert response_power._chances(Responses(x, Z, np.zeros(20)), 0.5).max() < 1e-12
