@@ -165,6 +165,21 @@ def test_the_example_of_a_public_name_runs(name):
     assert runner.failures == 0
 
 
+def test_a_frame_of_a_notebook_has_words_to_the_left_and_a_dash_for_what_is_missing():
+    conf = load("biomarkers_docs_conf", ROOT / "docs" / "site" / "conf.py")
+    import pandas as pd
+
+    frame = pd.DataFrame({"cohort": ["ER+", "ER-"], "estimate": [-0.5, float("nan")], "note": ["", "<few> events"]})
+    body = conf._body(frame.to_html())
+    assert body.count('<th class="words">') == body.count('<td class="words">ER') == 2      # cohort and note, head and cells
+    assert "<th>estimate</th>" in body
+    assert "<td>\u22120.5</td>" in body
+    assert "<td>\u2013</td>" in body
+    assert '<td class="words">&lt;few&gt; events</td>' in body
+    wide = frame.pivot_table(index="cohort", columns="note", values="estimate").to_html()
+    assert 'class="words"' not in conf._body(wide)
+
+
 def test_every_public_name_stands_once_in_the_reference():
     text = "".join(p.read_text(encoding="utf-8") for p in (ROOT / "docs" / "reference").glob("*.md"))
     listed = re.findall(r"^\.\. auto\w+:: ([\w.]+)$", text, re.MULTILINE)

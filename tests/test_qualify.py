@@ -42,7 +42,7 @@ def test_r_numbers_are_all_compared():
     """A number of the reference that no check asks for would be believed without being looked at."""
     asked = {finding.what for check in QUICK for finding in check.run(None)}
     for name, quantity in numerics._reference()[1]:
-        assert any(quantity in what for what in asked), (name, quantity)
+        assert any(numerics.in_words(quantity) in what for what in asked), (name, quantity)
     assert numerics.r_version().startswith("R ")
 
 
@@ -62,6 +62,9 @@ def test_a_broken_number_is_found_and_shown(monkeypatch, tmp_path):
     text = page.read_text(encoding="utf-8")
     assert "Not qualified; failed: OQ-04, OQ-05" in text
     assert text.count("✘ failed") >= 4
+    card = text[text.index('class="failures"') : text.index("Requirements met")]
+    assert "survival at 1: expected 0.8333333333; observed 0.8333325" in card       # what failed stands beside the verdict
+    assert "not checked" in text
     kept = json.loads(record.read_text(encoding="utf-8"))
     assert not kept["qualified"]
     assert {r["id"] for r in kept["requirements"] if not r["met"]} >= {"R-005"}

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import html
 import math
+import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -59,6 +61,7 @@ def interval(
     high: float,
     pooled: bool = False,
     side: float = 7.0,
+    hollow: bool = False,
     names: Mapping[str, str] | None = None,
 ) -> str:
     """Paths of one interval: the line at 1, the interval, its box or diamond, an arrow where a limit leaves the axis.
@@ -74,6 +77,8 @@ def interval(
         Diamond instead of a box.
     side : float
         Of the box.
+    hollow : bool
+        The line stops at the box: an open box that nothing fills stays empty.
     names : mapping, optional
         Attributes for ``null, line, box, dots, head``: classes on a page, strokes in a notebook.
     """
@@ -89,7 +94,9 @@ def interval(
                 f'<path {look["box"]} d="M{_n(left)} {_n(y)}L{_n(x)} {_n(y - h)} {_n(right)} {_n(y)} {_n(x)} {_n(y + h)}z"/>'
             )
             return "".join(parts)
-        parts.append(f'<path {look["line"]} d="M{_n(left)} {_n(y)}H{_n(right)}"/>')
+        stretches = [(left, max(x - side / 2, left)), (min(x + side / 2, right), right)] if hollow else [(left, right)]
+        drawn = "".join(f"M{_n(start)} {_n(y)}H{_n(end)}" for start, end in stretches if end > start)
+        parts.append(f'<path {look["line"]} d="{drawn}"/>' if drawn else "")
         for end, beyond, sign in ((left, low < axis.low, 1), (right, high > axis.high, -1)):
             if beyond:
                 parts.append(f'<path {look["head"]} d="{_head(end, y, sign)}"/>')
@@ -120,9 +127,9 @@ _STYLE = (
     ".bm-a{font-variant-numeric:tabular-nums}.bm-a table{border-collapse:collapse;margin:.3em 0;font-size:1em;color:inherit;"
     "background:none;border:0}.bm-a caption{text-align:left;padding:0 0 .4em;color:inherit}.bm-a th,.bm-a td{text-align:left;"
     "padding:.25em .8em .25em 0;border:0;border-bottom:1px solid rgba(128,128,128,.35);background:none;font-weight:400;"
-    "white-space:nowrap}.bm-a thead th{font-weight:600;border-block:1px solid}.bm-a tr:last-child>*{border-bottom:1px solid}"
+    "white-space:nowrap;vertical-align:middle}.bm-a thead th{font-weight:600;border-block:1px solid}.bm-a tr:last-child>*{border-bottom:1px solid}"
     ".bm-a .n{text-align:right}.bm-a svg{display:block;fill:none;stroke:currentColor;stroke-width:1.4}.bm-a .q{opacity:.45;"
-    "stroke-width:1}.bm-a .x{fill:currentColor}.bm-a .t{stroke-dasharray:1 2.5}.bm-a .o .x{fill:none}.bm-a .o .l{"
+    "stroke-width:1}.bm-a .x{fill:currentColor}.bm-a .t{stroke-dasharray:1 2.5}.bm-a.o .x{fill:none}.bm-a.o .l{"
     "stroke-dasharray:4 2}.bm-a p{margin:.3em 0;max-width:50em}"
 )
 
@@ -169,10 +176,42 @@ def _rows(rows: Sequence[Mapping[str, Any]]) -> list[_Row]:
     return found
 
 
-def _headings(shown: Sequence[_Row]) -> list[str]:
-    """The heading above each row, where it is another than the row's before; else nothing."""
-    before = ["", *(row.heading for row in shown)]
-    return [row.heading if row.heading != last else "" for row, last in zip(shown, before, strict=False)]
+_PART = re.compile(r"[;,] ")
+
+
+def _places(shown: Sequence[_Row], title: str, most: int) -> list[tuple[str, str]]:
+    """The heading above each row, if any, and the row's name.
+
+    A heading says what the title and the heading before it have not said. Above a single row it is part of the row's name,
+    where that has `most` letters at the most.
+    """
+    said, before, places = _PART.split(title), "", []
+    shared = [row.heading for row in shown]
+    for row in shown:
+        if row.heading == before:
+            places.append(("", row.name))
+            continue
+        parts = _PART.split(row.heading)
+        new = [part for part in parts if not any(f" {part} " in f" {known} " for known in said)]
+        heading = row.heading if new == parts else ", ".join(new)
+        said, before = [*_PART.split(title), *parts], row.heading
+        longer = f"{'Pooled' if row.pooled else row.name}, {heading}"
+        alone = bool(heading) and shared.count(row.heading) == 1 and len(longer) <= most
+        places.append(("", longer) if alone else (heading, row.name))
+    return places
+
+
+def _warnings(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Each flag once, behind the groups it belongs to; behind nothing where it belongs to all of them."""
+    groups = list(dict.fromkeys(text(row.get("cohort")) for row in rows))
+    flagged: dict[str, list[str]] = {}
+    for row in rows:
+        for flag in flags(row):
+            own = flagged.setdefault(flag, [])
+            own += [text(row.get("cohort"))] if text(row.get("cohort")) not in own else []
+    names = {group: "Pooled" if group == "all" else numbers.label(group, 60) for group in groups}
+    return [flag if len(own) == len(groups) > 1 else f"{', '.join(names[group] for group in own)}: {flag}"
+            for flag, own in flagged.items()]  # fmt: skip
 
 
 def _why(row: Mapping[str, Any], which: str, low: float, high: float) -> str:
@@ -228,18 +267,18 @@ def association(rows: Sequence[Mapping[str, Any]], *, title: str, notes: Sequenc
         f'<th scope="col">HR, {axis.low:.2g} to {axis.high:.2g}<th scope="col" class="n">HR ({_level(rows)} CI)'
         f'<th scope="col" class="n">P</thead><tbody>'
     ]
-    for row, heading in zip(shown, _headings(shown), strict=True):
+    for row, (heading, name) in zip(shown, _places(shown, title, 54), strict=True):
         if heading:
             out.append(f'<tr><th scope="rowgroup" colspan="6"><i>{p(heading)}</i>')
-        drawn = interval(axis, 20, estimate=row.estimate, low=row.low, high=row.high, pooled=row.pooled)
+        drawn = interval(axis, 20, estimate=row.estimate, low=row.low, high=row.high, pooled=row.pooled,
+                         hollow=not planned)  # fmt: skip
         cells = f'<td class="n">{row.ratio}<td class="n">{p(row.p)}' if row.ratio else f'<td colspan="2">{p(row.message)}'
         out.append(
-            f'<tr><th scope="row">{p(row.name)}<td class="n">{row.n}<td class="n">{row.events}<td><svg width="140" '
+            f'<tr><th scope="row">{p(name)}<td class="n">{row.n}<td class="n">{row.events}<td><svg width="140" '
             f'height="20" aria-hidden="true">{drawn}</svg>{cells}'
         )
     out.append("</tbody></table>")
-    warned = [f"{numbers.label(text(row.get('cohort')), 60)}: {flag}" for row in rows for flag in flags(row)]
-    out += [f"<p>▲ {p(words)}</p>" for words in warned]
+    out += [f"<p>▲ {p(words)}</p>" for words in _warnings(rows)]
     out += [f"<p>{p(numbers.label(words, 400))}</p>" for words in notes]
     last = ("" if planned else "Not in a plan: the P values are exploratory. ") + (f"Next: {following}" if following else "")
     if last:
@@ -266,26 +305,31 @@ def association_text(
     axis = Axis(axis.low, axis.high, 20, 0)
     planned = bool(rows) and all(bool(row.get("prespecified")) for row in rows)
     sign = STATES["prespecified" if planned else "exploratory"]
-    name_wide = max([6, *(len(row.name) for row in shown)])
+    places = _places(shown, title, 34)
+    name_wide = max([6, *(len(name) for _, name in places)])
     ratio_wide = max([12, *(len(row.ratio) for row in shown)])
     ends = (f"{axis.low:.1g}", f"{axis.high:.2g}")
     middle = round(axis.x(1))
     scale = (ends[0].ljust(middle) + "1").ljust(21 - len(ends[1])) + ends[1]
     lines = [
-        f"{sign.ascii if ascii_only else sign.glyph} {numbers.label(title, 400)}",
+        *_wrapped(f"{sign.ascii if ascii_only else sign.glyph} {numbers.label(title, 400)}"),
         f"  {'cohort'.ljust(name_wide)} {'n':>3}  events  {scale}  {f'HR ({_level(rows)} CI)'.ljust(ratio_wide)}  P",
     ]
-    for row, heading in zip(shown, _headings(shown), strict=True):
+    for row, (heading, name) in zip(shown, places, strict=True):
         lines += [f"  {heading}"] if heading else []
         tail = f"{row.ratio.ljust(ratio_wide)}  {row.p}" if row.ratio else row.message
         lines.append(
-            f"  {row.name.ljust(name_wide)} {row.n:>3}  {row.events:>6}  {_drawn(axis, row, ascii_only)}  {tail}".rstrip()
+            f"  {name.ljust(name_wide)} {row.n:>3}  {row.events:>6}  {_drawn(axis, row, ascii_only)}  {tail}".rstrip()
         )
     mark = STATES["flagged"].ascii if ascii_only else STATES["flagged"].glyph
-    lines += [f"{mark} {numbers.label(text(row.get('cohort')), 60)}: {flag}" for row in rows for flag in flags(row)]
-    lines += [numbers.label(words, 400) for words in notes]
+    lines += [line for words in _warnings(rows) for line in _wrapped(f"{mark} {words}")]
+    lines += [line for words in notes for line in _wrapped(numbers.label(words, 400))]
     out = "\n".join(lines).replace(numbers.NBSP, " ")
     return out if not ascii_only else out.replace(numbers.MINUS, "-").replace(numbers.EN_DASH, "-")
+
+
+def _wrapped(line: str) -> list[str]:
+    return textwrap.wrap(line, 96, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
 
 def _drawn(axis: Axis, row: _Row, ascii_only: bool) -> str:

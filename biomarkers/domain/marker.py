@@ -178,12 +178,13 @@ class Marker:
 
     @property
     def range_text(self) -> str:
-        """The legal range in words, for messages: "0 to 100 %"."""
+        """The legal range in words, for messages: "0 to 100%"."""
         low, high = self.legal
         left = "above " if self.low_open else ""
-        text = f"{left}{low:g} and up" if np.isinf(high) else f"{left}{low:g} to {high:g}"
+        right = f" to {high:g}" if np.isfinite(high) else "" if self.low_open else " or more"
         whole = "whole numbers, " if self.integer else ""
-        return f"{whole}{text} {self.unit}".rstrip()
+        unit = f"{self.unit}s" if self.kind == "genotype" and self.unit else self.unit
+        return f"{whole}{left}{low:g}{right}{'' if unit.startswith('%') else ' '}{unit}".rstrip()
 
     def to_model_scale(self, values: ArrayLike, c: ArrayLike = 0.0) -> NDArray[np.float64]:
         """Raw values, in `unit`, to steps of the model scale; a coefficient is then the log hazard ratio per step."""

@@ -7,7 +7,7 @@ literature; where no cut-off is accepted, none is given.
 Examples
 --------
 >>> print(MARKERS["tk1_dul"])
-Serum TK1 activity [tk1_dul], above 0 and up Du/L; log2, per doubling
+Serum TK1 activity [tk1_dul], above 0 Du/L; log2, per doubling
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def _pbmc(name: str, label: str, parent: str) -> Marker:
         name=f"pbmc_{name}", label=label, kind="continuous", matrix="pbmc", family="blood", unit=f"% of {parent}",
         convertible={"%": 1.0, f"% of {parent}": 1.0, "percent": 1.0}, legal=(0, 100), scale="logit",
         gates=(Gate("events_acquired", "below_input", low=100),), one_of=("parent_gate", "panel_version"),
-        note="batch enters as a stratum or a term; siblings of one parent sum to at most 100 %",
+        note="batch enters as a stratum or a term; siblings of one parent sum to at most 100%",
     )
 
 

@@ -26,7 +26,7 @@ from biomarkers.models.companions import proportional_hazards_row, rmst_row
 from biomarkers.models.cox import CoxFit, cox
 from biomarkers.models.exposure import Exposure
 from biomarkers.models.functional_form import linearity_row
-from biomarkers.models.gates import MIN_EVENTS_PER_GROUP, events_word, gate, liberal
+from biomarkers.models.gates import MIN_EVENTS_PER_GROUP, among, events_word, gate, liberal
 from biomarkers.models.influence import influence_row
 from biomarkers.models.results_table import result_row
 
@@ -313,7 +313,7 @@ def _not_finite(line: pd.Series, exposure: Exposure, frame: pd.DataFrame) -> str
         for name in exposure.order:
             inside = exposure.groups == name
             if not events[inside].any():
-                return f"flag: not estimable, 0 events in {int(inside.sum())} {name}; one-sided limit"
+                return f"flag: not estimable, 0 events in {among(int(inside.sum()), str(name))}; one-sided limit"
     return one_sided(line)
 
 

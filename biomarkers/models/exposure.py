@@ -169,11 +169,23 @@ def _classes(value: np.ndarray, marker: Marker, cut: float | str | Cut, notes: S
         (c for c in (marker.cut, *marker.cuts) if c is not None and c.value == cut), Cut(float(cut), ""))
     source = f"cut {chosen.value:g} from {chosen.citation}" if chosen.citation else (
         f"sensitivity: cut {chosen.value:g} declared without a published source")
+    if marker.kind == "genotype":
+        return _genotypes(value, marker, chosen, (*notes, source))
     if chosen.side == "below":
         return _two(value < chosen.value, marker, f"< {chosen.value:g}{unit}", f"≥ {chosen.value:g}", (*notes, source))
     if chosen.side == "above":
         return _two(value > chosen.value, marker, f"> {chosen.value:g}{unit}", f"≤ {chosen.value:g}", (*notes, source))
     return _two(value >= chosen.value, marker, f"≥ {chosen.value:g}{unit}", f"< {chosen.value:g}", (*notes, source))
+
+
+def _genotypes(value: np.ndarray, marker: Marker, cut: Cut, notes: Sequence[str]) -> Exposure:
+    """A cut between genotypes, in their own names: "V/F or V/V against F/F"."""
+    faces = {"below": np.less, "above": np.greater}.get(cut.side, np.greater_equal)
+    inside = faces(np.arange(len(marker.levels)), cut.value)
+    one, other = (" or ".join(np.array(marker.levels)[which]) for which in (inside, ~inside))
+    if not (one and other):
+        raise UseError(f"cut {cut.value:g} leaves all genotypes of {marker.label} on one side: {', '.join(marker.levels)}")
+    return _two(inside[value.astype(int)], marker, one, other, notes)
 
 
 def _two(one: np.ndarray, marker: Marker, named: str, other: str, notes: Sequence[str]) -> Exposure:

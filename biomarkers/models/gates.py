@@ -67,6 +67,11 @@ def events_word(n: int) -> str:
     return _of(n, "event")
 
 
+def among(n: int, group: str) -> str:
+    """ "15 never positive", "1 with < 0.5": so many of a class, where a class that is a comparison needs a word before it."""
+    return f"{n} with {group}" if group[:1] in "<>≤≥" else f"{n} {group}"
+
+
 def _of(n: int, word: str) -> str:
     return f"{n} {word}{'' if n == 1 else 's'}"
 
@@ -83,7 +88,7 @@ def _short_group(event: np.ndarray, exposure: Exposure) -> str:
     thin = [name for name, k in counts.items() if k < MIN_EVENTS_PER_GROUP]
     if exposure.binary and thin:
         size = int((exposure.groups == thin[0]).sum())
-        return f"{events_word(counts[thin[0]])} in {size} {thin[0]}"
+        return f"{events_word(counts[thin[0]])} in {among(size, thin[0])}"
     if not exposure.binary and len(counts) - len(thin) < 2:
         fewest_first = sorted(exposure.order, key=lambda name: counts[name])
         return "; ".join(f"{events_word(counts[name])} in {name}" for name in fewest_first)

@@ -80,12 +80,12 @@ def false_positives(analysis: str) -> str:
     Examples
     --------
     >>> false_positives("ever")
-    'with a marker that does nothing it rejects in 10 to 100 % of simulated trials (n = 64, nominal 5 %)'
+    'with a marker that does nothing it rejects in 10 to 100% of simulated trials (n = 64, nominal 5%)'
     """
     shares = [rate for rate, _ in RATES[analysis].values()]
     low, high = round(100 * min(shares)), round(100 * max(shares))
     return (
-        f"with a marker that does nothing it rejects in {low} to {high} % of simulated trials (n = {N_SUBJECTS}, nominal 5 %)"
+        f"with a marker that does nothing it rejects in {low} to {high}% of simulated trials (n = {N_SUBJECTS}, nominal 5%)"
     )
 
 

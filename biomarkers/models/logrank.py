@@ -73,8 +73,13 @@ class LogRank:
         v = float(self.variance[1, 1])
         return float(self.observed[1] - self.expected[1]) / v, v**-0.5
 
+    @property
+    def _body(self) -> pd.DataFrame:
+        """As it is shown: who moves between states is counted once per stretch of time."""
+        return self.table.rename(columns={"n": "intervals"} if self.test.startswith("Mantel-Byar") else {})
+
     def __repr__(self) -> str:
-        body = self.table.to_string(index=False, float_format=lambda v: f"{v:.4g}")
+        body = self._body.to_string(index=False, float_format=lambda v: f"{v:.4g}")
         z = f"z = {self.z:.4g} (positive: {self.groups[1]} does better), " if len(self.groups) == 2 else ""
         tail = f"{z}chi2 = {self.chi2:.4g} on {self.df} df, p = {self.p_value:.4g} ({self.alternative})"
         return "\n".join([self.test, body, tail, *self.notes])
@@ -84,7 +89,7 @@ class LogRank:
 
         first, *_ = repr(self).splitlines()
         tail = repr(self).splitlines()[1 + len(self.groups) + 1 :]
-        body = self.table.to_html(index=False, float_format=lambda v: f"{v:.4g}", border=0)
+        body = self._body.to_html(index=False, float_format=lambda v: f"{v:.4g}", border=0)
         return f"<p><b>{escape(first)}</b></p>{body}<p>{'<br>'.join(map(escape, tail))}</p>"
 
 

@@ -108,7 +108,9 @@ class MRD:
     @cached_property
     def rates(self) -> pd.DataFrame:
         """Conversions and reversions per 100 subject-months."""
-        return rates(self.states_table, level=self.level)
+        found = rates(self.states_table, level=self.level)
+        place = {cohort: i for i, cohort in enumerate(self.cohorts)}
+        return found.sort_values("cohort", key=lambda c: c.map(place), kind="stable", ignore_index=True)
 
     @cached_property
     def lead_times(self) -> pd.DataFrame:
@@ -132,9 +134,11 @@ class MRD:
             rows["positive"] == 1, "positive", np.where(rows["positive"] == 0, "negative", "not evaluable: " + words)
         )
         order = [v.name for v in self.visits] + ["outside every window"]
-        table = rows.assign(visit=pd.Categorical(visit, order), call=call)
+        calls = ["negative", "positive", *sorted(set(call) - {"negative", "positive"})]
+        table = rows.assign(visit=pd.Categorical(visit, order), call=pd.Categorical(call, calls),
+                            cohort=pd.Categorical(rows["cohort"], self.cohorts))  # fmt: skip
         counts = table.groupby(["cohort", "visit", "role", "call"], observed=True, sort=True).size()
-        return counts.rename("n").reset_index()
+        return counts.rename("n").reset_index().astype({"cohort": str, "call": str})
 
     @cached_property
     def summary(self) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from biomarkers.domain import numbers
 from biomarkers.domain.errors import Refused, UseError
 from biomarkers.domain.flow import FLOW
 from biomarkers.domain.fragments import association, association_text
@@ -176,7 +177,8 @@ def shown(table: pd.DataFrame, title: str) -> tuple[list[dict[str, Any]], str, l
     for row in tests.to_dict("records"):
         where = "pooled" if row["cohort"] == "all" else str(row["cohort"])
         when = f"{row['timing']}: " if tests["timing"].nunique() > 1 else ""
-        notes.append(f"{when}{row['estimand']} ({row['contrast']}), {where}: P = {row['p_value']:.2g}")
+        said = f"{when}{row['estimand']} ({row['contrast']}), {where}: {numbers.p_equals(row['p_value'])}"
+        notes.append(said[0].upper() + said[1:])
     return rows, title, notes
 
 

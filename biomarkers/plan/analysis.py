@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from biomarkers.domain import numbers
 from biomarkers.domain.errors import Refused, UseError
 from biomarkers.domain.flow import FLOW
 from biomarkers.domain.fragments import association, association_text
 from biomarkers.domain.limits import confidence
 from biomarkers.domain.marker import Marker
+from biomarkers.domain.states import inestimable, reason, state
 from biomarkers.domain.times import Landmark
 from biomarkers.models.association import COVARIATE, HAZARD_RATIO, RATIO_OF_RATIOS, Model
 from biomarkers.models.below_limit import RULES, associate_at_baseline
@@ -410,8 +412,9 @@ class Association:
         for row in self.table[self.table["estimand"] == RATIO_OF_RATIOS].to_dict("records"):
             what = {"marker:cohort": "between cohorts"}.get(row["term"], row["term"].replace("marker:", "by "))
             place = "" if row["cohort"] == "all" else f" in {row['cohort']}"
-            said = row["note"] if np.isnan(row["p_value"]) else f"P = {row['p_value']:.2g}"
-            notes.append(f"difference {what}{place}: {said}")
+            why = f"descriptive only: {reason(row)}" if state(row) == "descriptive" else inestimable(row)
+            said = why if np.isnan(row["p_value"]) else numbers.p_equals(row["p_value"])
+            notes.append(f"Difference {what}{place}: {said}")
         return rows.to_dict("records"), title, notes
 
     def __repr__(self) -> str:

@@ -20,7 +20,7 @@ class Finding:
         As they are printed.
     passed : bool
     tolerance : str
-        "" where equality is meant.
+        "" where equality, or the statement as it stands, is meant.
     """
 
     what: str

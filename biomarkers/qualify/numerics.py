@@ -44,11 +44,49 @@ def r_version() -> str:
     return _reference()[2]
 
 
+_WORDS = {
+    "coef": "coefficient",
+    "std_error": "standard error",
+    "robust_std_error": "robust standard error",
+    "score": "score statistic",
+    "loglik": "log-likelihood",
+    "null": "at 0",
+    "fitted": "at the maximum",
+    "conf_low": "lower limit",
+    "conf_high": "upper limit",
+    "chi2": "chi-squared",
+    "rho1": "rho 1",
+    "p_value": "P",
+    "GLOBAL": "all terms",
+    "holm": "Holm",
+    "bh": "Benjamini-Hochberg",
+    "by": "Benjamini-Yekutieli",
+}
+
+
+def in_words(quantity: str) -> str:
+    """A quantity of the reference as a reader is told it.
+
+    Examples
+    --------
+    >>> in_words("std_error:marker"), in_words("conf_low:0:60"), in_words("holm:2"), in_words("loglik:null")
+    ('standard error of marker', 'lower limit, arm 0, day 60', 'Holm, P 2', 'log-likelihood at 0')
+    """
+    name, *rest = quantity.split(":")
+    said = _WORDS.get(name, name)
+    if name in ("survival", "conf_low", "conf_high", "median") and rest:
+        return ", ".join([said, *(f"{what} {place}" for what, place in zip(("arm", "day"), rest, strict=False))])
+    if name in ("holm", "bh", "by"):
+        return f"{said}, P {rest[0]}"
+    links = dict.fromkeys(("coef", "std_error", "robust_std_error", "statistic", "p_value"), " of ") | {"loglik": " "}
+    return links.get(name, ", ").join([said, *(_WORDS.get(word, word) for word in rest)])
+
+
 def _from_r(check: str, observed: dict[str, float], *, tolerance: float = 1e-8) -> Iterator[Finding]:
     """Every number R gave for this check, beside ours; a number R gave and we did not is a failure."""
     for (name, quantity), expected in _reference()[1].items():
         if name == check:
-            yield close(quantity, expected, observed.get(quantity, math.nan), tolerance=tolerance)
+            yield close(in_words(quantity), expected, observed.get(quantity, math.nan), tolerance=tolerance)
 
 
 def cox_by_hand(_: Path) -> Iterator[Finding]:
@@ -87,7 +125,7 @@ def cox_like_r(_: Path) -> Iterator[Finding]:
         score = fit.tests.set_index("test")["statistic"].get("score", math.nan)
         ours |= {"loglik:null": fit.loglik[0], "loglik:fitted": fit.loglik[1], "score": float(score)}
         for finding in _from_r(name, ours):
-            yield Finding(f"{name.removeprefix('cox_').replace('_', ' ')}: {finding.what}", finding.expected,
+            yield Finding(f"{name.removeprefix('cox_').replace('_', ' ').capitalize()}: {finding.what}", finding.expected,
                           finding.observed, finding.passed, finding.tolerance)
     yield from _from_r("concordance", {"concordance": fits["cox_efron"].concordance.c})
 
@@ -209,6 +247,6 @@ def landmark_sees_nothing_later(_: Path) -> Iterator[Finding]:
     draws = _frame(subject=["a", "b", "c", "c", "d"], day=[21.0, 43.0, 41.0, 60.0, 41.0], value=[1.0, 2.0, 3.0, 99.0, 4.0])
     found = bm.landmark_set(subjects, draws, day=42, max_age=math.inf)
     rows = found.rows.set_index("subject")
-    yield same("in the analysis", "['c']", str(sorted(rows.index)))
+    yield same("in the analysis", "c", ", ".join(sorted(rows.index)))
     yield close("the value of the draw before the landmark", 3.0, rows["value"].get("c", math.nan), tolerance=0)
     yield same("everybody is counted", 4, int(found.flow["n_excluded"].sum()) + len(rows))

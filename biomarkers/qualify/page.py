@@ -38,6 +38,7 @@ def page(found: Qualification) -> str:
     n_passed = sum(outcome.passed for outcome in found.outcomes)
     return template.render(
         found=found, requirements=[(key, text, found.fulfilled(key), found.of(key)) for key, text in REQUIREMENTS.items()],
-        n_passed=n_passed, n_met=sum(map(found.fulfilled, REQUIREMENTS)), light=light, dark=dark,
+        failed=[outcome for outcome in found.outcomes if not outcome.passed], n_passed=n_passed,
+        n_met=sum(map(found.fulfilled, REQUIREMENTS)), light=light, dark=dark,
         date=found.made_at.strftime("%d %B %Y, %H:%M UTC"), **fonts,
     )

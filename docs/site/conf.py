@@ -86,8 +86,39 @@ _TABLE = re.compile(r"<table\b[^>]*>.*?</table>", re.DOTALL)
 _EMPTY_HEAD = re.compile(r"<th([^>]*)>\s*</th>")
 
 
+_FRAME = re.compile(r'<table[^>]*class="dataframe')
+_ROW = re.compile(r"<tr[^>]*>.*?</tr>", re.DOTALL)
+_CELL = re.compile(r"<(t[dh])((?: [^>]*)?)>(.*?)</t[dh]>", re.DOTALL)
+_NUMBER = re.compile(r"[-+\u2212]?(\d[\d.,]*(e[-+]?\d+)?|inf)|NaN|NaT|None|&lt;NA&gt;|nan|<NA>|")
+
+
+def _frame(table: str) -> str:
+    """A frame as our pages set tables: words to the left, numbers to the right under their heads, a dash where nothing is."""
+    body = table[table.find("<tbody") :]
+    rows = [[cell[3].strip() for cell in _CELL.finditer(row) if cell[1] == "td"] for row in _ROW.findall(body)]
+    columns = list(zip(*rows, strict=True)) if rows and len({len(row) for row in rows}) == 1 else []
+    words = [not all(_NUMBER.fullmatch(cell) for cell in column) for column in columns]
+
+    def set_row(found: re.Match[str]) -> str:
+        cells = list(_CELL.finditer(found.group()))
+        first = len(cells) - len(words) if len(cells) >= len(words) else len(cells)      # a head that spans has no column
+
+        def set_cell(cell: re.Match[str], place: int) -> str:
+            tag, given, text = cell.groups()
+            text = "\u2013" if tag == "td" and text.strip() in ("NaN", "nan", "NaT", "None", "&lt;NA&gt;") else text
+            text = re.sub(r"^-(?=\d)", "\u2212", text) if tag == "td" else text
+            kind = ' class="words"' if place >= 0 and words[place] and "colspan" not in given else ""
+            return f"<{tag}{given}{kind}>{text}</{tag}>"
+
+        opening = found.group()[: found.group().index(">") + 1]
+        return opening + "".join(set_cell(cell, i - first) for i, cell in enumerate(cells)) + "</tr>"
+
+    return _ROW.sub(set_row, table) if columns else table
+
+
 def _boxed(table: re.Match[str]) -> str:
-    return f'<div class="wrap" tabindex="0">{_EMPTY_HEAD.sub("<td></td>", table.group())}</div>'
+    text = _frame(table.group()) if _FRAME.match(table.group()) else table.group()
+    return f'<div class="wrap" tabindex="0">{_EMPTY_HEAD.sub("<td></td>", text)}</div>'
 
 
 def _body(body: str) -> str:

@@ -66,6 +66,8 @@ def test_the_one_sided_log_rank_has_a_direction(trial: pd.DataFrame) -> None:
 def test_mantel_byar_is_the_log_rank_when_nobody_changes_state(trial: pd.DataFrame) -> None:
     a = logrank(trial, "day", "pfs", "arm", strata="liver")
     b = mantel_byar(trial.assign(start=0), "day", "pfs", "arm", entry="start", strata="liver")
+    assert "intervals" in repr(b).splitlines()[1]            # a patient who moves is in several
+    assert "intervals" not in repr(a)
     assert b.z == pytest.approx(a.z, rel=1e-12)
 
 

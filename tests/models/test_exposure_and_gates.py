@@ -79,9 +79,20 @@ def two(k_low, k_high, n=20):
 
 def test_fewer_than_five_events_in_a_group_is_descriptive():
     event, faced = two(15, 4)
-    assert gate(event, faced, n_parameters=1).descriptive == "4 events in 20 ≥ 5 cells/7.5 mL"
+    assert gate(event, faced, n_parameters=1).descriptive == "4 events in 20 with ≥ 5 cells/7.5 mL"
     event, faced = two(15, 5)
     assert gate(event, faced, n_parameters=1).descriptive == ""
+
+
+def test_a_cut_between_genotypes_is_named_by_genotypes():
+    carriers = exposure(rows([0, 1, 2, 2]), MARKERS["fcgr3a_158"], cut=0.5)
+    assert carriers.contrast == "V/F or V/V against F/F"
+    assert carriers.x.tolist() == [0, 1, 1, 1]
+    homozygous = exposure(rows([0, 1, 2, 2]), MARKERS["fcgr3a_158"], cut=1.5)
+    assert homozygous.contrast == "V/V against F/F or V/F"
+    assert homozygous.groups.tolist() == ["F/F or V/F", "F/F or V/F", "V/V", "V/V"]
+    with pytest.raises(UseError, match="leaves all genotypes of FCGR3A-158 on one side"):
+        exposure(rows([0, 1, 2]), MARKERS["fcgr3a_158"], cut=2.5)
 
 
 def test_more_parameters_than_events_over_ten_is_descriptive_unless_overridden_in_writing():

@@ -259,7 +259,7 @@ def test_what_is_known_later_is_refused_from_time_zero_with_its_error_and_the_ca
     with pytest.raises(Refused) as refused:
         bm.associate(br, "ctdna_mtm", feature=name, cut=0.5 if name == "cdr" else None)
     said = str(refused.value)
-    assert "simulated trials (n = 64, nominal 5 %)" in said
+    assert "simulated trials (n = 64, nominal 5%)" in said
     assert "Instead: bm.associate(study, " in said
     assert "i_know_this_is_immortal_time=True" in said
 
@@ -420,6 +420,8 @@ def test_mrd_counts_what_is_not_evaluable_and_never_calls_it_negative(stop):
     assert found.calls.states["positive"].isin([0.0, 1.0]).all()
     assert (found.calls.states["day"] < found.calls.states["time"]).all()
     total = found.availability["n"].sum()
+    assert list(found.rates["cohort"].unique()) == list(found.availability["cohort"].unique()) == list(stop.design.cohorts)
+    assert found.availability["call"].drop_duplicates().tolist()[:2] == ["negative", "positive"]
     assert total == len(blood)
 
 

@@ -4,6 +4,7 @@ import pytest
 
 import biomarkers as bm
 from biomarkers.domain.errors import UseError
+from biomarkers.domain.numbers import NBSP
 from biomarkers.plan.analysis import Analysis
 
 
@@ -48,8 +49,8 @@ def test_an_answer_shows_who_is_not_in_it_and_whether_cohorts_and_arms_differ():
     lost = len(answer.sets.members) - len(answer.sets)
     for shown in (repr(answer), answer._repr_html_()):
         assert f"{lost} of {len(answer.sets.members)} are not in the model" in shown
-        assert "difference between cohorts: P = " in shown
-        assert "difference by arm in ER+: P = " in shown
+        assert "Difference between cohorts: P = " in shown.replace(NBSP, " ")
+        assert "Difference by arm in ER+: P = " in shown.replace(NBSP, " ")
     checks = answer.diagnostics()
     assert checks["cohort"].unique().tolist() == ["ER+", "ER-", "all"]
     assert "stil" in set(checks.loc[checks["cohort"] == "ER+", "term"])

@@ -74,6 +74,25 @@ def test_the_first_line_names_the_state_and_the_last_what_to_type():
     assert "<code>.diagnostics()</code>" in text
 
 
+def test_what_nobody_planned_has_open_boxes_that_the_line_does_not_cross():
+    text = fragment()
+    assert '<div class="bm-a o">' in text
+    assert ".bm-a.o .x{fill:none}" in text                              # the class and its box are one element and its child
+    assert ".bm-a .o " not in text
+    axis = Axis(0.25, 4, 104)
+    drawn = interval(axis, 20, estimate=2, low=1, high=4, hollow=True)
+    assert 'class="l" d="M52 10H72.5M79.5 10H100"' in drawn
+    assert 'class="l"' not in interval(axis, 20, estimate=2, low=1.95, high=2.05, hollow=True)     # all of it is inside the box
+
+
+def test_a_flag_of_all_rows_is_said_once():
+    same = [row | {"note": "flag: moved by the drug"} for row in rows()]
+    assert association(same, title=TITLE).count("moved by the drug") == 1
+    assert "▲ moved by the drug" in association_text(same, title=TITLE)
+    two = [same[0], rows()[1], same[2]]
+    assert "▲ ER+, Pooled: moved by the drug" in association_text(two, title=TITLE)
+
+
 def test_prespecified_rows_say_so_and_have_filled_boxes():
     text = association([r | {"prespecified": True} for r in rows()], title=TITLE)
     assert "■ Prespecified" in text
@@ -103,7 +122,8 @@ def test_a_terminal_table_fits_100_columns_and_lines_up(ascii_only):
     lines = association_text(rows(note="flag: 4 of 114 have no TK1"), title="TK1 at baseline", ascii_only=ascii_only).split(
         "\n"
     )
-    assert max(map(len, lines)) <= 100
+    long = association_text(rows(note=f"flag: {'too long ' * 20}"), title=TITLE * 2, notes=(TITLE * 2,), ascii_only=ascii_only)
+    assert max(map(len, [*lines, *long.split("\n")])) <= 100
     columns = {line.index("(") for line in lines[2:5]}
     assert len(columns) == 1
     assert ("■" in lines[2]) != ascii_only
@@ -147,3 +167,16 @@ def test_rows_of_one_time_point_stand_under_one_heading():
     assert page.count('scope="rowgroup"') == 2
     assert "week 6 &lt;b&gt;" in page
     assert "week" not in association_text([row | {"heading": ""} for row in rows], title="CTC")
+
+
+def test_the_heading_of_a_single_row_is_part_of_its_name_and_repeats_nothing():
+    base = {"n": 40, "n_events": 30, "estimate": 1.2, "conf_low": 1.0, "conf_high": 1.5, "p_value": 0.04, "finite": True}
+    days = ("landmark day 42, window of 84 days", "landmark day 56, window of 84 days")
+    alone = [base | {"cohort": "all", "heading": heading} for heading in days]
+    said = association_text(alone, title="ctDNA · supermodel, window of 84 days").splitlines()
+    assert [line[2:25].strip() for line in said[2:]] == ["Pooled, landmark day 42", "Pooled, landmark day 56"]
+    pair = [base | {"cohort": cohort, "heading": heading} for heading in days for cohort in ("ER+", "all")]
+    said = association_text(pair, title="ctDNA").splitlines()
+    assert [line.strip() for line in said if "landmark" in line] == [days[0], "landmark day 56"]
+    page = association([base | {"cohort": "all", "heading": "x" * 60}], title="ctDNA")
+    assert page.count('scope="rowgroup"') == 1
