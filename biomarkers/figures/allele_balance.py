@@ -21,7 +21,20 @@ from biomarkers.domain import numbers
 from biomarkers.domain.loci import Locus
 from biomarkers.figures.panels import size
 from biomarkers.figures.people import Entry, dots, key, key_height, nobody, up
-from biomarkers.figures.style import NOTE, POINTS_PER_MM, SINGLE, TEXT, axes_of, data_y, fit, house, new_figure, place, write
+from biomarkers.figures.style import (
+    NOTE,
+    POINTS_PER_MM,
+    SINGLE,
+    TEXT,
+    axes_of,
+    data_y,
+    fit,
+    house,
+    new_figure,
+    place,
+    width,
+    write,
+)
 from biomarkers.figures.tokens import group_marks, light
 from biomarkers.tables import floats, need, text
 
@@ -85,9 +98,9 @@ def allele_balance(
         lost = rows[rows["call"] == ""]
         cross = _CROSS if len(lost) < 60 else _CROSS | {"markersize": 3.0, "markeredgewidth": 0.8}
         ax.plot(lost["dp"], lost["v_fraction"], **cross, markeredgecolor=light("refused"), clip_on=False, zorder=4)
-        if len(lost) <= LABELS:
-            _reasons(ax, lost, logged)
         ax.set_ylim(-0.035, 1.035)
+        if len(lost) <= LABELS:
+            _reasons(ax, rows, logged)
         ax.set_yticks([0, 0.2, 0.35, 0.5, 0.8, 1], ["0", "0.2", "0.35", "0.5", "0.8", "1"])
         allele = locus.letters[1] if locus else "the second allele"
         ax.set_ylabel(fit(f"Share of reads with {allele}", size(ax)[1], TEXT), parse_math=False)
@@ -186,14 +199,22 @@ def _name(ax: Axes, at: int, name: str, n: int) -> None:
     write(ax, 5, y, f"n {numbers.count(n)}", transform=data_y(ax, 1) + up(ax, -9), size=NOTE, va="center", color=light("ink2"))
 
 
-def _reasons(ax: Axes, lost: pd.DataFrame, logged: bool) -> None:
-    """The reason beside each cross, at the side where there is room."""
+def _reasons(ax: Axes, rows: pd.DataFrame, logged: bool) -> None:
+    """The reason beside each cross, at the side where there is room; at its height, or above or below where marks are there."""
     low, high = ax.get_xlim()
+    wide, tall = size(ax)
+    marks = ax.transAxes.inverted().transform(ax.transData.transform(rows[["dp", "v_fraction"]].to_numpy(float))) * (wide, tall)
+    lost = rows[rows["call"] == ""]
+    ground = {"facecolor": light("plate"), "edgecolor": "none", "pad": 0.2, "alpha": 0.85}
     known = zip(lost["dp"].astype(float), lost["v_fraction"].astype(float), lost["reason"].map(text), strict=True)
     for (depth, share, reason), n in sorted(Counter(known).items()):
         at = math.log(depth / low) / math.log(high / low) if logged else (depth - low) / (high - low)
         right = at < 0.6
-        said = reason if n == 1 else f"{reason}, {n} samples"
-        write(ax, depth, share, f"  {fit(said, 0.6 * size(ax)[0], NOTE)}  ", size=NOTE, color=light("refused"),
-              ha="left" if right else "right", va="center", zorder=3.5,
-              bbox={"facecolor": light("plate"), "edgecolor": "none", "pad": 0.2, "alpha": 0.85})  # fmt: skip
+        said = fit(reason if n == 1 else f"{reason}, {n} samples", 0.6 * wide, NOTE)
+        x, y = ax.transAxes.inverted().transform(ax.transData.transform((depth, share))) * (wide, tall)
+        start, end = (x + 4, x + 8 + width(said, NOTE)) if right else (x - 8 - width(said, NOTE), x - 4)
+        beside = marks[(marks[:, 0] > start) & (marks[:, 0] < end), 1]
+        shift = min((0, 8, -8), key=lambda by: (int((abs(beside - y - by) < 6).sum()), abs(by), -by))
+        write(ax, depth, share, f"  {said}" if right else f"{said}  ", size=NOTE, color=light("refused"),
+              transform=ax.transData + up(ax, shift), ha="left" if right else "right", va="center", zorder=3.5,
+              bbox=None if shift else ground)  # fmt: skip

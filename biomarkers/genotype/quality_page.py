@@ -168,8 +168,9 @@ def balance_picture(quality: Quality) -> tuple[Markup, str]:
     centre = f"; the heterozygotes' median share is {het.median():.2f}" if len(het) else ""
     lost = int((points["call"] == "").sum())
     key = f"○ {calls[0]}, ■ {calls[1]}, ▲ {calls[2]}, × no call"
-    return _svg(parts), (f"{key}. {len(points):,} samples with reads of both alleles, {lost:,} of them without a call"
-                         f"{centre}. A centre of 0.3 to 0.4 is the paralog's mark.{thinned}")
+    return _svg(parts), (f"{key}. {len(points):,} samples with their reads counted, {lost:,} of them without a call{centre}. "
+                         f"Grey holds what the caller takes for {calls[1]}, amber where it flags the call; a centre of "
+                         f"0.3 to 0.4 is the paralog's mark.{thinned}")
 
 
 def depth_picture(balance: pd.DataFrame) -> tuple[Markup, str]:
@@ -182,7 +183,9 @@ def depth_picture(balance: pd.DataFrame) -> tuple[Markup, str]:
     counts = (depths.clip(upper=top) // width).value_counts().sort_index()
     x = _axis(0.0, float(top + width), _LEFT, _WIDTH - 8)
     y = _axis(0.0, float(counts.max()), _HEIGHT - _BOTTOM, _TOP)
-    parts = [_rule(y(v), numbers.count(v)) for v in sorted({0, int(counts.max()) // 2, int(counts.max())})]
+    most = int(counts.max())
+    step = next(k * 10**d for d in range(12) for k in (1, 2, 5) if k * 10**d * 4 >= most)
+    parts = [_rule(y(v), numbers.count(v)) for v in range(0, most + 1, step)]
     parts += [_tick(x(v), str(v)) for v in range(0, top + 1, max(10, 10 * (top // 80)))]
     for k, n in counts.items():
         left, right = x(k * width), x((k + 1) * width)

@@ -64,6 +64,25 @@ def test_calls_are_named_by_the_locus_or_by_the_share_of_their_reads():
     assert bold == ["H/H", "H/R", "R/R"]
 
 
+def test_the_reason_of_a_cross_hides_no_other_sample():
+    """Its ground once veiled a heterozygote at the same share."""
+    def reason(table):
+        ax = drawn(table, locus=FCGR3A)
+        (text,) = [t for t in ax.texts if t.get_text().strip() == "LOW_DP"]
+        at = ax.transData.transform((4, 0.5))[1]
+        return text, (text.get_transform().transform(text.get_position())[1] - at) / ax.figure.dpi * 72
+
+    free, beside = reason(hand())
+    assert beside == pytest.approx(0)
+    assert free.get_bbox_patch() is not None
+    crowded, beside = reason(pd.concat([hand(), hand().iloc[[1]].assign(dp=12.0)]))
+    assert beside == pytest.approx(8)
+    assert crowded.get_bbox_patch() is None
+    both, beside = reason(pd.concat([hand(), hand().iloc[[1, 1]].assign(dp=12.0, v_fraction=[0.5, 0.54])]))
+    assert beside == pytest.approx(-8)
+    assert both.get_bbox_patch() is None
+
+
 def test_many_without_a_call_are_counted_by_reason_in_the_key():
     many = pd.concat([hand(), *[hand().iloc[[4]].assign(dp=k) for k in range(2, 2 + LABELS)]])
     ax = drawn(many, locus=FCGR3A)

@@ -63,8 +63,9 @@ def test_every_sample_stands_at_its_depth_and_share(tmp_path: Path) -> None:
         assert at[:, 0] == pytest.approx(LEFT + scale * (RIGHT - LEFT), abs=0.06), gt
         assert at[:, 1] == pytest.approx(FLOOR - share * (FLOOR - TOP), abs=0.06), gt
     assert words == (
-        "○ F/F, ■ V/F, ▲ V/V, × no call. 8 samples with reads of both alleles, 2 of them without a call; the heterozygotes' "
-        "median share is 0.45. A centre of 0.3 to 0.4 is the paralog's mark."
+        "○ F/F, ■ V/F, ▲ V/V, × no call. 8 samples with their reads counted, 2 of them without a call; the heterozygotes' "
+        "median share is 0.45. Grey holds what the caller takes for V/F, amber where it flags the call; a centre of 0.3 to 0.4 "
+        "is the paralog's mark."
     )
 
 
@@ -98,7 +99,7 @@ def test_many_samples_are_thinned_and_said_to_be(tmp_path: Path) -> None:
     found = one(tmp_path, ["0/1:10,10"] * 3001)
     svg, words = balance_picture(found)
     assert len(numbers(SQUARE, svg)) == 1501
-    assert words.endswith("A centre of 0.3 to 0.4 is the paralog's mark. 1,501 of 3,001 samples are drawn.")
+    assert words.endswith("a centre of 0.3 to 0.4 is the paralog's mark. 1,501 of 3,001 samples are drawn.")
     svg, words = balance_picture(one(tmp_path, ["0/0:20,0"] * 10))
     assert len(numbers(CIRCLE, svg)) == 10
     assert "heterozygotes" not in words
@@ -124,7 +125,7 @@ def test_bars_are_as_high_as_their_samples_are_many(tmp_path: Path) -> None:
     assert ">reads</text>" in svg
     assert ">samples</text>" in svg
     assert words == "10 samples: median 10, 3 below 10; the last bar holds all deeper ones."
-    assert re.findall(r'class="e" x="40" y="[\d.]+">(\d+)<', svg) == ["0", "2", "4"]
+    assert re.findall(r'class="e" x="40" y="[\d.]+">(\d+)<', svg) == ["0", "1", "2", "3", "4"]
     assert re.findall(r'y="241">(\d+)<', svg) == ["0", "10", "20", "30"]
 
 
@@ -139,6 +140,8 @@ def test_deep_samples_share_the_last_bar_and_wide_ranges_have_wider_bars(tmp_pat
     bars = numbers(r'rect class="bar" x="([\d.]+)" y="([\d.]+)" width="([\d.]+)" height="([\d.]+)"', svg)
     assert 35 <= len(bars) <= 41
     assert re.findall(r'y="241">(\d+)<', svg)[:3] == ["0", "50", "100"]
+    svg, _ = depth_picture(one(tmp_path, ["0/1:30"] * 17, keys="GT:DP").balance)
+    assert re.findall(r'class="e" x="40" y="[\d.]+">(\d+)<', svg) == ["0", "5", "10", "15"]
 
 
 # ---------------------------------------------------------------------- the words and tables
@@ -183,7 +186,7 @@ def test_the_tables_of_the_page_are_the_frames(shown: tuple) -> None:
     rates = seen["Samples with a call, with Wilson's 95% interval"]
     assert [r[0] for r in rates] == ["all", "cohort ER+", "cohort ER−"]
     assert rates[0] == ["all", "105", "100 (95.2%)", "89.3% to 97.9%"]
-    reasons = seen["Every row of the table by its reason"]
+    reasons = seen["Every row of the calls by its reason"]
     assert reasons == [
         ["all", "OK", "100", "called"],
         ["all", "LOW_DP", "4", REASONS["LOW_DP"]],
