@@ -176,7 +176,7 @@ def _gray_stratum(t: Floats, state: Ints, group: Ints, G: int, rho: float) -> tu
 
     h_r = Y_r / S_r(t-) estimates the size of group r's subdistribution risk set per unit of not-yet-failed.
     """
-    before, after = np.ones(G), np.ones(G)  # all-cause survival of each group, left and right of t
+    before = np.ones(G)  # all-cause survival of each group, left of t
     failed = np.zeros(G)  # F_1 of each group, left of t
     pooled = 0.0  # pooled F_1, left of t
     score, variance, c = np.zeros(G), np.zeros((G, G)), np.zeros((G, G))

@@ -8,25 +8,42 @@ from dataclasses import astuple
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import optimize, stats
 
-from biomarkers.kernels import family, maxstat
+from biomarkers.kernels import family, history_power, maxstat, response_power, simulated_power
+from biomarkers.kernels.adjust import METHODS, adjust
+from biomarkers.kernels.agreement import intraclass
+from biomarkers.kernels.binomial import clopper_pearson, newcombe, wilson
+from biomarkers.kernels.competing import aalen_johansen
 from biomarkers.kernels.cox import cox
 from biomarkers.kernels.family import Member, max_t_family
+from biomarkers.kernels.fourfold import conditional, mantel_haenszel
 from biomarkers.kernels.hardy_weinberg import hardy_weinberg
+from biomarkers.kernels.hazard import predict
 from biomarkers.kernels.history_power import _at_risk, _robust_z, histories
-from biomarkers.kernels.kappa import fleiss_kappa, weighted_kappa
+from biomarkers.kernels.kappa import bland_altman, fleiss_kappa, weighted_kappa
 from biomarkers.kernels.km import kaplan_meier
 from biomarkers.kernels.likelihood import aliased_columns, design, evaluate
+from biomarkers.kernels.logistic import logistic
 from biomarkers.kernels.maxstat import max_selected
+from biomarkers.kernels.mmrm import fit as mixed
 from biomarkers.kernels.newton import newton
-from biomarkers.kernels.resample import generator, joint_statistics
+from biomarkers.kernels.one_sample import beta_product, limits_at, median_limits, one_sample_logrank
+from biomarkers.kernels.power import detectable_by_information, detectable_hazard_ratio
+from biomarkers.kernels.rank_association import cliffs_delta, spearman
+from biomarkers.kernels.resample import generator, joint_statistics, max_t, score_permutation
+from biomarkers.kernels.residuals import robust_covariance
+from biomarkers.kernels.response_power import Responses, detectable_odds_ratio
 from biomarkers.kernels.riskset import risk_sets
-from biomarkers.kernels.rmst import survival_difference
-from biomarkers.kernels.scan import centred, fit_many, null_model
+from biomarkers.kernels.rmst import rmst_difference, survival_difference
+from biomarkers.kernels.scan import centred, fit_many, null_model, score_matrix, score_tests, statistics
 from biomarkers.kernels.searched_cut import shrunken_cut
-from biomarkers.kernels.simulated_power import read_off
+from biomarkers.kernels.separation import infinite_directions
+from biomarkers.kernels.simulated_power import read_off, slots
+from biomarkers.kernels.survival_two_stage import curves_at
 from biomarkers.kernels.three_plus_three import characteristics
+from biomarkers.kernels.tobit import fit as tobit
+from biomarkers.kernels.tobit import impute
 
 # ---- where Newton stops ----------------------------------------------------------------------------------------------
 
@@ -73,10 +90,9 @@ def test_a_direction_made_of_two_columns_is_infinite_though_each_keeps_its_infor
 
 def test_a_lone_carrier_who_dies_first_is_infinite_beside_an_ordinary_covariate() -> None:
     """One leap takes Newton to where the likelihood is flat in one column and as good as ever in the other."""
-    leaps = 0
-    for seed in range(14):
+    leaps, n = 0, 100
+    for seed in range(8):
         rng = np.random.default_rng(seed)
-        n = int(rng.integers(10, 400))
         z = rng.normal(size=n) if seed % 2 else rng.integers(0, 2, n).astype(float)
         d = np.r_[1, rng.random(n - 1) < 0.7]
         found = cox(np.arange(1.0, n + 1), d, np.column_stack([np.r_[1.0, np.zeros(n - 1)], z]))
@@ -115,6 +131,149 @@ def test_a_fit_that_was_stopped_says_that_it_did_not_converge(monkeypatch: pytes
     assert (short.finite.tolist(), short.converged) == ([True], False)
     separated = cox(np.arange(20.0) + 1, np.ones(20), np.arange(20.0)[:, None])
     assert (separated.finite.tolist(), separated.converged) == ([False], True)
+
+
+def test_a_logistic_regression_that_was_stopped_says_so_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(3)
+    X, y = np.column_stack([np.ones(30), rng.normal(size=30)]), (rng.random(30) < 0.5).astype(float)
+    assert logistic(X, y).converged
+    monkeypatch.setattr(importlib.import_module("biomarkers.kernels.logistic"), "_STEPS", 1)
+    short = logistic(X, y)
+    assert (short.finite.all(), short.converged) == (True, False)
+
+
+def test_a_coefficient_without_information_at_all_is_aliased_and_a_tiny_one_is_not() -> None:
+    assert aliased_columns(np.array([[0.0]])).tolist() == [True]
+    assert aliased_columns(np.array([[1e-20]])).tolist() == [False]
+
+
+@pytest.mark.parametrize("constant", [1e8 / 3, 0.1, 1e-8 / 3, 7e15 / 9, -1e8 / 7])
+def test_a_column_that_is_constant_but_for_rounding_has_no_coefficient(constant: float) -> None:
+    rng = np.random.default_rng(1)
+    w, t = rng.uniform(0.5, 2, 25), rng.exponential(size=25)
+    found = cox(t, np.ones(25), np.full((25, 1), constant), weight=w)
+    assert found.aliased.tolist() == [True]
+    assert (found.score_test, found.df) == (0, 0)
+    assert np.abs(found.D.X).max() == 0
+
+
+def test_a_likelihood_that_has_underflowed_is_minus_infinity() -> None:
+    rs = risk_sets(np.arange(1.0, 5), np.ones(4, int))
+    D = design(rs, np.array([0.0, 2, 1, 3])[rs.order][:, None])
+    x = rs.to_caller(D.X[:, 0, 0])
+    for b in (-200.0, -290.0):  # beyond exp's range, until everything is lifted by exp(300)
+        eta = b * x
+        assert evaluate(rs, D, np.array([[b]])).loglik[0] == pytest.approx(sum(eta[i] - eta[i:].max() for i in range(4)))
+    assert evaluate(rs, D, np.array([[-1e5]])).loglik[0] == -math.inf
+
+
+def test_entries_at_minus_infinity_stand_beside_late_ones() -> None:
+    rng = np.random.default_rng(8)
+    t, d, x = rng.integers(4, 12, 30).astype(float), rng.random(30) < 0.8, rng.normal(size=(30, 1))
+    late = np.where(np.arange(30) % 2, t - 2, 0.0)
+    some = cox(t, d, x, entry=np.where(np.arange(30) % 2, late, -np.inf))
+    assert some.coef[0] == pytest.approx(cox(t, d, x, entry=late).coef[0], rel=1e-12)
+    assert some.coef[0] != pytest.approx(cox(t, d, x).coef[0], rel=1e-3)
+    assert cox(t, d, x, entry=np.full(30, -np.inf)).coef[0] == pytest.approx(cox(t, d, x).coef[0], rel=1e-12)
+
+
+def test_of_deaths_at_one_time_all_must_have_the_largest_value() -> None:
+    used, hint = np.array([True]), np.zeros(1)
+    for x, sign in (([3.0, 1, 2], 0), ([3.0, 3, 2], 1), ([1.0, 1, 2], -1), ([2.0, 2, 2], 0), ([3.0, 2, 2], 0)):
+        rs = risk_sets([1.0, 1, 2], [1, 1, 0])
+        assert infinite_directions(rs, np.array(x)[rs.order][:, None], used, hint).tolist() == [sign]
+
+
+def test_a_robust_covariance_is_missing_in_row_and_column_of_what_has_no_coefficient() -> None:
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(20, 2))
+    t = rng.exponential(size=20)
+    found = robust_covariance(cox(t, np.ones(20), np.column_stack([x, x[:, 0]])))
+    assert np.isnan(found[2]).all()
+    assert np.isnan(found[:, 2]).all()
+    assert found[:2, :2] == pytest.approx(robust_covariance(cox(t, np.ones(20), x)))
+
+
+def test_visits_that_were_never_seen_together_leave_no_degrees_of_freedom() -> None:
+    """Patients seen at visits 1 and 2, or at 2 and 3: nothing says how 1 and 3 go together."""
+    rng = np.random.default_rng(1)
+    who, visit = map(np.array, zip(*[(i, v) for i in range(12) for v in ((0, 1) if i < 6 else (1, 2))], strict=True))
+    found = mixed(rng.normal(size=24) + rng.normal(size=12)[who], np.eye(3)[visit], who, visit, n_visits=3)
+    assert np.isnan(found.df).tolist() == [True] * 3
+    assert np.isfinite(found.coef).all()
+    assert (found.n, found.n_subjects) == (24, 12)
+
+
+@pytest.mark.parametrize("unit", [1e-4, 1e4])
+def test_imputed_values_have_the_unit_of_the_measured_ones(unit: float) -> None:
+    rng = np.random.default_rng(5)
+    X = np.column_stack([np.ones(40), rng.normal(size=40)])
+    truth = X @ [1.0, 2.0] + rng.normal(size=40)
+    y, censor = np.clip(truth, 0.0, 3.0), np.where(truth < 0, -1, np.where(truth > 3, 1, 0))
+    one, other = (tobit(u * y, X, censor) for u in (1.0, unit))
+    for seed in range(5):
+        drawn = impute(one, y, X, censor, np.random.default_rng(seed))
+        assert impute(other, unit * y, X, censor, np.random.default_rng(seed)) / unit == pytest.approx(drawn, rel=1e-4)
+    many = np.array([impute(one, y, X, censor, np.random.default_rng(seed)) for seed in range(300)])
+    far = np.argmin(X @ one.coef)
+    alone = np.array([impute(one, np.r_[y[far]], X[[far]], [-1], np.random.default_rng(seed))[0] for seed in range(300)])
+    assert many[:, far].mean() == pytest.approx(alone.mean(), abs=4 * alone.std() / math.sqrt(150))
+
+
+# ---- score tests of many markers and their permutations --------------------------------------------------------------
+
+
+def small_study(seed: int = 4, n: int = 26):
+    rng = np.random.default_rng(seed)
+    t, d, g = rng.integers(1, 12, n).astype(float), rng.random(n) < 0.8, rng.integers(0, 2, n)
+    return t, d, g, rng.normal(size=(n, 3)), rng.normal(size=(n, 2))
+
+
+def test_a_factor_is_tested_jointly_beside_two_adjusters() -> None:
+    """U' V^-1 U from the information of factor and adjusters together, at the fit of the adjusters alone."""
+    t, d, g, M, Z = small_study()
+    rs = risk_sets(t, d, stratum=g)
+    U, V = score_matrix(null_model(rs, Z[rs.order]), M[rs.order][:, None, :])
+    D = design(rs, np.column_stack([M, Z])[rs.order])
+    b = cox(t, d, Z, stratum=g).coef
+    at = evaluate(rs, D, np.r_[0.0, 0, 0, b * D.scale[3:, 0]][None])
+    I = at.information[0]
+    left = I[:3, :3] - I[:3, 3:] @ np.linalg.inv(I[3:, 3:]) @ I[3:, :3]
+    assert U[0] == pytest.approx(at.score[0][:3] * D.scale[:3, 0])
+    assert V[0] == pytest.approx(left * np.outer(D.scale[:3, 0], D.scale[:3, 0]))
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1e9])
+def test_the_unit_of_a_marker_does_not_change_its_score_test(unit: float) -> None:
+    t, d, g, M, _ = small_study()
+    rs = risk_sets(t, d, stratum=g)
+    null = null_model(rs)
+    one, other = (statistics(*score_tests(null, centred(rs, u * M[rs.order]))) for u in (1.0, unit))
+    assert other == pytest.approx(one, rel=1e-9)
+    assert one.min() > 1e-6
+
+
+@pytest.mark.parametrize("columns", [1, 2])
+def test_a_permutation_p_counts_the_orders_that_were_drawn_and_the_one_observed(columns: int) -> None:
+    t, d, g, M, Z = small_study(9)
+    m, B = M[:, :columns], 300
+    found = score_permutation(t, d, m, adjust=Z, stratum=g, permutations=B, seed=7)
+    rs = risk_sets(t, d, stratum=g, tiebreak=np.column_stack([m, Z]))
+    null, C = null_model(rs, Z[rs.order]), centred(rs, m[rs.order])
+    observed = joint_statistics(null, C[:, None, :])[0]
+    drawn = [joint_statistics(null, C[order][:, None, :])[0]
+             for order in np.argsort(generator(7).random((B, 26)) + rs.stratum, axis=1)]
+    assert found.statistic == pytest.approx(observed)
+    assert found.p_value == pytest.approx((1 + (np.array(drawn) >= observed - 1e-9).sum()) / (B + 1), abs=1e-12)
+    assert found.permutations == B
+    p = max_t(null, M[rs.order], permutations=B, seed=7)
+    every = np.array([statistics(*score_tests(null, centred(rs, M[rs.order])[order]))
+                      for order in np.argsort(generator(7).random((B, 26)) + rs.stratum, axis=1)]) + 1e-9
+    assert p.p_permutation == pytest.approx((1 + (every >= p.statistic).sum(axis=0)) / (B + 1))
+    rank = np.argsort(-p.statistic)
+    down = [(1 + (every[:, rank[k:]].max(axis=1) >= p.statistic[rank[k]]).sum()) / (B + 1) for k in range(3)]
+    assert p.p_step_down[rank] == pytest.approx(np.maximum.accumulate(down))
+    assert p.permutations == B
 
 
 # ---- permutations of a family ----------------------------------------------------------------------------------------
@@ -196,6 +355,27 @@ def test_a_marker_that_only_tells_the_strata_apart_has_nothing_to_shrink() -> No
     found = shrunken_cut(np.arange(1.0, 13), np.ones(12), g.astype(float), stratum=g)
     assert astuple(found) == (0.0, 0.0, 0.0)
     assert found.coef == 0
+    assert max_selected(np.arange(1.0, 13), np.ones(12), g.astype(float), stratum=g).statistics.tolist() == [0]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_shrinkage_factor_is_the_slope_on_what_was_found_without_each_subject(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    n = 18
+    t, d, g, x = rng.permutation(n) + 1.0, rng.random(n) < 0.9, rng.integers(0, 2, n), rng.integers(0, 8, n).astype(float)
+    t = t * np.exp(-0.15 * x)
+    score = np.zeros(n)
+    for i in range(n):
+        rest = np.arange(n) != i
+        cut = max_selected(t[rest], d[rest], x[rest], stratum=g[rest], minprop=0.2, maxprop=0.8).cutpoint
+        above = (x[rest] > cut).astype(float)
+        b = float(np.clip(cox(t[rest], d[rest], above[:, None], stratum=g[rest]).coef[0], -3, 3))
+        score[i] = b * ((x[i] > cut) - above.mean())
+    found = shrunken_cut(t, d, x, stratum=g, minprop=0.2, maxprop=0.8)
+    slope = cox(t, d, score[:, None], stratum=g).coef[0]
+    assert found.factor == pytest.approx(np.clip(slope, 0, 1), rel=1e-9)
+    assert found.cutpoint == max_selected(t, d, x, stratum=g, minprop=0.2, maxprop=0.8).cutpoint
+    assert found.naive == pytest.approx(cox(t, d, (x > found.cutpoint).astype(float)[:, None], stratum=g).coef[0])
 
 
 # ---- readers ---------------------------------------------------------------------------------------------------------
@@ -215,6 +395,17 @@ def test_readers_who_only_ever_use_one_class_have_no_kappa() -> None:
     many = fleiss_kappa([[1, 1, 1], [1, 1, 1]], n_classes=2)
     assert (many.n, many.k, many.observed, many.expected) == (2, 3, 1, 1)
     assert math.isnan(many.kappa)
+
+
+def test_what_no_two_readers_can_have_scored_is_refused_whoever_it_was() -> None:
+    for first, second in (([0, -1], [0, 1]), ([0, 1], [-1, 0]), ([0, 3], [0, 1]), ([0, 1], [3, 0])):
+        with pytest.raises(ValueError, match=r"0 \.\. 2"):
+            weighted_kappa(first, second, n_classes=3)
+    for scores in ([1.0, 2.0, 3.0], [[1.0], [2.0]], [[1.0, 2.0]]):
+        with pytest.raises(ValueError, match="at least 2 specimens by 2 readers"):
+            intraclass(scores)
+    with pytest.raises(ValueError, match="1 scores are missing"):
+        intraclass([[1.0, 2.0], [math.nan, 4.0]])
 
 
 # ---- counts, curves, rules -------------------------------------------------------------------------------------------
@@ -269,6 +460,109 @@ def test_a_three_plus_three_trial_has_as_many_paths_as_its_tree_has_leaves(level
     assert sum(found.n_distribution.values()) == pytest.approx(1)
     assert sum(n * p for n, p in found.n_distribution.items()) == pytest.approx(found.expected_n.sum())
     assert found.expected_dlt == pytest.approx(0.2 * found.expected_n)
+
+
+def test_the_second_power_is_looked_at_five_per_cent_away_from_an_answer() -> None:
+    """Where the first is right already, a second beside it tells the slope: above where a little is missing, else below."""
+    for first, factor in ((0.799, 1.05), (0.801, 0.95), (0.5, None), (0.97, None)):
+        asked: list[float] = []
+
+        def simulated(b: float, asked: list[float] = asked, first: float = first) -> float:
+            asked.append(b)
+            return first
+
+        read_off(simulated, 1.8, replicates=1000)
+        assert asked[0] == pytest.approx(math.log(1.8))
+        if factor is None:
+            assert abs(asked[1] / asked[0] - 1) > 0.05
+        else:
+            assert asked[1] / asked[0] == pytest.approx(factor)
+
+
+def test_the_formula_of_an_odds_ratio_knows_what_the_adjuster_leaves_of_the_marker() -> None:
+    rng = np.random.default_rng(1)
+    z = rng.integers(0, 2, 80).astype(float)
+    x, y = z + rng.normal(size=80), (rng.random(80) < 0.4).astype(float)
+    left = sum(((x[z == v] - x[z == v].mean()) ** 2).sum() for v in (0, 1)) / 80
+    formula = math.exp((stats.norm.ppf(0.975) + stats.norm.ppf(0.8)) / math.sqrt(80 * left * y.mean() * (1 - y.mean())))
+    assert detectable_odds_ratio(Responses(x, np.column_stack([np.ones(80), z]), y)) == pytest.approx(formula)
+
+
+def test_an_event_on_the_day_of_the_endpoint_counts() -> None:
+    everybody = np.ones((1, 4), bool)
+    S, error = curves_at(np.array([[1.0, 2.0, 3.0, 4.0]]), np.array([[True, True, True, False]]), everybody, 3.0)
+    assert (S[0], error[0]) == pytest.approx((0.25, math.sqrt(0.25 * 0.75 / 4)))
+    assert curves_at(np.array([[1.0, 2.0, 3.0, 4.0]]), everybody, everybody, 9.0) == (0.0, 0.0)
+
+
+def test_exact_inference_stands_a_thousand_patients_an_arm() -> None:
+    found = conditional([[500, 1000, 450, 1000]])
+    assert found.p_value == pytest.approx(stats.fisher_exact([[500, 500], [450, 550]]).pvalue, rel=1e-6)
+    assert stats.nchypergeom_fisher(2000, 950, 1000, found.odds_ratio).mean() == pytest.approx(500, rel=1e-8)
+
+
+def test_no_adjustment_leaves_p_as_it_is() -> None:
+    assert "none" in METHODS
+    assert adjust([0.2, math.nan, 0.01], "none") == pytest.approx([0.2, math.nan, 0.01], nan_ok=True)
+    for method in METHODS:
+        assert adjust([0.03], method) == pytest.approx([0.03])
+
+
+def test_narrow_limits_of_a_logistic_model_cut_its_likelihood_near_the_top() -> None:
+    rng = np.random.default_rng(4)
+    x = rng.normal(5, 2, 40)
+    X, y = np.column_stack([np.ones(40), x]), (rng.random(40) < 1 / (1 + np.exp(5 - x))).astype(float)
+    found = logistic(X, y)
+    for level in (0.1, 0.5, 0.99):
+        for limit in found.profile(1, level=level):
+            held = optimize.minimize_scalar(lambda a, b=limit: -(y * (a + b * x) - np.log1p(np.exp(a + b * x))).sum(),
+                                            bounds=(-60, 60), method="bounded", options={"xatol": 1e-10})
+            assert 2 * (found.loglik + held.fun) == pytest.approx(stats.chi2.ppf(level, 1), rel=1e-6)
+
+
+T6, D6, X6 = np.array([1.0, 2, 3, 4, 5, 6]), np.array([1, 1, 0, 1, 0, 1]), np.array([1.0, 3, 2, 5, 4, 7])
+CURVES = kaplan_meier(T6, D6), kaplan_meier(T6 + 0.5, np.ones(6))
+INTERVALS = {
+    "clopper_pearson": lambda **k: clopper_pearson(3, 9, **k), "wilson": lambda **k: wilson(3, 9, **k),
+    "newcombe": lambda **k: newcombe(3, 9, 2, 8, **k), "mantel_haenszel": lambda **k: mantel_haenszel([[3, 9, 2, 8]], **k),
+    "conditional": lambda **k: conditional([[3, 9, 2, 8]], **k), "hardy_weinberg": lambda **k: hardy_weinberg(5, 6, 7, **k),
+    "aalen_johansen": lambda **k: aalen_johansen(T6, [1, 2, 0, 1, 0, 2], **k).low[:, 0].tolist(),
+    "predict": lambda **k: predict(cox(T6, D6, X6), np.array([[2.0]]), np.zeros(1), np.array([2.5]), **k).low.tolist(),
+    "intraclass": lambda **k: intraclass([[1, 2], [4, 4], [6, 5]], **k),
+    "kaplan_meier": lambda **k: kaplan_meier(T6, D6, **k).low[1],
+    "weighted_kappa": lambda **k: weighted_kappa([0, 1, 1, 2], [0, 1, 2, 2], n_classes=3, **k),
+    "fleiss_kappa": lambda **k: fleiss_kappa([[0, 0, 1], [1, 1, 1], [2, 1, 2]], n_classes=3, **k),
+    "bland_altman": lambda **k: bland_altman([1, 2, 4], [2, 2, 3], **k),
+    "limits_at": lambda **k: limits_at(CURVES[0], 2.0, **k), "beta_product": lambda **k: beta_product(CURVES[0], **k).low[1],
+    "median_limits": lambda **k: median_limits(kaplan_meier(np.arange(1.0, 31), np.ones(30)), **k),
+    "one_sample_logrank": lambda **k: one_sample_logrank(T6, D6, lambda t: t / 5, **k),
+    "spearman": lambda **k: spearman(X6, T6**2 % 7, **k), "cliffs_delta": lambda **k: cliffs_delta(X6[:3], X6[1:], **k),
+    "rmst_difference": lambda **k: rmst_difference([CURVES], 4.0, **k),
+    "survival_difference": lambda **k: survival_difference(*CURVES, 3.0, **k),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", INTERVALS)
+def test_an_interval_is_one_of_95_per_cent_where_nothing_is_said(name: str) -> None:
+    limits = INTERVALS[name]
+    assert limits() == limits(level=0.95)
+    assert limits() != limits(level=0.8)
+
+
+def test_a_test_has_five_per_cent_and_eighty_per_cent_power_where_nothing_is_said() -> None:
+    assert detectable_hazard_ratio(50, 0.3) == detectable_hazard_ratio(50, 0.3, alpha=0.05, power=0.8)
+    assert detectable_by_information(40.0) == detectable_by_information(40.0, alpha=0.05, power=0.8)
+    curve = (lambda b: float(stats.norm.cdf(3 * b - 1.96)), 1.6)
+    assert read_off(*curve) == read_off(*curve, power=0.8, alpha=0.05, replicates=1000)
+    rng = np.random.default_rng(0)
+    t, x, y = rng.exponential(size=20), rng.normal(size=20), np.tile([0.0, 1.0], 10)
+    dealt, answers = slots(t, np.ones(20), x[:, None]), Responses(x, np.ones((20, 1)), y)
+    rows = histories(np.zeros(20), np.full(20, np.inf), x[:, None], subject=range(20), time=t, event=np.ones(20))
+    for module, study in ((simulated_power, dealt), (history_power, rows), (response_power, answers)):
+        some = [module.rejections(study, 0.6, replicates=60, seed=1, **named).tolist() for named in ({}, {"alpha": 0.05})]
+        assert some[0] == some[1]
+        few = {"replicates": 30} if module is simulated_power else {"replicates": 20}
+        assert module.detectable(study, 2.5, **few) == module.detectable(study, 2.5, power=0.8, alpha=0.05, seed=0, **few)
 
 
 def test_where_nothing_can_be_detected_nothing_was_simulated() -> None:
