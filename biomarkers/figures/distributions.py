@@ -22,6 +22,7 @@ from biomarkers.domain.marker import Marker
 from biomarkers.figures.panels import size
 from biomarkers.figures.style import (
     DOUBLE,
+    LEAST,
     NOTE,
     POINTS_PER_MM,
     TICK,
@@ -92,6 +93,8 @@ def distributions(
         ax.set_xlim(-0.55, len(names) - 0.25)
         ax.set_xticks([])
         raw_ticks(ax, table, marker, low, high)
+        if band:
+            _keep_clear(ax, sum(band) / 2)
         shown = short_names(names)
         for at, name in enumerate(names):
             here = of_group == name
@@ -205,6 +208,15 @@ def _band(
     return top, bottom
 
 
+def _keep_clear(ax: Axes, y: float) -> None:
+    """Ticks that would touch the word of the limit go: it says the value."""
+    bottom, top = ax.get_ylim()
+    near = 9.0 * (top - bottom) / size(ax)[1]
+    words = ax.yaxis.get_major_formatter().format_ticks(ax.get_yticks().tolist())
+    kept = [(at, said) for at, said in zip(ax.get_yticks(), words, strict=True) if abs(at - y) > near]
+    ax.set_yticks([at for at, _ in kept], [said for _, said in kept])
+
+
 def _group(ax: Axes, at: int, y: np.ndarray, n_below: int, mark: Mark, band: tuple[float, float] | None) -> None:
     size = 3.0 if len(y) < 120 else 2.4
     face = mark.colour if mark.filled else "none"
@@ -263,7 +275,7 @@ def _words(ax: Axes, at: int, name: str, shown: Summary, n_groups: int) -> None:
             -10 - 9 * line,
             words,
             transform=data_x(ax),
-            size=TICK if line == 0 or width(words, TICK) < room else 5.8,
+            size=TICK if line == 0 or width(words, TICK) < room else LEAST,
             ha="center",
             va="center",
             color=light("ink") if line < 2 else light("ink2"),

@@ -8,6 +8,7 @@ and an interval that leaves the axis ends in an arrow.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import Literal
 
@@ -22,6 +23,7 @@ from biomarkers.domain.design import Design
 from biomarkers.figures.panels import size
 from biomarkers.figures.style import (
     DOUBLE,
+    LEAST,
     NOTE,
     POINTS_PER_MM,
     TEXT,
@@ -35,6 +37,7 @@ from biomarkers.figures.style import (
     width,
     write,
 )
+from biomarkers.figures.ticks import ratio_ticks
 from biomarkers.figures.tokens import light
 from biomarkers.tables import (
     HAZARD_RATIO,
@@ -73,25 +76,23 @@ COLUMNS = (
 )
 ROW, HEAD_ROW, TOP, FOOT = 12.6, 13.4, 20.0, 47.0
 """Points: a row, a heading, the head of the table, the axis with its words."""
-_LADDER = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8, 16, 32, 64)
+LEAST_PANEL = 88.0
+"""Points that the intervals keep where long names ask for room."""
 
 
-def axis_range(items: Sequence[Line]) -> tuple[float, float, tuple[float, ...]]:
-    """Limits and ticks of a hazard ratio axis: powers of two round all finite limits, at least 0.5 to 2, at most 1/16 to 16.
+def axis_range(items: Sequence[Line], room: float = 130.0) -> tuple[float, float, tuple[float, ...]]:
+    """Limits of a hazard ratio axis of `room` points round all finite limits, at least 0.5 to 2, at most 1/18 to 18; its ticks.
 
     Examples
     --------
     >>> axis_range([])
-    (0.4, 2.5, (0.5, 1, 2))
+    (0.4, 2.5, (0.5, 1.0, 2.0))
     """
     ends = [x for item in items if item.state != "refused" for x in (item.low, item.high) if math.isfinite(x) and x > 0]
     low, high = min([0.5, *ends]), max([2.0, *ends])
     low, high = max(low * 0.93, 1 / 18), min(high * 1.07, 18.0)
-    ticks = tuple(t for t in _LADDER if low <= t * 1.0001 and t * 0.9999 <= high)
     low, high = min(low, 0.4) if low >= 0.4 else low, max(high, 2.5)
-    while len(ticks) > 7:
-        ticks = tuple(t for t in ticks if round(math.log2(t)) % 2 == 0)
-    return low, high, ticks
+    return low, high, tuple(ratio_ticks(low, high, room))
 
 
 def forest(
@@ -134,7 +135,8 @@ def forest(
         ax.set_axis_off()
         wide, high = size(ax)
         items = [item for _, rows in blocks for _, item in rows]
-        short = endpoint or (endpoint_short(items[0].endpoint, design or Design(name="")) if items else "")
+        ends = [*dict.fromkeys(endpoint_short(item.endpoint, design or Design(name="")) for item in items)]
+        short = endpoint or (ends[0] if len(ends) == 1 else "")
         _Sheet(ax, wide, high, blocks, adjust, short).draw()
     return ax
 
@@ -164,20 +166,25 @@ def _blocks(table: pd.DataFrame, design: Design, by: str) -> Blocks:
     """Headings with their rows; each row with its label."""
     every = lines(table, design)
     shown = [item for item in every if item.estimand in ("", HAZARD_RATIO) and item.term != HETEROGENEITY]
+    short = {item.endpoint: endpoint_short(item.endpoint, design) for item in shown}
+    ends = short if len(short) > 1 else dict.fromkeys(short, "")
     if by == "family":
-        return [(head, [(item.label, item) for item in rows]) for head, rows in together(shown, lambda item: item.group)]
+        return [(head, [(f"{ends[item.endpoint]}: {item.label}" if ends[item.endpoint] else item.label, item) for item in rows])
+                for head, rows in together(shown, lambda item: item.group)]  # fmt: skip
     blocks: Blocks = []
-    different = {item.analysis: item.p for item in every if item.term == HETEROGENEITY and math.isfinite(item.p_value)}
-    for (analysis, _, label), rows in together(shown, lambda item: (item.analysis, item.term, item.label)):
-        kept = list(rows)
-        p = different.get(analysis)
+    different = {(item.analysis, item.timing): item.p for item in every
+                 if item.term == HETEROGENEITY and math.isfinite(item.p_value)}  # fmt: skip
+    times = len({item.timing for item in shown}) > 1
+    asked = Counter(key[1:] for key in {(item.analysis, item.label, item.endpoint, item.timing) for item in shown})
+    for (analysis, _, label, end, timing), rows in together(
+        shown, lambda item: (item.analysis, item.term, item.label, item.endpoint, item.timing)
+    ):
+        p = different.get((analysis, timing))
         sign = "" if p is None else f"heterogeneity P{numbers.NBSP}{'' if p[0] in '<>' else '= '}{p}"
-        blocks.append(
-            (
-                f"{label}\t{sign}",
-                [("Pooled, stratified" if item.cohort == POOLED else cohort_label(item.cohort), item) for item in kept],
-            )
-        )
+        when = rows[0].group if asked[label, end, timing] > 1 else numbers.label(timing) if times else ""
+        more = ", ".join(filter(None, (ends[end], when)))
+        names = [("Pooled, stratified" if item.cohort == POOLED else cohort_label(item.cohort), item) for item in rows]
+        blocks.append((f"{label}\t{sign}\t{more}", names))
     return blocks
 
 
@@ -191,7 +198,6 @@ class _Sheet:
     def __init__(self, ax: Axes, wide: float, high: float, blocks: Blocks, adjust: str, short: str) -> None:
         self.ax, self.wide, self.high, self.blocks, self.short = ax, wide, high, blocks, short
         items = [item for _, rows in blocks for _, item in rows]
-        self.low, self.top, self.ticks = axis_range(items)
         self.p_head = "P, " + (adjust[:1].upper() + adjust[1:] if adjust != "adjusted" else adjust)
         self.x_p_adjusted = wide
         adjusted = [item.p_adjusted for item in items if item.modelled] + [self.p_head]
@@ -201,9 +207,10 @@ class _Sheet:
         self.panel_right = self.x_ratio - max(max(width(r, TEXT) for r in ratios), width("HR (95% CI)", TEXT, bold=True)) - 16
         names = [name for _, rows in blocks for name, _ in rows]
         widest = max([width(numbers.label(name), TEXT) for name in names] + [110.0]) + 16
-        self.x_n = min(widest, 0.34 * wide) + 20
+        self.x_n = min(widest, max(0.34 * wide, self.panel_right - LEAST_PANEL - 66)) + 20
         self.x_events = self.x_n + 32
         self.panel_left = self.x_events + 14
+        self.low, self.top, self.ticks = axis_range(items, self.panel_right - self.panel_left)
         self.most = max([item.n_events for item in items if item.n_events == item.n_events] + [1.0])
         self.corner = points(ax)
 
@@ -217,16 +224,18 @@ class _Sheet:
         last = y - sum(HEAD_ROW * bool(h.strip()) + ROW * len(rows) for h, rows in self.blocks)
         self.rule(self.x(1), y, self.x(1), last, 0.6, light("ink"))
         for head, rows in self.blocks:
-            words, _, right = head.partition("\t")
+            words, right, more = (*head.split("\t"), "", "")[:3]
             if head.strip():
                 y -= HEAD_ROW
-                beside = width(right, NOTE) + 12 if right else 0
-                self.say(
-                    0,
-                    y + 3.4,
-                    fit(words, self.wide - beside, TEXT, bold=True),
-                    weight="bold",
-                )
+                room = self.wide - (width(right, NOTE) + 12 if right else 0)
+                shown = fit(words, room, TEXT, bold=True)
+                self.clear(0, y, width(shown, TEXT, bold=True))
+                self.say(0, y + 3.4, shown, weight="bold")
+                taken = width(shown, TEXT, bold=True) + 7
+                if more and room - taken > 40:
+                    shown = fit(more, room - taken, NOTE)
+                    self.clear(taken, y, width(shown, NOTE))
+                    self.say(taken, y + 3.4, shown, size=NOTE, color=light("ink2"))
                 if right:
                     self.say(self.wide, y + 3.4, right, ha="right", size=NOTE, color=light("ink2"))
             for name, item in rows:
@@ -258,7 +267,7 @@ class _Sheet:
         ink = light("ink") if item.state in ("prespecified", "exploratory") else light("ink2")
         self.say(10, base, fit(name, self.x_n - 10 - width(item.n) - 8), color=ink, style="normal" if planned else "italic")
         if item.flags:
-            self.say(self.x_n - width(item.n) - 4, base, "▲", ha="right", size=5.8, color=light("flag"))
+            self.say(self.x_n - width(item.n) - 4, base, "▲", ha="right", size=LEAST, color=light("flag"))
         self.say(self.x_n, base, item.n, ha="right", color=ink)
         self.say(self.x_events, base, item.events, ha="right", color=ink)
         if item.modelled:
@@ -340,8 +349,9 @@ class _Sheet:
             self.rule(self.x(tick), y, self.x(tick), y - 2.5, 0.6, light("ink"))
             self.say(self.x(tick), y - 10.5, f"{tick:g}" if tick >= 0.1 else f"{tick:.2g}", ha="center", size=TICK)
         self.say((self.panel_left + self.panel_right) / 2, y - 21, "Hazard ratio, log scale", ha="center")
-        if self.short:
-            left, right = f"← longer {self.short}", f"shorter {self.short} →"
+        left = f"← longer {self.short}" if self.short else "← later event"
+        right = f"shorter {self.short} →" if self.short else "earlier event →"
+        if self.blocks:
             self.say(max(self.panel_left, self.x(1) - 12), y - 31.5, fit(left, 110, NOTE), ha="right", size=NOTE, color=ink2)
             self.say(min(self.panel_right, self.x(1) + 12), y - 31.5, fit(right, 110, NOTE), ha="left", size=NOTE, color=ink2)
         self._key(y - 16)
@@ -361,6 +371,12 @@ class _Sheet:
                 left += width(shown, NOTE) + 9
         if any(i.modelled for i in items):
             self.say(0, y - 10.5, "box area: events", size=NOTE, color=light("ink2"))
+
+    def clear(self, x: float, y: float, wide: float) -> None:
+        """The line at one stops for words that reach it."""
+        if x - 2 < self.x(1) < x + wide + 2:
+            self.ax.add_patch(Rectangle((self.x(1) - 1, y + 0.8), 2, HEAD_ROW - 2.6, transform=self.corner, clip_on=False,
+                                        facecolor=light("surface"), edgecolor="none", zorder=1.5))  # fmt: skip
 
     def say(self, x: float, y: float, words: str, **style: object) -> None:
         write(self.ax, x, y, words, transform=self.corner, **style)  # type: ignore[arg-type]

@@ -21,6 +21,7 @@ from biomarkers.domain.times import DAYS_PER
 from biomarkers.figures.panels import size
 from biomarkers.figures.style import (
     DOUBLE,
+    LEAST,
     MIDDLE,
     NOTE,
     POINTS_PER_MM,
@@ -108,11 +109,12 @@ def km(
         for (_, rows), mark in zip(groups, drawn, strict=True):
             _curve(ax, rows, mark, scale)
         ticks = time_ticks(end, unit, int(size(ax)[0] / 20))
-        if start > 0:  # the landmark has its own tick; a neighbour that would touch it goes
-            ticks = sorted([round(start, 1), *(t for t in ticks if abs(t - start) > 0.055 * end)])
+        if start > 0:  # the landmark has its own tick; a neighbour whose numbers would touch its own goes
+            apart = 1.024 * end / size(ax)[0] * max(14.0, width(numbers.count(int(table["n_risk"].max())), TICK) + 4)
+            ticks = sorted([start, *(t for t in ticks if abs(t - start) > apart)])
         ax.set_xlim(-0.012 * end, end * 1.012)
         ax.set_ylim(0, 1.03)
-        ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
+        ax.set_xticks(ticks, [f"{round(t, 1):g}" for t in ticks])
         ax.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", "0.25", "0.50", "0.75", "1.00"])
         ax.set_xlabel(numbers.label(xlabel or unit.capitalize()), parse_math=False)
         ax.set_ylabel(fit(ylabel, size(ax)[1], TEXT), parse_math=False)
@@ -132,7 +134,7 @@ def _unknown(ax: Axes, start: float, words: str) -> None:
         0.5,
         words,
         transform=ax.get_xaxis_transform(),
-        size=5.8,
+        size=LEAST,
         rotation=90,
         ha="center",
         va="center",

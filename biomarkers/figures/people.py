@@ -237,6 +237,13 @@ def up(ax: Axes, by: float) -> Transform:
     return ScaledTranslation(0, by / 72, figure.dpi_scale_trans)
 
 
+def aside(ax: Axes, by: float) -> Transform:
+    """So many points to the right, as `up`."""
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    return ScaledTranslation(by / 72, 0, figure.dpi_scale_trans)
+
+
 def dots(mark: Mark, size_: float = 3.2) -> dict[str, Any]:
     """How the values of a group are drawn: filled or open, in its hue, with a ground that hides the line under an open one."""
     return {

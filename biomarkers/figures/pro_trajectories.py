@@ -22,6 +22,7 @@ from biomarkers.figures.panels import size
 from biomarkers.figures.people import dots
 from biomarkers.figures.style import (
     DOUBLE,
+    LEAST,
     NOTE,
     POINTS_PER_MM,
     SINGLE,
@@ -128,7 +129,7 @@ def pro_figure(
                 if part.empty:
                     continue
                 ax = place(figure, left + column * (panel + gap), full - (row + 1) * (head + tall + foot) + foot, panel, tall)
-                said = f"Mean score, {direction}" if direction else "Mean score"
+                said = ", ".join(filter(None, (_mean_words(mine), direction)))
                 pro_trajectories(part, ax=ax, arms=arms, unit=unit, limits=range_of(mine), heads=column == 0, room=left - 4,
                                  ylabel=said if column == 0 else "")
                 if column:
@@ -137,6 +138,12 @@ def pro_figure(
                 words = fit(f"{title}: {label}" if cohort else label, panel, TITLE, bold=True)
                 heading(ax, words, (places or {}).get(cohort, column))
     return figure
+
+
+def _mean_words(table: pd.DataFrame) -> str:
+    """What a mark and its line are."""
+    levels = table["conf_level"].dropna().unique() if "conf_level" in table else []
+    return f"Mean ({numbers.level(float(levels[0]))} CI)" if len(levels) == 1 else "Mean score"
 
 
 def below(n_arms: int) -> float:
@@ -169,8 +176,8 @@ def _band(ax: Axes, table: pd.DataFrame, names: Sequence[str]) -> None:
     middle = float(first["mean"].iloc[0])
     ax.axhspan(middle - wide, middle + wide, facecolor=light("plate"), edgecolor="none", zorder=0)
     ax.axhline(middle, color=light("ink2"), linewidth=0.5, linestyle=(0, (4, 2)), zorder=0.6)
-    words = fit(f"band: ± {numbers.value(wide)}, minimal important difference", size(ax)[0] - 18, 5.8)
-    write(ax, 0, 3, words, transform=points(ax, 1, 1), size=5.8, ha="right", va="bottom", color=light("ink2"))
+    words = fit(f"band: ± {numbers.value(wide)}, minimal important difference", size(ax)[0] - 18, LEAST)
+    write(ax, 0, 3, words, transform=points(ax, 1, 1), size=LEAST, ha="right", va="bottom", color=light("ink2"))
 
 
 def _ticks(days: Sequence[float], scale: float, wide: float) -> list[tuple[float, str]]:
@@ -193,7 +200,7 @@ def _counts(
     corner, under = points(ax), data_x(ax)
     several = len(names) > 1
     if heads:
-        write(ax, -room, -FIRST_ROW, "Answered/due", transform=corner, size=5.8, weight="bold", va="center")
+        write(ax, -room, -FIRST_ROW, "Answered/due", transform=corner, size=LEAST, weight="bold", va="center")
     for place_, (name, mark) in enumerate(zip(names, marks, strict=True)):
         y = -FIRST_ROW - ROW * (place_ + several)
         if heads and several:

@@ -93,7 +93,7 @@ def _draw(ax: Axes, rows: pd.DataFrame) -> None:
     ax.minorticks_off()
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
-    ax.set_xlabel("hazard ratio per standard deviation")
+    ax.set_xlabel("Hazard ratio per standard deviation")
     planned = rows[rows["primary"]].iloc[0]
     if math.isfinite(planned["per_sd_low"]) and math.isfinite(planned["per_sd_high"]):
         ax.axvspan(planned["per_sd_low"], planned["per_sd_high"], color=light("ink"), alpha=0.06, lw=0)

@@ -19,13 +19,12 @@ from biomarkers.domain import numbers
 from biomarkers.domain.marker import Marker
 from biomarkers.figures.panels import cohort_panels, lines_of_text, size, text_height
 from biomarkers.figures.style import SINGLE, TEXT, axes_of, fit, house
-from biomarkers.figures.ticks import on_scale, round_values
+from biomarkers.figures.ticks import on_scale, ratio_ticks, round_values
 from biomarkers.figures.tokens import light
 from biomarkers.tables import need
 
 COLUMNS = ("part", "x", "value", "hazard_ratio", "conf_low", "conf_high", "conf_level", "linear", "reference", "p_linearity",
            "n_knots", "n", "n_events")
-_LADDER = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8, 16, 32, 64)
 _WIDEST = 20.0
 """A band beyond this ratio is cut: at the ends of a marker's range it can reach any number."""
 
@@ -115,7 +114,7 @@ def _said(facts: pd.Series, reference: str) -> list[str]:
     """The panel's words: what is drawn, the test of the bend, the counts, and which value is one."""
     return [f"{int(facts['n_knots'])}-knot spline, {numbers.level(facts['conf_level'])} band; dashed: linear",
             f"non-linearity {numbers.p_equals(facts['p_linearity'])}; n = {numbers.count(facts['n'])}, "
-            f"{numbers.plural(facts['n_events'], 'event')}",
+            f"{numbers.plural(facts['n_events'], 'event')} (ticks)",
             f"circle: reference {reference}, the median" if reference else "circle: reference, the median"]
 
 
@@ -136,10 +135,8 @@ def ratio_scale(ax: Axes, limits: tuple[float, float], *, room: float) -> None:
     low = limits[0] * math.exp(-span * 10.0 / free)
     high = limits[1] * math.exp(span * room / free)
     ax.set_ylim(low, high)
-    ticks = [t for t in _LADDER if limits[0] * 0.999 <= t <= limits[1] * 1.001]
-    while len(ticks) > 7:
-        ticks = [t for t in ticks if round(math.log2(t)) % 2 == 0]
-    ax.set_yticks(ticks, [f"{t:g}" if t >= 0.1 else f"{t:.2g}" for t in ticks])
+    ticks = ratio_ticks(*limits, free)
+    ax.set_yticks(ticks, [f"{t:g}" for t in ticks])
     ax.minorticks_off()
 
 

@@ -18,8 +18,8 @@ from biomarkers.domain import numbers
 from biomarkers.domain.errors import UseError
 from biomarkers.domain.times import DAYS_PER
 from biomarkers.figures.panels import size
-from biomarkers.figures.people import Entry, corner_note, key, nobody, person_panels
-from biomarkers.figures.style import DOUBLE, NOTE, TEXT, axes_of, data_y, fit, house, write
+from biomarkers.figures.people import Entry, aside, corner_note, key, nobody, person_panels
+from biomarkers.figures.style import DOUBLE, NOTE, TEXT, axes_of, fit, house, write
 from biomarkers.figures.ticks import time_ticks
 from biomarkers.figures.tokens import Mark, light
 from biomarkers.tables import need, order, text, time_unit
@@ -40,6 +40,7 @@ def state_occupation(
     kind: Kind = "stacked",
     states: Sequence[str] = (),
     unit: str | None = None,
+    limits: tuple[float, float] | None = None,
     origin: str = "time zero",
     title: str = "",
     legend: bool = True,
@@ -57,6 +58,8 @@ def state_occupation(
     states : sequence of str
         The order, from the bottom; by default that of `TONES`, and of the table for other states.
     unit : {"weeks", "months", "days"}, optional
+    limits : (float, float), optional
+        First and last day of the axis, where panels share it; those of the table by default.
     origin : str
         What day 0 is.
     title : str
@@ -80,15 +83,16 @@ def state_occupation(
         time, shares = _shares(table, names)
         unit = unit or time_unit(float(time[-1]))
         scale = DAYS_PER[unit]
+        first, last = limits or (float(time[0]), float(time[-1]))
+        span = (last - first) or 1.0
+        ax.set_xlim(first / scale, (last + (0 if kind == "stacked" else 0.012 * span)) / scale)
+        ax.set_ylim(0, 1)
         if kind == "stacked":
             _stacked(ax, names, time / scale, shares)
         else:
             _drawn(ax, table, names, scale)
-        span = float(time[-1] - time[0]) or 1.0
-        ax.set_xlim(time[0] / scale, (time[-1] + (0 if kind == "stacked" else 0.012 * span)) / scale)
-        ax.set_ylim(0, 1)
-        ticks = _ticks(time[0] / scale, time[-1] / scale, unit, size(ax)[0])
-        ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
+        ticks = _ticks(first / scale, last / scale, unit, size(ax)[0])
+        ax.set_xticks(ticks, [f"{round(t, 1):g}" for t in ticks])
         ax.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", "0.25", "0.50", "0.75", "1.00"])
         ax.set_xlabel(fit(f"{unit.capitalize()} from {numbers.label(origin)}", size(ax)[0], TEXT), parse_math=False)
         ax.set_ylabel("Share of patients")
@@ -116,9 +120,12 @@ def state_occupation_figure(
     """One panel per cohort or arm with one key; `places` as in `people.person_panels`."""
     need(table, (*COLUMNS, by), "state_occupation")
     names = _names(table, states)
+    limits = (float(table["time"].min()), float(table["time"].max())) if len(table) else None
+    unit = unit or (time_unit(limits[1]) if limits else None)
 
     def draw(rows: pd.DataFrame, ax: Axes, mark: Mark, title: str, leads: bool) -> None:  # noqa: ARG001 - hue says the state here
-        state_occupation(rows, ax=ax, kind=kind, states=names, unit=unit, origin=origin, title=title, legend=False)
+        state_occupation(rows, ax=ax, kind=kind, states=names, unit=unit, limits=limits, origin=origin, title=title,
+                         legend=False)  # fmt: skip
 
     return person_panels(table, draw, by=by, groups=groups, titles=titles, entries=entries(names, kind), width_mm=width_mm,
                          places=places, tall=125.0, left=40.0, gap=34.0, right=30.0 if kind == "stacked" else 8.0)  # fmt: skip
@@ -166,7 +173,7 @@ def _shares(table: pd.DataFrame, names: Sequence[str]) -> tuple[np.ndarray, np.n
 def _ticks(first: float, last: float, unit: str, wide: float) -> list[float]:
     """Round steps, and the day from which it counts; a neighbour that would touch it goes."""
     ticks = [t for t in time_ticks(last, unit, max(3, int(wide / 24))) if (t - first) / (last - first or 1) * wide > 13]
-    return [round(first, 1), *ticks]
+    return [first, *ticks]
 
 
 def _stacked(ax: Axes, names: Sequence[str], time: np.ndarray, shares: np.ndarray) -> None:
@@ -178,14 +185,14 @@ def _stacked(ax: Axes, names: Sequence[str], time: np.ndarray, shares: np.ndarra
                         zorder=1)  # fmt: skip
     for k in range(len(names) - 1):
         ax.plot(time, tops[k], drawstyle="steps-post", color=light("ink"), linewidth=0.6, zorder=2)
-    ax.spines["top"].set_visible(True)
-    gap, last = 8.0 / size(ax)[1], -1.0
+    ax.plot([time[0], time[-1], time[-1]], [1, 1, 0], color=light("ink"), linewidth=0.6, zorder=2, clip_on=False)
+    gap, last, beside = 8.0 / size(ax)[1], -1.0, ax.transData + aside(ax, 4)
     for k in range(len(names)):
         if shares[k][-1] <= 0:
             continue
         last = max(float((bottoms[k][-1] + tops[k][-1]) / 2), last + gap)
         words = numbers.percent(float(shares[k][-1]) * 99, 99)  # no decimals: a share of some dozens
-        write(ax, 4, last, words, transform=data_y(ax, 1), size=NOTE, va="center")
+        write(ax, time[-1], last, words, transform=beside, size=NOTE, va="center")
 
 
 

@@ -36,8 +36,8 @@ from biomarkers.figures.tokens import cohort_mark, light
 SINGLE, MIDDLE, DOUBLE = 85.0, 120.0, 180.0
 """Journal column widths in millimetres."""
 POINTS_PER_MM = 72 / 25.4
-TEXT, TICK, NOTE, TITLE = 7.0, 6.5, 6.3, 7.5
-"""Sizes in points; nothing is set smaller than 5.8."""
+TEXT, TICK, NOTE, TITLE, LEAST = 7.0, 6.5, 6.3, 7.5, 6.0
+"""Sizes in points; nothing is set smaller than the last, since journals refuse it."""
 
 _RC: dict[str, Any] = {
     "font.family": "DejaVu Sans",

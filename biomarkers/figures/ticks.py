@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,10 @@ from biomarkers.domain.marker import Marker
 
 _STEPS = {"weeks": (1, 2, 4, 6, 12, 24, 48, 96), "months": (3, 6, 12, 24, 36, 60), "days": (7, 14, 28, 56, 91, 182, 365)}
 _LOG_STEPS = ((1.0,), (1.0, 5.0), (1.0, 2.0, 5.0))
+_RATIO_LADDERS = (
+    tuple(2.0**k for k in range(-2, 7)),
+    *(tuple(m * 10.0**k if k >= 0 else m / 10.0**-k for k in range(-3, 4) for m in ones) for ones in ((1, 2, 5), (1, 3), (1,))),
+)
 _SHARES = (0.1, 0.5, 1, 2, 5, 10, 20, 30, 50, 70, 80, 90, 95, 98, 99, 99.5, 99.9)
 
 
@@ -36,6 +41,27 @@ def on_scale(table: pd.DataFrame, marker: Marker | None, raw: float | Sequence[f
                 return np.asarray(marker.to_model_scale(wanted, offset), float)
     ordered = np.argsort(x, kind="stable")
     return np.interp(wanted, x[ordered], y[ordered])
+
+
+def ratio_ticks(low: float, high: float, room: float, *, apart: float = 15.0) -> list[float]:
+    """Plain ratios over a range of `room` points: halves and doubles near one, ones, twos and fives over a wide range.
+
+    Examples
+    --------
+    >>> ratio_ticks(0.4, 5, 130), ratio_ticks(0.06, 12, 130)
+    ([0.5, 1.0, 2.0, 4.0], [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0])
+    >>> ratio_ticks(0.06, 12, 80), ratio_ticks(0.06, 12, 30)
+    ([0.1, 0.3, 1.0, 3.0, 10.0], [0.1, 1.0, 10.0])
+    """
+    found: list[float] = []
+    for ladder in _RATIO_LADDERS:
+        found = [t for t in ladder if low <= t * 1.0001 and t * 0.9999 <= high]
+        if low < 0.2 and ladder is _RATIO_LADDERS[0]:  # an eighth is no plain number
+            continue
+        gaps = [math.log(b / a) for a, b in pairwise(found)]
+        if min(gaps, default=math.inf) * room >= apart * math.log(high / low):
+            break
+    return found
 
 
 def round_values(low: float, high: float, marker: Marker | None) -> list[float]:
@@ -64,15 +90,29 @@ def raw_ticks(ax: Axes, table: pd.DataFrame, marker: Marker | None, low: float, 
     if not len(raw):
         ax.set_yticks([])
         return
+    blurred = _blurred(table)
     bottom, top = ax.get_ylim()
     chosen: list[tuple[float, float]] = []
     candidates = round_values(float(raw.min()), float(raw.max()), marker)
     for candidate, y in zip(candidates, on_scale(table, marker, candidates), strict=True):
         inside = math.isfinite(y) and min(low, high) - 0.06 * (high - low) <= y <= top
+        inside = inside and not any(a <= y <= b for a, b in blurred)
         if inside and all(abs(y - other) > 0.115 * (top - bottom) for other, _ in chosen):
             chosen.append((float(y), candidate))
     chosen.sort()
     ax.set_yticks([y for y, _ in chosen], [numbers.value(v) for _, v in chosen])
+
+
+def _blurred(table: pd.DataFrame) -> list[tuple[float, float]]:
+    """The heights over which one value is spread, as a zero is by the area that was counted: a tick there would say a lie."""
+    value, y = (pd.to_numeric(table[c]).to_numpy(float, na_value=np.nan) for c in ("value", "model_value"))
+    known = np.isfinite(value) & np.isfinite(y)
+    value, y = value[known], y[known]
+    ordered = np.lexsort((y, value))
+    value, y = value[ordered], y[ordered]
+    first = np.flatnonzero(np.r_[True, np.diff(value) > 0]) if len(value) else np.empty(0, int)
+    spans = zip(y[first], y[np.r_[first[1:], len(y)] - 1], strict=True) if len(value) else ()
+    return [(float(low), float(high)) for low, high in spans if high - low > 1e-6]
 
 
 def time_ticks(end: float, unit: str, most: int) -> list[float]:

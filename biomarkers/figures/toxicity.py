@@ -18,6 +18,7 @@ from biomarkers.figures.panels import size
 from biomarkers.figures.people import Entry, key, key_height
 from biomarkers.figures.style import (
     DOUBLE,
+    LEAST,
     MIDDLE,
     NOTE,
     POINTS_PER_MM,
@@ -163,7 +164,8 @@ def _draw(ax: Axes, table: pd.DataFrame, shown: Sequence[str], rest: int, arms: 
         write(ax, base, -6, said, transform=points(ax, 0, 1), size=TEXT, weight="bold", va="center",
               ha="right" if left_wing else "left")
         ax.add_patch(_patch(ax, min(base, base + sign * wing), -13.4, wing, 1.6, mark.colour))
-        write(ax, out, -17.5, f"any / ≥ {severe}", transform=points(ax, 0, 1), size=5.8, color=light("ink2"), va="center",
+        head = f"any / {'grade ' if full else ''}≥ {severe}"
+        write(ax, out, -17.5, head, transform=points(ax, 0, 1), size=LEAST, color=light("ink2"), va="center",
               ha="left" if left_wing else "right")
         for row, term in enumerate(shown):
             cell = cells.get((term, name))
@@ -179,7 +181,7 @@ def _draw(ax: Axes, table: pd.DataFrame, shown: Sequence[str], rest: int, arms: 
                     at += sign * length
             many, bad = int(cell["any_grade"]), int(cell["n_severe"])
             said = f"{numbers.n_percent(many, people) if full else numbers.count(many)} / {bad}" if many else "0"
-            write(ax, out, y, said, transform=points(ax, 0, 1), size=5.8, va="center", ha="left" if left_wing else "right")
+            write(ax, out, y, said, transform=points(ax, 0, 1), size=LEAST, va="center", ha="left" if left_wing else "right")
         _axis(ax, base, sign, wing, limit, -HEAD - ROW * len(shown))
     for row, term in enumerate(shown):
         y = -HEAD - ROW * row - ROW / 2

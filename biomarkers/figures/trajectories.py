@@ -209,9 +209,9 @@ def entries(table: pd.DataFrame, *, event: str = "event", mark: Mark | None = No
         return []
     found = [Entry("measured", dots(mark))]
     if (seen["status"] == "below").any():
-        found.append(Entry("below the limit, at the limit", {**_BELOW, "markeredgecolor": light("lod")}))
+        found.append(Entry("below the limit, drawn at it", {**_BELOW, "markeredgecolor": light("lod")}))
     if (seen["status"] == "above").any():
-        found.append(Entry("above the range, at its end", {**_BELOW, "marker": "^", "markeredgecolor": light("ink2")}))
+        found.append(Entry("above the range, drawn at its end", {**_BELOW, "marker": "^", "markeredgecolor": light("ink2")}))
     if (floats(table["event"]) == 1).any():
         found.append(Entry(event, {**_EVENT, "markerfacecolor": light("ink")}))
     if seen["role"].isin(LATE_ROLES).any():
@@ -343,5 +343,5 @@ def _counts(every: Rows, seen: Rows, marked: int) -> list[str]:
     patients = numbers.plural(n, "patient") if n == total else f"{n} of {numbers.plural(total, 'patient')}"
     if not events:
         return [patients]
-    shown = f", {marked or 'none'} shown" if marked < events else ""
-    return [f"{patients}, {numbers.plural(events, 'event')}{shown}", patients]
+    shown = numbers.plural(events, "event") if marked == events else f"{marked or 'none'} of {events} events shown"
+    return [f"{patients}, {shown}", patients]

@@ -36,6 +36,7 @@ from biomarkers.figures.panels import size
 from biomarkers.figures.people import Entry, key, key_height, key_lines, nobody
 from biomarkers.figures.style import (
     DOUBLE,
+    LEAST,
     NOTE,
     POINTS_PER_MM,
     TEXT,
@@ -52,6 +53,8 @@ from biomarkers.figures.tokens import ARMS, cohort_mark, light
 from biomarkers.tables import floats, need, order, text
 
 COLUMNS = ("subject", "change", "bound")
+STUB = 1.1
+"""Points above and below the line of a bar without a change."""
 _RAMP = (("surface", "ink2"), ("loss1", "ink2"), ("loss2", "ink2"), ("ink2", "ink2"), ("ink", "ink"))
 
 
@@ -114,11 +117,15 @@ def waterfall(
         over, under = (0.09 + 24 / size(ax)[1] * bool(cut) for cut in ((change > top).any(), (change < low).any()))
         ax.set_xlim(-0.9, len(shown) - 0.1)
         ax.set_ylim(min(low, 0.0) - under * span, max(top, 0.0) + over * span)
+        stub = STUB * (ax.get_ylim()[1] - ax.get_ylim()[0]) / size(ax)[1]
         fills = fill_of(shown, by, groups, dense=dense(len(shown), size(ax)[0]))
         shown_edges = not dense(len(shown), size(ax)[0])
         for name, style in fills.items():
             own = shown[shown[by].map(text) == name] if by else shown
             ax.bar(own.index, own["change"].clip(low, top), width=0.78, linewidth=0.7 if shown_edges else 0, zorder=2, **style)
+            same = own[own["change"].abs() < stub]  # no change is a patient too, and not a gap
+            if len(same):
+                ax.bar(same.index, 2 * stub, bottom=-stub, width=0.78, linewidth=0.7 if shown_edges else 0, zorder=2, **style)
         ax.axhline(0, color=light("ink"), linewidth=0.6, zorder=2.5)
         reference_lines(ax, RECIST.get(measure, ()) if lines is None else lines, measure)
         _bounds(ax, shown, low, top)
@@ -228,7 +235,7 @@ def _broken(ax: Axes, shown: pd.DataFrame, low: float, top: float, measure: str)
         for k in (0.88, 0.92):
             ax.plot([at - 0.55, at + 0.55], [end * k - 0.008 * height, end * k + 0.008 * height], color=light("surface"),
                     linewidth=1.2, zorder=3)  # fmt: skip
-        write(ax, at, end, f" {words_of(value, measure)} ", size=5.8, rotation=90, ha="center",
+        write(ax, at, end, f" {words_of(value, measure)} ", size=LEAST, rotation=90, ha="center",
               va="bottom" if value > 0 else "top", zorder=4)  # fmt: skip
 
 

@@ -345,11 +345,47 @@ def test_all_panels_share_the_time_axis_and_the_order_of_the_design(two):
 # -- forest ---------------------------------------------------------------------------------------------------------------
 
 
+def test_nothing_is_set_smaller_than_six_points(drawn):
+    for name, figure in drawn.items():
+        sizes = {t.get_fontsize() for t in figure.findobj(mpl.text.Text) if t.get_text().strip() and t.get_visible()}
+        assert min(sizes) >= 6, (name, sorted(sizes))
+
+
+def test_numbers_at_risk_stand_under_a_landmark_that_is_no_round_month(two):
+    one = two.curves[two.curves["analysis"] == two.curves["analysis"].iloc[0]]
+    one = one[one["cohort"] == one["cohort"].iloc[0]]
+    started = one[one["time"] >= 63].copy()
+    first = started.groupby("group")["time"].transform("min") == started["time"]
+    started.loc[first, "time"] = 63.0
+    ax = km(started, ax=new_figure(120, 120).add_axes((0.2, 0.5, 0.7, 0.4)), unit="months")
+    at = ax.get_xticks()[list(map(str, (t.get_text() for t in ax.get_xticklabels()))).index("2.1")]
+    below = [t for t in ax.texts if t.get_position()[0] == at and t.get_text().isdigit()]
+    assert len(below) == 2 * started["group"].nunique(), "at risk and cumulative events of every group"
+
+
 def test_forest_ticks_are_plain_numbers(two):
     _, _, ticks = axis_range(lines(two.table, two.design))
     assert {0.5, 1, 2} <= set(ticks)
     words = [t.get_text() for t in forest_figure(two.table, design=two.design).findobj(mpl.text.Text)]
     assert not [w for w in words if "10^" in w or "mathdefault" in w]
+
+
+def test_questions_in_the_same_words_are_told_apart_by_their_endpoint_and_their_time(factory, two):
+    rows = pd.DataFrame([
+        factory.row(analysis="a", endpoint="pfs", timing="baseline"),
+        factory.row(analysis="b", endpoint="os", timing="baseline"),
+        factory.row(analysis="c", endpoint="pfs", timing="landmark day 49"),
+        factory.row(analysis="d", endpoint="pfs", timing="landmark day 49", family="another family"),
+    ])  # fmt: skip
+    for by in ("marker", "family"):
+        figure = forest_figure(rows, design=two.design, by=by)
+        rows_ = {}
+        for t in figure.axes[0].texts:
+            rows_.setdefault(round(t.get_position()[1]), []).append(t.get_text())
+        said = [" ".join(row) for row in rows_.values()]
+        assert sum("OS" in row for row in said) == 1, by
+        assert sum("landmark day 49" in row for row in said) == 2, by
+        assert not any("PFS →" in row for row in said), "no direction is that of one endpoint alone"
 
 
 def test_every_row_of_the_table_keeps_its_place_in_the_forest(two):
@@ -394,6 +430,24 @@ def test_ticks_of_a_log_axis_carry_the_raw_unit(two):
     ax = distribution_figure(part, [marker], groups=two.design.cohorts).axes[0]
     for place, word in zip(ax.get_yticks(), [t.get_text() for t in ax.get_yticklabels()], strict=True):
         assert float(marker.to_raw_scale(place)) == pytest.approx(float(word.replace("\u202f", "")), rel=1e-6)
+
+
+def test_a_value_that_lies_at_several_heights_has_no_tick_among_them(two):
+    marker = two.design.markers["tk1_dul"]
+    table = pd.DataFrame({"value": [0.0, 0.0, 0.0, 40.0, 200.0, 900.0], "status": "measured", "lod": np.nan,
+                          "cohort": two.design.cohorts[0], "marker": marker.name})  # fmt: skip
+    table["model_value"] = [1.0, 2.0, 3.0, 5.3, 7.6, 9.8]
+    ax = distribution_figure(table, [marker], groups=two.design.cohorts).axes[0]
+    assert len(ax.get_yticks()) >= 2
+    assert min(ax.get_yticks()) > 3.0
+
+
+def test_no_tick_touches_the_word_of_the_limit(two):
+    ax = distribution_figure(two.values[two.values["marker"] == "tk1_dul"], [two.design.markers["tk1_dul"]],
+                             groups=two.design.cohorts).axes[0]  # fmt: skip
+    ax.get_figure().draw_without_rendering()
+    limit = next(t for t in ax.texts if t.get_text().startswith("<")).get_window_extent()
+    assert not [t for t in ax.get_yticklabels() if t.get_text() and t.get_window_extent().overlaps(limit)]
 
 
 # -- files ----------------------------------------------------------------------------------------------------------------

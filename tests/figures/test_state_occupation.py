@@ -71,6 +71,16 @@ def test_the_axis_begins_where_the_states_are_first_known():
     assert "40 patients at the start" in words(ax)
 
 
+def test_panels_share_the_time_axis_and_a_shorter_one_ends_where_it_ends():
+    long, short = hand(), hand().assign(cohort="B")
+    short = short[short["time"] < short["time"].max()]
+    figure = state_occupation_figure(pd.concat([long, short]), groups=["A", "B"], unit="days")
+    one, two = figure.axes
+    assert one.get_xlim() == two.get_xlim()
+    ends = [max(max(line.get_xdata()) for line in ax.lines) for ax in (one, two)]
+    assert ends == [long["time"].max(), short["time"].max()]
+
+
 def test_panels_share_one_key_of_every_state():
     figure = state_occupation_figure(pd.concat([hand(), hand().assign(cohort="B")]), groups=["A", "B"])
     assert [t.get_text() for t in figure.texts].count("positive") == 1

@@ -71,13 +71,13 @@ def test_a_draw_at_progression_stands_beside_the_axis_and_does_not_stretch_it():
 def test_an_event_is_a_diamond_at_its_day_and_one_beyond_the_axis_is_counted():
     ax = drawn(hand())
     assert dots(ax, "D") == [(20, 4.0)]
-    assert "3 patients, 2 events, 1 shown" in [t.get_text() for t in ax.texts]
+    assert "3 patients, 1 of 2 events shown" in [t.get_text() for t in ax.texts]
 
 
 def test_who_has_no_value_is_counted():
     table = pd.concat([hand(), pd.DataFrame([{"subject": "z", "day": np.nan, "role": "none", "status": "missing", "time": 50.0,
                                               "event": 0, "arm": "A", "cohort": "X"}])])
-    assert "3 of 4 patients, 2 events, 1 shown" in [t.get_text() for t in drawn(table).texts]
+    assert "3 of 4 patients, 1 of 2 events shown" in [t.get_text() for t in drawn(table).texts]
 
 
 def test_ticks_carry_the_raw_unit_of_a_log_scale():

@@ -113,6 +113,13 @@ def test_a_percent_carries_its_sign():
     assert [words_of(v, "percent") for v in (20.0, -30.0, 0.0)] == ["+20%", "−30%", "0%"]
 
 
+def test_no_change_is_a_bar_and_not_a_gap():
+    table = pd.DataFrame({"subject": range(4), "change": [30.0, 0.0, 0.0, -50.0], "bound": ""})
+    (bars,) = waterfall_figure(table, by=None, width_mm=89).axes
+    flat = [p for p in bars.patches if p.get_height() and p.get_y() < 0 < p.get_y() + p.get_height()]
+    assert [round(p.get_x() + p.get_width() / 2) for p in flat] == [1, 2]
+
+
 def test_bars_too_thin_for_an_outline_are_pale_and_the_key_says_the_same():
     table = pd.DataFrame({"subject": range(400), "change": np.linspace(-3, 3, 400), "bound": "", "arm": ["A", "B"] * 200})
     figure = waterfall_figure(table, groups=["A", "B"], measure="fold", width_mm=89)
