@@ -11,12 +11,15 @@ import pytest
 from scipy import optimize, stats
 
 from biomarkers.kernels import family, history_power, maxstat, response_power, simulated_power
+from biomarkers.kernels import simon as two_stage
 from biomarkers.kernels.adjust import METHODS, adjust
 from biomarkers.kernels.agreement import intraclass
 from biomarkers.kernels.binomial import clopper_pearson, newcombe, wilson
+from biomarkers.kernels.carried import drawn, nearest
 from biomarkers.kernels.competing import aalen_johansen
-from biomarkers.kernels.cox import cox
+from biomarkers.kernels.cox import cox, fit
 from biomarkers.kernels.family import Member, max_t_family
+from biomarkers.kernels.firth import firth
 from biomarkers.kernels.fourfold import conditional, mantel_haenszel
 from biomarkers.kernels.hardy_weinberg import hardy_weinberg
 from biomarkers.kernels.hazard import predict
@@ -27,6 +30,7 @@ from biomarkers.kernels.likelihood import aliased_columns, design, evaluate
 from biomarkers.kernels.logistic import logistic
 from biomarkers.kernels.maxstat import max_selected
 from biomarkers.kernels.mmrm import fit as mixed
+from biomarkers.kernels.mmrm import fit_growth
 from biomarkers.kernels.newton import newton
 from biomarkers.kernels.one_sample import beta_product, limits_at, median_limits, one_sample_logrank
 from biomarkers.kernels.power import detectable_by_information, detectable_hazard_ratio
@@ -39,6 +43,7 @@ from biomarkers.kernels.rmst import rmst_difference, survival_difference
 from biomarkers.kernels.scan import centred, fit_many, null_model, score_matrix, score_tests, statistics
 from biomarkers.kernels.searched_cut import shrunken_cut
 from biomarkers.kernels.separation import infinite_directions
+from biomarkers.kernels.simon import TwoStage
 from biomarkers.kernels.simulated_power import read_off, slots
 from biomarkers.kernels.survival_two_stage import curves_at
 from biomarkers.kernels.three_plus_three import characteristics
@@ -133,6 +138,28 @@ def test_a_fit_that_was_stopped_says_that_it_did_not_converge(monkeypatch: pytes
     assert (separated.finite.tolist(), separated.converged) == ([False], True)
 
 
+def test_newton_takes_as_many_steps_as_it_says() -> None:
+    i = np.arange(20.0)
+    rs, X = batch([-i, np.random.default_rng(0).normal(size=20), -(i**3)])
+    for q in range(3):
+        D = design(rs, X[:, :, [q]])
+        found = newton(rs, D, np.zeros((1, 1)))
+        steps = int(found.iterations[0])
+        assert newton(rs, D, np.zeros((1, 1)), max_steps=steps).converged[0]
+        assert not newton(rs, D, np.zeros((1, 1)), max_steps=steps - 1).converged[0]
+
+
+def test_a_fit_to_ordered_rows_has_merged_nothing_and_holds_an_aliased_column_at_zero() -> None:
+    rng = np.random.default_rng(5)
+    X = rng.normal(size=(12, 2))
+    rs = risk_sets(np.arange(1.0, 13), np.ones(12))
+    found = fit(rs, np.column_stack([X, X[:, 0]])[rs.order])
+    assert found.n_merged == 0
+    held = firth(found)
+    assert held.information[2].tolist() == held.information[:, 2].tolist() == [0, 0, 0]
+    assert held.information[0, 0] > 0
+
+
 def test_a_logistic_regression_that_was_stopped_says_so_too(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(3)
     X, y = np.column_stack([np.ones(30), rng.normal(size=30)]), (rng.random(30) < 0.5).astype(float)
@@ -204,6 +231,24 @@ def test_visits_that_were_never_seen_together_leave_no_degrees_of_freedom() -> N
     assert (found.n, found.n_subjects) == (24, 12)
 
 
+@pytest.mark.parametrize("unit", [1e-3, 1e3])
+def test_the_unit_of_a_repeated_measure_is_that_of_its_covariances(unit: float) -> None:
+    rng = np.random.default_rng(7)
+    n, T = 16, 3
+    y = 3 + 2 * rng.normal(size=(n, 1)) + (0.5 + rng.normal(size=(n, 1))) * np.arange(T) + rng.normal(size=(n, T))
+    who, visit = np.repeat(np.arange(n), T), np.tile(np.arange(T), n)
+    one, other = (mixed(u * y.ravel(), np.eye(T)[visit], who, visit, n_visits=T) for u in (1.0, unit))
+    assert other.sigma / unit**2 == pytest.approx(one.sigma, rel=1e-4)
+    assert other.coef / unit == pytest.approx(one.coef, rel=1e-6)
+    assert other.df == pytest.approx(one.df, rel=1e-3)
+    X = np.column_stack([np.ones(n * T), visit])
+    one, other = (fit_growth(u * y.ravel(), X, who, visit, slopes=True) for u in (1.0, unit))
+    assert other.effects / unit**2 == pytest.approx(one.effects, rel=1e-4)
+    assert other.residual / unit**2 == pytest.approx(one.residual, rel=1e-4)
+    assert other.df == pytest.approx(one.df, rel=1e-3)
+    assert (other.converged, other.singular) == (True, False)
+
+
 @pytest.mark.parametrize("unit", [1e-4, 1e4])
 def test_imputed_values_have_the_unit_of_the_measured_ones(unit: float) -> None:
     rng = np.random.default_rng(5)
@@ -253,6 +298,17 @@ def test_the_unit_of_a_marker_does_not_change_its_score_test(unit: float) -> Non
     assert one.min() > 1e-6
 
 
+def test_a_stratum_without_an_event_does_not_disturb_the_others() -> None:
+    t, d, g, M, Z = small_study()
+    more = [np.r_[v, extra] for v, extra in ((t, [3.0, 4.0]), (d, [False, False]), (g, [2, 2]))]
+    rows = np.vstack([M, [[9.0, 9, 9], [7, 7, 7]]]), np.vstack([Z, [[1.0, 5], [2, 2]]])
+    found = []
+    for time, event, stratum, m, z in ((t, d, g, M, Z), (*more, *rows)):
+        rs = risk_sets(time, event, stratum=stratum)
+        found.append(statistics(*score_tests(null_model(rs, z[rs.order]), centred(rs, m[rs.order]))))
+    assert found[1] == pytest.approx(found[0])
+
+
 @pytest.mark.parametrize("columns", [1, 2])
 def test_a_permutation_p_counts_the_orders_that_were_drawn_and_the_one_observed(columns: int) -> None:
     t, d, g, M, Z = small_study(9)
@@ -270,6 +326,7 @@ def test_a_permutation_p_counts_the_orders_that_were_drawn_and_the_one_observed(
     every = np.array([statistics(*score_tests(null, centred(rs, M[rs.order])[order]))
                       for order in np.argsort(generator(7).random((B, 26)) + rs.stratum, axis=1)]) + 1e-9
     assert p.p_permutation == pytest.approx((1 + (every >= p.statistic).sum(axis=0)) / (B + 1))
+    assert p.p_single_step == pytest.approx([(1 + (every.max(axis=1) >= one).sum()) / (B + 1) for one in p.statistic])
     rank = np.argsort(-p.statistic)
     down = [(1 + (every[:, rank[k:]].max(axis=1) >= p.statistic[rank[k]]).sum()) / (B + 1) for k in range(3)]
     assert p.p_step_down[rank] == pytest.approx(np.maximum.accumulate(down))
@@ -358,24 +415,28 @@ def test_a_marker_that_only_tells_the_strata_apart_has_nothing_to_shrink() -> No
     assert max_selected(np.arange(1.0, 13), np.ones(12), g.astype(float), stratum=g).statistics.tolist() == [0]
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_the_shrinkage_factor_is_the_slope_on_what_was_found_without_each_subject(seed: int) -> None:
+@pytest.mark.parametrize(("seed", "events"), [(0, 0.9), (1, 0.9), (2, 0.9), (3, 0.0)])
+def test_the_shrinkage_factor_is_the_slope_on_what_was_found_without_each_subject(seed: int, events: float) -> None:
+    """A subject without whom there is no event has the score 0."""
     rng = np.random.default_rng(seed)
     n = 18
-    t, d, g, x = rng.permutation(n) + 1.0, rng.random(n) < 0.9, rng.integers(0, 2, n), rng.integers(0, 8, n).astype(float)
+    t, g, x = rng.permutation(n) + 1.0, rng.integers(0, 2, n), rng.integers(0, 8, n).astype(float)
     t = t * np.exp(-0.15 * x)
+    d = np.where(t == np.sort(t)[4], True, rng.random(n) < events)
     score = np.zeros(n)
     for i in range(n):
         rest = np.arange(n) != i
-        cut = max_selected(t[rest], d[rest], x[rest], stratum=g[rest], minprop=0.2, maxprop=0.8).cutpoint
-        above = (x[rest] > cut).astype(float)
-        b = float(np.clip(cox(t[rest], d[rest], above[:, None], stratum=g[rest]).coef[0], -3, 3))
-        score[i] = b * ((x[i] > cut) - above.mean())
+        if d[rest].any():
+            cut = max_selected(t[rest], d[rest], x[rest], stratum=g[rest], minprop=0.2, maxprop=0.8).cutpoint
+            above = (x[rest] > cut).astype(float)
+            b = float(np.clip(cox(t[rest], d[rest], above[:, None], stratum=g[rest]).coef[0], -3, 3))
+            score[i] = b * ((x[i] > cut) - above.mean())
     found = shrunken_cut(t, d, x, stratum=g, minprop=0.2, maxprop=0.8)
     slope = cox(t, d, score[:, None], stratum=g).coef[0]
     assert found.factor == pytest.approx(np.clip(slope, 0, 1), rel=1e-9)
     assert found.cutpoint == max_selected(t, d, x, stratum=g, minprop=0.2, maxprop=0.8).cutpoint
-    assert found.naive == pytest.approx(cox(t, d, (x > found.cutpoint).astype(float)[:, None], stratum=g).coef[0])
+    naive = cox(t, d, (x > found.cutpoint).astype(float)[:, None], stratum=g).coef[0]
+    assert found.naive == pytest.approx(np.clip(naive, -3, 3))
 
 
 # ---- readers ---------------------------------------------------------------------------------------------------------
@@ -501,6 +562,50 @@ def test_exact_inference_stands_a_thousand_patients_an_arm() -> None:
     assert stats.nchypergeom_fisher(2000, 950, 1000, found.odds_ratio).mean() == pytest.approx(500, rel=1e-8)
 
 
+def test_the_nearest_draw_may_be_the_later_one() -> None:
+    d = drawn([0, 0, 1, 1], [36.0, 44.0, 41.0, 50.0])
+    assert d.day[nearest(d, 2, nominal=42, first=28, until=np.full(2, 56.0))].tolist() == [44.0, 41.0]
+
+
+def test_limits_by_the_arc_sine_end_at_one() -> None:
+    """Where the upper limit of the angle passes a right angle, the limit is 1 and does not come down again."""
+    curve = kaplan_meier(np.arange(1.0, 13), np.ones(12), interval="arcsin", level=0.99)
+    assert curve.high[0] == 1
+    assert (np.diff(curve.high[:-1]) <= 0).all()
+    assert curve.low[-2] == 0
+
+
+def test_one_event_can_detect_something_and_none_nothing() -> None:
+    assert detectable_hazard_ratio(1, 1.0) == pytest.approx(math.exp(stats.norm.ppf(0.975) + stats.norm.ppf(0.8)))
+    assert math.isnan(detectable_hazard_ratio(0, 1.0))
+    assert math.isnan(detectable_hazard_ratio(-1, -1.0))
+
+
+@pytest.mark.parametrize(("p0", "p1", "alpha", "beta"), [(0.1, 0.45, 0.1, 0.2), (0.3, 0.7, 0.15, 0.2), (0.5, 0.9, 0.1, 0.2),
+                                                         (0.05, 0.35, 0.2, 0.25)])
+def test_the_search_finds_what_trying_every_two_stage_design_finds(p0: float, p1: float, alpha: float, beta: float) -> None:
+    found = two_stage.search(p0, p1, alpha=alpha, beta=beta, n_max=15)
+    best: dict[int, float] = {}
+    for n in range(2, 16):
+        held = [TwoStage(r1, n1, r, n) for n1 in range(1, n) for r1 in range(n1) for r in range(r1, n)]
+        held = [plan for plan in held if plan.p_reject(p0) <= alpha and plan.p_reject(p1) >= 1 - beta]
+        assert two_stage.count_designs(p0, p1, alpha=alpha, beta=beta, n=n) == len(held)
+        if held:
+            best[n] = min(plan.expected_n(p0) for plan in held)
+    assert found.designs[:, 3].tolist() == list(best)
+    assert found.expected_n == pytest.approx(list(best.values()))
+    for (r1, n1, r, n), stop in zip(found.designs.tolist(), found.p_stop, strict=True):
+        assert TwoStage(r1, n1, r, n).p_stop(p0) == pytest.approx(stop)
+    assert len(best) > 2
+
+
+def test_no_success_leaves_every_share_possible() -> None:
+    plan = TwoStage(1, 6, 4, 15)
+    assert two_stage.koyama_chen(plan, 0, level=0.9) == (0, 1)
+    assert two_stage.guaranteed(plan, 0, level=0.9)[0] == 0
+    assert two_stage.guaranteed(plan, 15, level=0.9)[1] == 1
+
+
 def test_no_adjustment_leaves_p_as_it_is() -> None:
     assert "none" in METHODS
     assert adjust([0.2, math.nan, 0.01], "none") == pytest.approx([0.2, math.nan, 0.01], nan_ok=True)
@@ -570,6 +675,13 @@ def test_where_nothing_can_be_detected_nothing_was_simulated() -> None:
         found = read_off(lambda b: 1 / 0, formula)
         assert found.replicates == 0
         assert np.isnan([found.hazard_ratio, found.std_error, found.power_at_formula, found.mc_error]).all()
+
+
+def test_one_column_without_a_maximum_leaves_no_robust_test_of_either() -> None:
+    n = 10
+    X = np.column_stack([np.arange(n)[::-1], np.random.default_rng(1).normal(size=n)])
+    study = histories(np.zeros(n), np.full(n, np.inf), X, subject=range(n), time=np.arange(n) + 1.0, event=np.ones(n))
+    assert _robust_z(study, *_at_risk(study, np.arange(n)[None, :]), np.eye(2)).tolist() == [[0.0, 0.0]]
 
 
 def test_a_constant_marker_has_a_robust_test_of_nothing() -> None:
