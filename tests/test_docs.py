@@ -176,6 +176,8 @@ def test_a_frame_of_a_notebook_has_words_to_the_left_and_a_dash_for_what_is_miss
     assert "<td>\u22120.5</td>" in body
     assert "<td>\u2013</td>" in body
     assert '<td class="words">&lt;few&gt; events</td>' in body
+    sentence = "a sentence of more than twenty-four letters"
+    assert f'<td class="words long">{sentence}</td>' in conf._body(frame.assign(note=sentence).to_html())
     wide = frame.pivot_table(index="cohort", columns="note", values="estimate").to_html()
     assert 'class="words"' not in conf._body(wide)
 

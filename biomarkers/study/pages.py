@@ -17,8 +17,8 @@ STYLE = (
     "<style>.bm{font-variant-numeric:tabular-nums lining-nums;line-height:1.4}.bm table{border-collapse:collapse;"
     "border-top:1.5px solid currentColor;border-bottom:1.5px solid currentColor;margin:.5em 0}.bm th,.bm td{background:none;"
     "padding:.2em .7em;text-align:right;border:0;border-top:1px solid rgba(128,128,128,.35)}.bm th:first-child,"
-    ".bm td:first-child,.bm .w{text-align:left}.bm thead th{font-weight:600}.bm tbody th{font-weight:400}"
-    ".bm .q{opacity:.72}.bm b{font-weight:600}</style>"
+    ".bm td:first-child,.bm .w{text-align:left}.bm td{white-space:nowrap}.bm thead th{font-weight:600}"
+    ".bm tbody th{font-weight:400}.bm .q{opacity:.72}.bm b{font-weight:600}</style>"
 )
 LEFT = ' class="w"'
 
@@ -28,7 +28,7 @@ def study_page(study: Study) -> str:
     parts = [STYLE, '<div class="bm">', f"<b>{escape(study.design.name)}</b>", _patients(study), _markers(study),
              _problems(study)]
     first = study.markers[0] if study.markers else "..."
-    parts.append(f'<div class="q">next: <code>bm.associate(study, "{escape(first)}")</code></div></div>')
+    parts.append(f'<div class="q">Next: <code>bm.associate(study, "{escape(first)}")</code></div></div>')
     return "".join(parts)
 
 

@@ -89,6 +89,7 @@ _EMPTY_HEAD = re.compile(r"<th([^>]*)>\s*</th>")
 _FRAME = re.compile(r'<table[^>]*class="dataframe')
 _ROW = re.compile(r"<tr[^>]*>.*?</tr>", re.DOTALL)
 _CELL = re.compile(r"<(t[dh])((?: [^>]*)?)>(.*?)</t[dh]>", re.DOTALL)
+_LINE = 24      # letters of a cell that never breaks
 _NUMBER = re.compile(r"[-+\u2212]?(\d[\d.,]*(e[-+]?\d+)?|inf)|NaN|NaT|None|&lt;NA&gt;|nan|<NA>|")
 
 
@@ -97,7 +98,8 @@ def _frame(table: str) -> str:
     body = table[table.find("<tbody") :]
     rows = [[cell[3].strip() for cell in _CELL.finditer(row) if cell[1] == "td"] for row in _ROW.findall(body)]
     columns = list(zip(*rows, strict=True)) if rows and len({len(row) for row in rows}) == 1 else []
-    words = [not all(_NUMBER.fullmatch(cell) for cell in column) for column in columns]
+    words = ["" if all(map(_NUMBER.fullmatch, column)) else "words long" if max(map(len, column)) > _LINE else "words"
+             for column in columns]
 
     def set_row(found: re.Match[str]) -> str:
         cells = list(_CELL.finditer(found.group()))
@@ -107,7 +109,7 @@ def _frame(table: str) -> str:
             tag, given, text = cell.groups()
             text = "\u2013" if tag == "td" and text.strip() in ("NaN", "nan", "NaT", "None", "&lt;NA&gt;") else text
             text = re.sub(r"^-(?=\d)", "\u2212", text) if tag == "td" else text
-            kind = ' class="words"' if place >= 0 and words[place] and "colspan" not in given else ""
+            kind = f' class="{words[place]}"' if place >= 0 and words[place] and "colspan" not in given else ""
             return f"<{tag}{given}{kind}>{text}</{tag}>"
 
         opening = found.group()[: found.group().index(">") + 1]
