@@ -1,7 +1,7 @@
 """Cells: a row of a tidy result as the text a reader sees; the door through which every number becomes words.
 
-The digits themselves are chosen by `biomarkers.domain.numbers`; here a row gets its state, its label, its cells and its
-sentence. Nothing is computed but order statistics of what is shown.
+The digits themselves are chosen by `biomarkers.domain.numbers`; here a row gets its state, its label and its cells. Nothing is
+computed but order statistics of what is shown.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -19,7 +19,7 @@ from biomarkers.domain import numbers
 from biomarkers.domain.design import Design
 from biomarkers.domain.errors import UseError
 from biomarkers.domain.flow import FLOW, MISSING_REASONS
-from biomarkers.domain.numbers import NBSP, NONE
+from biomarkers.domain.numbers import NONE
 from biomarkers.domain.states import STATES, State, flags, inestimable, number, reason, remarks, state, text
 from biomarkers.domain.times import DAYS_PER
 
@@ -235,6 +235,8 @@ class Line:
         Unrounded, for the drawing.
     tag : str
         The id of the analysis, where another one asks in the same words (a sensitivity analysis); part of the label.
+    title : str
+        The label with its time and endpoint where another row has the same one: for rows that no heading tells apart.
     """
 
     key: int
@@ -268,6 +270,7 @@ class Line:
     p_holm: float
     detectable: float
     tag: str = ""
+    title: str = ""
     row: Mapping[str, Any] = field(repr=False, compare=False)
 
     @property
@@ -357,19 +360,28 @@ def lines(table: pd.DataFrame, design: Design) -> list[Line]:
     """All rows of a result table, in its order; analyses that ask in the same words are told apart by their id."""
     rows = records(table)
     asked: dict[tuple[str, ...], dict[str, None]] = {}
+    times: dict[str, set[str]] = {}
+    ends: dict[str, set[str]] = {}
     for row in rows:
         asked.setdefault(_question(row), {})[text(row.get("analysis"))] = None
-    return [
-        line(row, design, key=place, tag=text(row.get("analysis")) if len(asked[_question(row)]) > 1 else "")
-        for place, row in enumerate(rows, start=1)
-    ]
+        times.setdefault(row_label(row, design), set()).add(text(row.get("timing")))
+        ends.setdefault(row_label(row, design), set()).add(text(row.get("endpoint")))
+    made = []
+    for place, row in enumerate(rows, start=1):
+        tag = text(row.get("analysis")) if len(asked[_question(row)]) > 1 else ""
+        one, label = line(row, design, key=place, tag=tag), row_label(row, design)
+        when = numbers.label(one.timing.split(",")[0]) if len(times[label]) > 1 else ""
+        end = endpoint_short(one.endpoint, design) if len(ends[label]) > 1 else ""
+        title = ", ".join(filter(None, (label, when, end))) + (f" [{one.tag}]" if one.tag else "")
+        made.append(replace(one, title=title))
+    return made
 
 
 def _question(row: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(text(row.get(k)) for k in ("endpoint", "marker", "term", "contrast", "timing", "estimand"))
+    return tuple(text(row.get(k)) for k in ("endpoint", "marker", "contrast", "timing", "estimand"))
 
 
-# -- sentences ------------------------------------------------------------------------------------------------------------
+# -- words -------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,63 +390,6 @@ class Piece:
 
     text: str
     style: Literal["", "b", "nw"] = ""
-
-
-def sentence(item: Line, design: Design, *, adjust: str = "") -> tuple[Piece, ...]:
-    """A result as one plain sentence: direction, ratio, contrast, n, events, P and adjusted P.
-
-    A null result says what the data are compatible with, never "no effect"; an exploratory one says that it was not planned.
-
-    Parameters
-    ----------
-    item : Line
-    design : Design
-    adjust : str
-        Name of the adjustment, "Holm".
-    """
-    name = Piece(marker_label(item.marker, design), "b")
-    short = endpoint_short(item.endpoint, design)
-    counts = f"{numbers.plural(number(item.row.get('n')), 'patient')}, {numbers.plural(item.n_events, 'event')}"
-    when = f" at {item.timing}" if item.timing == "baseline" else (f", {numbers.label(item.timing)}" if item.timing else "")
-    per = item.contrast.startswith("per ") or not item.contrast
-    against = (f" [{item.tag}]" if item.tag else "") + ("" if per else f" {item.contrast}")
-    if not item.modelled:
-        return (name, Piece(f"{against}{when}: {_state_words(item)}; {counts}."))
-    ratio = Piece(f"HR{NBSP}{item.ratio}", "nw")
-    step = f" {item.contrast}" if per and item.contrast else ""
-    chance, word = numbers.p_equals(item.p_value), adjust or "adjusted"
-    if item.state == "exploratory":
-        return (
-            name,
-            Piece(f"{against}{when}, asked after the plan: "),
-            ratio,
-            Piece(f"{step}, {counts}, {chance}, unadjusted."),
-        )
-    adjusted = math.isfinite(item.p_holm)
-    holds = f", {word}{NBSP}{item.p_adjusted}" if adjusted else ""
-    if item.p_value < 0.05 and adjusted and item.p_holm >= 0.05:
-        return (
-            name,
-            Piece(f"{against}{when}: "),
-            ratio,
-            Piece(f"{step} for {short}, {counts}; {chance} does not hold after {word} ({item.p_adjusted})."),
-        )
-    if item.p_value < 0.05:
-        direction = "shorter" if item.estimate > 1 else "longer"
-        goes = f"{when} goes with {direction} {short}: "
-        subject = (Piece("Higher "), name, Piece(f"{against}{goes}")) if per else (name, Piece(f"{against}{goes}"))
-        return (*subject, ratio, Piece(f"{step}, {counts}, {chance}{holds}."))
-    limits = item.ratio.partition("(")[2].rstrip(")").replace(numbers.EN_DASH, " to ")
-    return (
-        name,
-        Piece(f"{against}{when}: no association with {short} shown. The data are compatible with hazard ratios from "),
-        Piece(limits, "nw"),
-        Piece(f"{step} (estimate {numbers.ratio(item.estimate)}); {counts}, {chance}{holds}."),
-    )
-
-
-def _state_words(item: Line) -> str:
-    return f"{STATES[item.state].word.lower()}: {item.message}"
 
 
 def plain(pieces: Sequence[Piece]) -> str:

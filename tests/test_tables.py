@@ -226,40 +226,6 @@ def test_flags_and_remarks_are_told_apart():
     assert line.notes == ("2 values below the limit", "strata merged")
 
 
-def sentence(**change) -> str:
-    return tables.plain(tables.sentence(tables.line(ROW | change, DESIGN), DESIGN, adjust="Holm")).replace(NBSP, " ")
-
-
-def test_a_finding_says_direction_ratio_contrast_n_events_p_and_adjusted_p():
-    assert sentence() == (
-        "Higher Serum TK1 activity at baseline goes with shorter PFS: HR 1.31 (1.11–1.55) per doubling, 62 patients, "
-        "47 events, P = 0.001, Holm 0.004."
-    )
-
-
-def test_a_finding_that_does_not_hold_after_adjustment_says_so():
-    assert "P = 0.03 does not hold after Holm (0.11)" in sentence(p_value=0.03, p_adjusted=0.11)
-
-
-def test_a_null_finding_says_what_the_data_are_compatible_with():
-    said = sentence(estimate=0.97, conf_low=0.66, conf_high=1.42, p_value=0.87, p_adjusted=0.87)
-    assert "compatible with hazard ratios from 0.66 to 1.42" in said
-    assert "no effect" not in said
-
-
-def test_an_exploratory_finding_says_that_it_was_asked_after_the_plan_and_claims_nothing():
-    said = sentence(prespecified=False, p_value=0.001, p_adjusted=math.nan)
-    assert "asked after the plan" in said
-    assert "goes with" not in said
-    assert said.endswith("unadjusted.")
-
-
-def test_a_class_contrast_stands_beside_the_marker():
-    assert sentence(marker="ctc", contrast="≥ 5 against < 5").startswith(
-        "CTC ≥ 5 against < 5 at baseline goes with shorter PFS"
-    )
-
-
 def test_a_refusal_is_read_from_its_note():
     note = 'Asked by: plan.toml, analysis x. Why not: two patients. Instead: feature = "value"'
     box = tables.refusal(ROW | {"note": note}, DESIGN)

@@ -110,6 +110,21 @@ def inestimable(row: Mapping[str, Any]) -> str:
     return said[0] if said else "no finite estimate"
 
 
+SUBGROUP = "subgroup: shown beside the interaction test, never a claim by itself"
+"""The note of a row of one arm, whose contrast ends in ", in" and the name of the arm."""
+
+
+def is_subgroup(note: object) -> bool:
+    """Whether a row's note says that it is of one arm, shown beside the interaction test.
+
+    Examples
+    --------
+    >>> is_subgroup(f"strata merged; {SUBGROUP}"), is_subgroup("ductal, in situ"), is_subgroup(None)
+    (True, False, False)
+    """
+    return SUBGROUP.partition(":")[0] + ":" in text(note)
+
+
 def remarks(row: Mapping[str, Any]) -> tuple[str, ...]:
     """What else the note says: neither a flag nor the reason for a missing model.
 

@@ -20,6 +20,7 @@ from scipy.special import chdtrc
 
 from biomarkers.domain.errors import UseError
 from biomarkers.domain.marker import Marker
+from biomarkers.domain.states import SUBGROUP
 from biomarkers.kernels.power import conditional_variance, detectable_hazard_ratio
 from biomarkers.models.columns import factor_levels
 from biomarkers.models.companions import proportional_hazards_row, rmst_row
@@ -197,7 +198,7 @@ def _by_arm(frame: pd.DataFrame, exposure: Exposure, model: Model, arm: str, sha
         inner = replace(model, adjust=tuple(a for a in model.adjust if a != arm), permutations=0)
         row, _ = _one(frame[part], exposure.part(part), inner, shared)
         row["contrast"] = f"{exposure.contrast}, in {name}"
-        row["note"] = _note([row["note"], "subgroup: shown beside the interaction test, never a claim by itself"])
+        row["note"] = _note([row["note"], SUBGROUP])
         out.append(row)
     if len(levels) > 1:
         out.append(_difference(frame, exposure, model, arm, levels, shared))

@@ -131,7 +131,7 @@ def assays(markers: Sequence[Marker]) -> pd.DataFrame:
 
 def _limits(low: float | None, high: float | None, allowed: Sequence[str]) -> str:
     parts = [f"at least {low:g}" if low is not None else "", f"at most {high:g}" if high is not None else "",
-             f"one of {', '.join(allowed)}" if allowed else ""]
+             f"is {' or '.join(allowed)}" if allowed else ""]
     return " and ".join(p for p in parts if p)
 
 

@@ -81,7 +81,7 @@ def _change(part: pd.DataFrame, marker: Marker, permutations: int, seed: int, le
     part = part[np.isfinite(part["progression"] - part["baseline"])]
     change = (part["progression"] - part["baseline"]).to_numpy(float)
     row = result_row(**shared, marker=marker.name, term=marker.name,
-                     contrast=f"progression minus baseline, steps of {marker.effect}", estimand=CHANGE, model="paired",
+                     contrast=f"progression minus baseline, {_steps(marker.effect)}", estimand=CHANGE, model="paired",
                      timing="at progression", method="none", conf_level=level, n=change.size,
                      n_events=change.size)
     said = ["the draw was taken because of the event: it predicts nothing"]
@@ -100,3 +100,9 @@ def _change(part: pd.DataFrame, marker: Marker, permutations: int, seed: int, le
     else:
         row["method"] = "t interval"
     return row
+
+
+def _steps(effect: str) -> str:
+    """ "per doubling of the odds" as "doublings of the odds"; "per 10 points" as "units of 10 points"."""
+    first, _, rest = effect.removeprefix("per ").partition(" ")
+    return (f"{first}s {rest}" if first == "doubling" else f"units of {first} {rest}").rstrip()

@@ -18,7 +18,7 @@ from biomarkers.domain.flow import FLOW
 from biomarkers.domain.fragments import association, association_text
 from biomarkers.domain.limits import confidence
 from biomarkers.domain.marker import Marker
-from biomarkers.domain.states import inestimable, reason, state
+from biomarkers.domain.states import inestimable, is_subgroup, reason, state
 from biomarkers.domain.times import Landmark
 from biomarkers.models.association import COVARIATE, HAZARD_RATIO, RATIO_OF_RATIOS, Model
 from biomarkers.models.below_limit import RULES, associate_at_baseline
@@ -399,7 +399,7 @@ class Association:
 
     def _shown(self) -> tuple[list[dict[str, Any]], str, list[str]]:
         """Rows, title and notes as a notebook and a terminal show them: hazard ratios first, what they mean below."""
-        rows = self.table[(self.table["estimand"] == HAZARD_RATIO) & ~self.table["contrast"].str.contains(", in ")]
+        rows = self.table[(self.table["estimand"] == HAZARD_RATIO) & ~self.table["note"].map(is_subgroup)]
         pooled = self.table[self.table["cohort"] == "all"].iloc[0]
         title = (f"{self.marker.label} at {self.question.timing}, {pooled['contrast']}, and "
                  f"{self.question.endpoint.upper()} · {pooled['model']}")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from biomarkers.domain.states import is_subgroup
 from biomarkers.kernels.adjust import adjust
 from biomarkers.kernels.family import Member, max_t_family
 from biomarkers.kernels.riskset import merge_near_ties, risk_sets
@@ -102,7 +103,7 @@ class MaxTFamilies:
 
     def __call__(self, rows: pd.DataFrame) -> tuple[np.ndarray, str]:
         """Adjusted P of the rows of one family, and the method for the ledger."""
-        found = [self.tests.get((r.analysis, r.cohort)) if r.estimand in TESTED and ", in " not in r.contrast else None
+        found = [self.tests.get((r.analysis, r.cohort)) if r.estimand in TESTED and not is_subgroup(r.note) else None
                  for r in rows.itertuples()]
         twice = rows.duplicated(["analysis", "cohort"]).any()
         missing = rows.loc[[t is None for t in found], "analysis"]

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from biomarkers.domain.errors import UseError
+from biomarkers.domain.states import is_subgroup
 from biomarkers.kernels.adjust import adjust
 
 LEDGER = ("analysis", "cohort", "term", "family", "prespecified", "test", "p_value", "p_adjusted", "adjust_method",
@@ -27,7 +28,7 @@ def family_of(row: pd.Series) -> str:
         return f"{row['family']}: differences" if str(row["estimand"]).startswith("ratio of") else f"{row['family']}: checks"
     if str(row["note"]).startswith("sensitivity"):
         return f"{row['family']}: sensitivity"
-    if ", in " in row["contrast"]:
+    if is_subgroup(row["note"]):
         return f"{row['family']}: subgroups"
     return str(row["family"]) if row["cohort"] != "all" else f"{row['family']}: pooled"
 

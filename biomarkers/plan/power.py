@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from biomarkers.domain.states import is_subgroup
 from biomarkers.kernels import history_power, response_power
 from biomarkers.kernels.power import conditional_variance, detectable_by_error, detectable_hazard_ratio
 from biomarkers.kernels.simulated_power import Detectable, detectable, slots
@@ -177,7 +178,7 @@ def _why_not(row: Mapping[str, Any]) -> str:
     """Why a row has no simulation of its own."""
     if row["method"] == "none":
         return f"not asked: {str(row['note']).split(';')[0]}"
-    if ", in " in row["contrast"]:
+    if is_subgroup(row["note"]):
         return "formula only: a subgroup; the interaction is what is tested"
     if row["estimand"] in (RATIO_OF_RATIOS, RATIO_OF_ODDS):
         return "not simulated: the difference has no two groups with one column of the marker"
@@ -193,7 +194,7 @@ def _landmark_of(timing: str) -> float | None:
 
 def _columns(fit: CoxFit | None, rows: pd.DataFrame, row: Mapping[str, Any]) -> tuple[CoxFit, np.ndarray] | None:
     """The fit behind a row and its design with the tested column first; None where there is no such fit."""
-    if not isinstance(fit, CoxFit) or row["method"] in ("", "none") or ", in " in row["contrast"]:
+    if not isinstance(fit, CoxFit) or row["method"] in ("", "none") or is_subgroup(row["note"]):
         return None
     if len(fit.blocks.get(COVARIATE, ())) != 1:
         return None

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from biomarkers.domain.errors import UseError
+from biomarkers.domain.states import is_subgroup
 from biomarkers.domain.times import Landmark
 from biomarkers.models.association import HAZARD_RATIO
 from biomarkers.models.missing_markers import imputed_row
@@ -176,7 +177,7 @@ def _rows(question: Analysis, study: Study, dimension: str, words: str, other: A
     except UseError as error:
         return [shared | {"cohort": "all", "note": f"not asked: {error}"}]
     kept = [row for row in answer.table.to_dict("records")
-            if row["estimand"] == HAZARD_RATIO and ", in " not in row["contrast"]]
+            if row["estimand"] == HAZARD_RATIO and not is_subgroup(row["note"])]
     return [shared | _row(row, _spread(answer, row["cohort"]), "" if shared["primary"] else LABEL) for row in kept]
 
 

@@ -17,6 +17,8 @@ from biomarkers.report.blocks import Blank, Definitions, Numbering, Remark, Sect
 from biomarkers.report.view import View, is_main
 from biomarkers.tables import Grid, GridRow, cells, sign, together
 
+Asked = tuple[str, str, str, float | None]
+"""Analysis, cohort, term and P of a test."""
 MOST_PROBLEMS = 40
 
 
@@ -28,7 +30,10 @@ def ledger_section(view: View, count: Numbering) -> Section | None:
     if view.crowded:
         return _ledger_by_family(view, tests, count)
     # Rows of the arms of one analysis share their term; their P, which the ledger copies, tells them apart.
-    labels = {(x.analysis, x.cohort, x.term, p): x for x in reversed(view.lines) for p in (None, x.p_value)}
+    labels: dict[Asked, list[tables.Line]] = {}
+    for x in view.lines:
+        for p in (None, x.p_value):
+            labels.setdefault((x.analysis, x.cohort, x.term, p), []).append(x)
     rows: list[GridRow] = []
     by_cohort = view.cohort is None
     planned = [r for r in tests if bool(r["prespecified"]) and math.isfinite(number(r["p_adjusted"]))]
@@ -51,7 +56,7 @@ def ledger_section(view: View, count: Numbering) -> Section | None:
     silent = [x for x in view.main if x.state in ("descriptive", "refused")]
     if silent:
         rows.append(GridRow("Not computed", kind="g"))
-        rows += [GridRow(_name(x.label, x.cohort, by_cohort), cells(sign(x.state), "", "", ""), "i d") for x in silent]
+        rows += [GridRow(_name(x.title, x.cohort, by_cohort), cells(sign(x.state), "", "", ""), "i d") for x in silent]
     grid = Grid(
         "Every test that was run, whatever its answer.",
         ("Test", "Status", "By", "P", f"P, {view.adjust}"),
@@ -102,11 +107,22 @@ def _unasked(analysis: str, term: str, design: Design) -> str:
     return numbers.label(f"{analysis}, {term}")
 
 
-def _test(r: dict[str, Any], labels: dict[tuple[str, str, str, float | None], tables.Line], by_cohort: bool,
-          design: Design) -> GridRow:
+def _line_of(r: dict[str, Any], labels: dict[Asked, list[tables.Line]]) -> tables.Line | None:
+    """The row of a test: sensitivity for sensitivity; rows that share even their P are taken one after the other."""
     key = (text(r["analysis"]), text(r["cohort"]), text(r["term"]))
-    line = labels.get((*key, number(r["p_value"]))) or labels.get((*key, None))
-    label = line.label if line else _unasked(text(r["analysis"]), text(r["term"]), design)
+    found = labels.get((*key, number(r["p_value"]))) or labels.get((*key, None))
+    if not found:
+        return None
+    departs = text(r["family"]).endswith(": sensitivity")
+    line = next((x for x in found if departs == any(n.startswith("sensitivity") for n in x.notes)), found[0])
+    if len(found) > 1:
+        found.remove(line)
+    return line
+
+
+def _test(r: dict[str, Any], labels: dict[Asked, list[tables.Line]], by_cohort: bool, design: Design) -> GridRow:
+    line = _line_of(r, labels)
+    label = line.title if line else _unasked(text(r["analysis"]), text(r["term"]), design)
     if text(r["term"]).startswith("marker:") and " against " not in label:
         label = f"{label}: difference between {numbers.label(text(r['term']).removeprefix('marker:'))}s"
     shown = state(line.row) if line else "prespecified" if bool(r["prespecified"]) else "exploratory"

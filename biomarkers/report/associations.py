@@ -28,9 +28,11 @@ from biomarkers.report.blocks import (
     Text,
 )
 from biomarkers.report.drawings import Gallery, axis_of, axis_words, curves, forest_picture, small
+from biomarkers.report.methods import fitted_models
 from biomarkers.report.over_time import doubt_pictures
 from biomarkers.report.robustness import specification_pictures
 from biomarkers.report.view import View, is_main, is_pooled, is_subgroup
+from biomarkers.report.words import ADDED, CHANGE, ODDS_RATIO, RATIO_OF_ODDS, in_words
 from biomarkers.tables import HETEROGENEITY, POOLED, Cell, Grid, GridRow, Line, Refusal, cells, together
 
 MOST_CURVES, MOST_FOREST_ROWS, HEAVY = 24, 72, 10
@@ -59,6 +61,7 @@ def association(view: View, count: Numbering) -> Section | None:
         if not lines:
             continue
         blocks.append(_forest(view, count, lines, endpoint))
+        blocks += filter(None, [in_words(lines, view)])
     boxes = tuple(tables.refusal(x.row, view.design) for x in view.main if x.state == "refused")
     if boxes:
         blocks.append(Heading("Refused", "refused"))
@@ -76,8 +79,8 @@ def _forest(view: View, count: Numbering, lines: Sequence[Line], endpoint: str) 
         for head, rows in together(lines, lambda x: x.group)
     )
     short = view.short(endpoint)
-    models = list(dict.fromkeys(m for x in lines if x.modelled for m in [numbers.label(x.row.get("model") or "")] if m))
-    model = f" {models[0]}." if len(models) == 1 else f" Models: {' / '.join(models[:3])}." if models else ""
+    models = fitted_models(view, [x for x in lines if x.modelled])
+    model = f" {'; '.join(models)}." if models else ""
     level = next((numbers.level(x.level) for x in lines), "95%")
     where = tables.cohort_label(view.cohort) if view.cohort else "all cohorts"
     return Forest(
@@ -105,19 +108,28 @@ def _forest_note(lines: Sequence[Line], adjust: str) -> str:
         parts.append("Open box and dashed interval: exploratory.")
     if any(x.state in ("descriptive", "refused") for x in lines):
         parts.append("No box where no model was fitted.")
-    notes: dict[str, list[str]] = {}
-    for x in lines:
-        for note in x.notes:
-            notes.setdefault(note, []).append(x.label)
-    for note, labels in list(notes.items())[:12]:
-        whom = (
-            "All rows" if len(labels) == len(lines) > 1 else f"{len(labels)} rows" if len(labels) > 2 else " and ".join(labels)
-        )
-        parts.append(f"{whom}: {note}.")
-    flagged = [f"▲ {x.label}: {flag}." for x in lines for flag in x.flags if x.modelled]
+    parts += _noted(lines)
+    flagged = [f"▲ {x.title}: {flag}." for x in lines for flag in x.flags if x.modelled]
     planned = any(math.isfinite(x.p_holm) for x in lines)
     parts.append(f"P, {adjust}: within each family of the plan." if planned and adjust != "adjusted" else "")
     return " ".join([*filter(None, parts), *flagged])
+
+
+def _noted(lines: Sequence[Line]) -> list[str]:
+    """What the notes of these rows say, each once, with the rows that it is about."""
+    bases = {x.label.removesuffix(f" [{x.tag}]") for x in lines}
+    shared = f"{bases.pop()}, " if len(bases) == 1 and len(lines) > 1 else ""    # one question at several times
+    notes: dict[str, list[str]] = {}
+    for x in lines:
+        for note in x.notes:
+            notes.setdefault(note, []).append(tables.capital(x.title.removeprefix(shared)))
+    said = []
+    for note, labels in list(notes.items())[:12]:
+        every = len(labels) == len(lines)
+        whom = "All rows: " if every and len(lines) > 1 else "" if every else f"{len(labels)} rows: "
+        whom = f"{' and '.join(labels)}: " if len(labels) < 3 and not every else whom
+        said.append(f"{whom}{note if whom else note[:1].upper() + note[1:]}.")
+    return said
 
 
 def matrix(view: View, count: Numbering) -> Section | None:
@@ -136,6 +148,7 @@ def matrix(view: View, count: Numbering) -> Section | None:
         block = _matrix(view, count, lines, endpoint)
         if block is not None:
             blocks.append(block)
+            blocks += filter(None, [in_words([x for x in lines if is_pooled(x)], view)])
     boxes = [_boxed(x, view) for x in view.lines if x.state == "refused"]
     if boxes:
         blocks += [Heading("Refused", "refused"), Refusals(tuple(boxes))]
@@ -152,10 +165,11 @@ def _matrix(view: View, count: Numbering, lines: Sequence[Line], endpoint: str) 
     axis = axis_of(main, 104, most=4.0)
     blank = Markup("")
     rows: list[tuple[str, MatrixRow]] = []
-    for _, part in together(main, lambda x: (x.analysis, x.term, x.contrast)):
+    for _, part in together(main, lambda x: (x.analysis, x.term, x.contrast, x.timing)):
         by_cohort = {x.cohort: x for x in part}
         pooled = by_cohort.get(POOLED)
-        differ = next((x for x in lines if x.term == HETEROGENEITY and x.analysis == part[0].analysis), None)
+        same = (part[0].analysis, part[0].timing)
+        differ = next((x for x in lines if x.term == HETEROGENEITY and (x.analysis, x.timing) == same), None)
         first = pooled or part[0]
         rows.append(
             (
@@ -284,7 +298,7 @@ def kaplan_meier_section(view: View, count: Numbering, gallery: Gallery, name: s
         return Section("km", "Kaplan–Meier", "15", tuple(blocks))
     pictures = []
     for curve in shown[:MOST_CURVES]:
-        label = f"{view.short(curve.endpoint)} by {curve.label}"
+        label = f"{view.short(curve.endpoint)}{curve.since} by {curve.label}"
         pictures.append(
             Picture(
                 count.figure(),
@@ -333,15 +347,16 @@ def interaction_section(view: View, count: Numbering, gallery: Gallery, name: st
         (False, True, True, True, True),
         "A P in one arm and none in the other is no difference; only the ratio's test speaks about it.",
     )
-    blocks = (Table(count.table(), grid), *arm_effect_pictures(view, lines, count, gallery, name))
+    said = filter(None, [in_words(lines, view)])
+    blocks = (Table(count.table(), grid), *said, *arm_effect_pictures(view, lines, count, gallery, name))
     return Section("interaction", "Interaction", "8, 17", blocks)
 
 
 _ANSWERS = {
-    "odds ratio": ("Markers and {endpoint}: above 1, more responders where the marker is higher", "Odds ratio"),
-    "ratio of odds ratios": ("Does the association with {endpoint} differ?", "Ratio of odds ratios"),
-    "mean change to progression": ("Change from baseline to the draw taken because of progression", "Mean change, steps"),
-    "added value test": ("What a marker adds to what is known already, {endpoint}: likelihood-ratio test", ""),
+    ODDS_RATIO: ("Markers and {endpoint}: above 1, more responders where the marker is higher", "Odds ratio"),
+    RATIO_OF_ODDS: ("Does the association with {endpoint} differ?", "Ratio of odds ratios"),
+    CHANGE: ("Change from baseline to the draw taken because of progression", "Mean change"),
+    ADDED: ("What a marker adds to what is known already, {endpoint}: likelihood-ratio test", ""),
 }
 """Questions of the plan whose answer is no hazard ratio: the caption of their table and the head of their estimate."""
 
@@ -362,11 +377,11 @@ def answers_section(view: View, count: Numbering) -> Section | None:
             words = cells(x.n, x.events, *([shown] if head else []), x.p, x.p_adjusted, tables.sign(x.state))
             rows.append(GridRow(x.label + where, words))
         heads = ("Question", "n", "Events", *([f"{head} ({level} CI)"] if head else []), "P", f"P, {view.adjust}", "Status")
-        notes = dict.fromkeys(f"{note[:1].upper()}{note[1:]}." for x in lines for note in x.notes)
         title = caption.format(endpoint=tables.endpoint_label(endpoint, view.design).lower())
         numeric = (False, *[True] * (len(heads) - 2), False)
-        grid = Grid(f"{title}.", heads, tuple(rows), numeric, " ".join(list(notes)[:6]))
+        grid = Grid(f"{title}.", heads, tuple(rows), numeric, " ".join(_noted(lines)))
         blocks.append(Table(count.table(), grid, long=True))
+        blocks += filter(None, [in_words(lines, view)])
     return Section("answers", "Other questions of the plan", "15, 17", tuple(blocks))
 
 
@@ -403,7 +418,7 @@ def assumptions_section(view: View, count: Numbering, gallery: Gallery, name: st
         lines = [x for x in checks if x.endpoint == endpoint]
         kinds = tables.order((x.estimand for x in lines), tuple(_CHECKS))
         rows: list[GridRow] = []
-        for head, part in together(lines, lambda x: x.label if by_cohort else x.group):
+        for head, part in together(lines, lambda x: x.title if by_cohort else x.group):
             rows.append(GridRow(head, kind="g"))
             for (label, _, cohort), found in together(part, lambda x: (x.label, x.analysis, x.cohort)):
                 by_kind = {x.estimand: x for x in found}

@@ -154,6 +154,14 @@ class Matrix:
 
 
 @dataclass(frozen=True, slots=True)
+class Words:
+    """Results as sentences, folded: state, line of results.csv, sentence."""
+
+    items: tuple[tuple[str, int, tuple[Piece, ...]], ...]
+    kind: str = "words"
+
+
+@dataclass(frozen=True, slots=True)
 class Flow:
     """The diagram as an ordered list: real text that reflows on a narrow screen."""
 
@@ -206,7 +214,22 @@ class Blank:
     kind: str = "blank"
 
 
-Block = Text | Heading | Table | Picture | Pictures | Forest | Matrix | Flow | Refusals | Definitions | Links | Remark | Blank
+Block = (
+    Text
+    | Heading
+    | Table
+    | Picture
+    | Pictures
+    | Forest
+    | Matrix
+    | Words
+    | Flow
+    | Refusals
+    | Definitions
+    | Links
+    | Remark
+    | Blank
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
@@ -27,7 +28,8 @@ from biomarkers.tables import Grid, GridRow, Line, cells
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-HALF_DIGIT = 3.0
+HALF_DIGIT, LETTER = 3.0, 5.6
+"""Pixels of half a digit and of a letter under the axis of a forest table."""
 _CLASSES = {"null": 'class="q"', "line": 'class="l"', "box": 'class="x"', "dots": 'class="t"', "head": 'class="h"'}
 
 
@@ -87,11 +89,13 @@ def axis_words(axis: Axis, height: float, words: tuple[str, str] = ("", "")) -> 
         half = HALF_DIGIT * len(name)
         edge = ' class="s"' if axis.x(t) < half else ' class="e"' if axis.x(t) > axis.width - half else ""
         parts.append(f'<path class="q" d="M{axis.x(t):g} .5v4"/><text x="{axis.x(t):g}" y="16"{edge}>{name}</text>')
-    one = axis.x(1)
     if words[0]:
+        # A word that would begin before the drawing begins with it, and the other one makes room.
+        least = LETTER * len(words[0])
+        end = max(axis.x(1) - 8, least)
         parts.append(
-            f'<text x="{one - 8:g}" y="30" class="e">{Markup.escape(words[0])}</text>'
-            f'<text x="{one + 8:g}" y="30" class="s">{Markup.escape(words[1])}</text>'
+            f'<text x="{end:g}" y="30" class="e">{Markup.escape(words[0])}</text>'
+            f'<text x="{max(axis.x(1) + 8, end + 12):g}" y="30" class="s">{Markup.escape(words[1])}</text>'
         )
     return Markup(f'<svg viewBox="0 0 {axis.width:g} {height:g}" aria-hidden="true">{"".join(parts)}</svg>')  # noqa: S704 - escaped
 
@@ -116,6 +120,7 @@ class Curve:
     numbers: Grid
     single: bool
     cut: str
+    since: str
 
 
 def curves(view: View) -> list[Curve]:
@@ -132,7 +137,7 @@ def curves(view: View) -> list[Curve]:
             continue
         arms = set(map(text, steps["group"])) <= set(view.design.arms)
         medians = medians_of.get(analysis, view.results.medians.iloc[:0])
-        unit = tables.time_unit(float(steps["time"].max()))
+        unit = view.unit
         notes = {c: _notes(medians, c, [x for x in lines if x.cohort == c], unit) for c in cohorts}
         figure = kaplan_meier(
             steps,
@@ -156,6 +161,7 @@ def curves(view: View) -> list[Curve]:
                 behind_curves(steps, cohorts, unit),
                 len(cohorts) == 1,
                 _cut_words(lines),
+                _since(lines[0].timing),
             )
         )
     return out
@@ -178,6 +184,11 @@ def _notes(medians: pd.DataFrame, cohort: str, lines: Sequence[Line], unit: str)
         elif line.state == "descriptive":
             out.append(f"no HR: {line.message}")
     return out
+
+
+def _since(timing: str) -> str:
+    """ " from landmark day 49", where a curve begins there."""
+    return f" from {numbers.label(timing.split(',')[0])}" if timing.startswith("landmark") else ""
 
 
 def _cut_words(lines: Sequence[Line]) -> str:
@@ -213,25 +224,27 @@ def behind_curves(steps: pd.DataFrame, cohorts: Sequence[str], unit: str) -> Gri
         part = steps[steps["cohort"].map(text) == cohort].sort_values("group_order", kind="stable")
         for group in tables.order(part["group"]):
             one = part[part["group"].map(text) == group].sort_values("time", kind="stable")
+            times, at_risk, died = one["time"].to_numpy(float), one["n_risk"].to_numpy(float), one["n_event"].to_numpy(float)
+            share, lows, highs = (one[name].to_numpy(float) for name in ("survival", "conf_low", "conf_high"))
             head = numbers.label(group) if len(cohorts) == 1 else f"{tables.cohort_label(cohort)}, {numbers.label(group)}"
             rows.append(GridRow(head, kind="g"))
             for week in range(0, int(longest / scale) + 1, step):
                 day = week * scale
-                past, later = one[one["time"] <= day + 1e-9], one.loc[one["time"] >= day - 1e-9, "n_risk"]
-                if not len(later):
+                past = int(np.searchsorted(times, day + 1e-9, side="right"))     # steps up to here
+                later = int(np.searchsorted(times, day - 1e-9, side="left"))     # the first step from here on
+                if later == len(times):
                     break
-                if not len(past):          # curves from a landmark begin there
+                if not past:               # curves from a landmark begin there
                     continue
-                last = past.iloc[-1]
-                low, high = number(last["conf_low"]), number(last["conf_high"])
+                low, high = lows[past - 1], highs[past - 1]
                 limits = f" ({low:.2f}–{high:.2f})" if math.isfinite(low) and math.isfinite(high) and low < high else ""
                 rows.append(
                     GridRow(
                         str(week),
                         cells(
-                            numbers.count(int(later.iloc[0])),
-                            numbers.count(int(past["n_event"].sum())),
-                            f"{float(last['survival']):.2f}{limits}",
+                            numbers.count(int(at_risk[later])),
+                            numbers.count(int(died[:past].sum())),
+                            f"{share[past - 1]:.2f}{limits}",
                         ),
                         "i",
                     )

@@ -141,11 +141,10 @@ def _survival(view: View, row: Row, arms: int) -> list[GridRow]:
     if not any(map(math.isfinite, values)):
         return []
     if text(row["statistic"]) == "median":
-        unit = tables.time_unit(max(v for v in values if math.isfinite(v)))
-        shown = [numbers.days(v, unit) for v in values]
-        return [GridRow(f"Median {short}, {unit}", cells(*shown, "", *[""] * arms), "i", _source(row))]
+        shown = [numbers.days(v, view.unit) for v in values]
+        return [GridRow(f"Median {short}, {view.unit}", (*cells(*shown), *[Cell("")] * (1 + arms)), "i", _source(row))]
     shown = [numbers.percent(v, 1) if math.isfinite(v) else "" for v in values]
-    return [GridRow(f"{short} at {text(row['level'])}", cells(*shown, "", *[""] * arms), "i", _source(row))]
+    return [GridRow(f"{short} at {text(row['level'])}", (*cells(*shown), *[Cell("")] * (1 + arms)), "i", _source(row))]
 
 
 def _source(row: Row) -> str:

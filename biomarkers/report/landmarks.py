@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from biomarkers import tables
@@ -36,21 +37,24 @@ def landmark_section(view: View, count: Numbering, gallery: Gallery, name: str) 
     blocks: list[Block] = [
         Text.of(
             "A landmark analysis speaks of those who were still event-free on its day and had a sample by then. Who left "
-            "before is shown first: a ratio at day 49 says nothing about them."
+            "before is shown first: a ratio from the landmark on says nothing about them."
         )
     ]
     blocks += losses_pictures(view, count, gallery, name)
     body: list[GridRow] = []
-    ratios = {(x.analysis, x.cohort): x for x in view.here if is_main(x)}
+    ratios = {(x.analysis, x.cohort, x.timing): x for x in view.here if is_main(x)}
+    asked = Counter((text(r["marker"]), text(r["timing"])) for r in {text(r["analysis"]): r for r in rows}.values())
     for timing, part in together(rows, lambda r: text(r["timing"])):
         body.append(GridRow(tables.capital(numbers.label(timing)), kind="g"))
         for analysis, mine in together(part, lambda r: text(r["analysis"])):
             label = tables.marker_label(text(mine[0]["marker"]), view.design)
+            if asked[text(mine[0]["marker"]), timing] > 1:
+                label = f"{label} [{numbers.label(analysis, 40)}]"
             split = tables.order((r["cohort"] for r in mine), view.design.cohorts) if view.cohort is None else [view.cohort]
             for cohort in split:
                 here = [r for r in mine if text(r["cohort"]) == cohort]
                 where = f", {tables.cohort_label(cohort)}" if view.cohort is None else ""
-                line = ratios.get((analysis, cohort))
+                line = ratios.get((analysis, text(cohort), timing))
                 body.append(_counted(f"{label}{where}", here, line.ratio if line and line.modelled else "", ""))
                 arms = tables.order((r["arm"] for r in here), view.arms) if by_arm else []
                 if len(arms) > 1:

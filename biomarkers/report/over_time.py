@@ -246,7 +246,8 @@ def _doubt(
     label = tables.marker_label(line.marker, view.design)
     if line.estimand == "linearity test":
         marker = view.design.markers.get(line.marker) if table["value"].notna().any() else None
-        figure = spline_figure(table, marker=marker, cohorts=[cohort], titles=titles, places=places, xlabel=label)
+        named = "" if marker else label
+        figure = spline_figure(table, marker=marker, cohorts=[cohort], titles=titles, places=places, xlabel=named)
         said = f"Shape of the association of {line.label}: P of the bend {numbers.p(line.p_value)}, {line.events} events."
     else:
         figure = schoenfeld_figure(table, cohorts=[cohort], titles=titles, places=places)

@@ -45,6 +45,7 @@ from biomarkers.report.paper import csv_bytes, sheets, word_bytes
 from biomarkers.report.summary import summary
 from biomarkers.report.trial_sections import trial_sections
 from biomarkers.report.view import View, slugs
+from biomarkers.report.words import results_text
 
 if TYPE_CHECKING:
     from biomarkers.plan.results import Results
@@ -90,7 +91,7 @@ def write_report(results: Results, out_dir: str | os.PathLike[str], *, pdf: bool
     ----------
     results : Results
     out_dir : path-like
-        Made where it does not exist. Written: ``report.html``, ``cohorts/<slug>/report.html``, ``methods.md``,
+        Made where it does not exist. Written: ``report.html``, ``cohorts/<slug>/report.html``, ``methods.md``, ``results.md``,
         ``figures/*.svg``, ``tables/*.csv``; nothing outside it, each file whole or not at all.
     pdf, word : bool
         Also ``figures/*.pdf`` and ``tables/*.docx``.
@@ -122,10 +123,10 @@ def report_files(results: Results, *, pdf: bool = False, word: bool = False) -> 
     Returns
     -------
     dict of str to bytes
-        ``report.html`` first, then the cohorts in the order of the design, ``methods.md``, the figures, the
+        ``report.html`` first, then the cohorts in the order of the design, ``methods.md``, ``results.md``, the figures, the
         tables.
     """
-    gallery = Gallery(pdf=pdf)
+    gallery, views = Gallery(pdf=pdf), []
     lines = tuple(tables.lines(results.table, results.design))
     every = View(results, None, lines, {})
     every = View(results, None, lines, slugs(every.cohorts))
@@ -134,10 +135,12 @@ def report_files(results: Results, *, pdf: bool = False, word: bool = False) -> 
         files = {"report.html": _html(pages["all"])}
         for cohort in every.cohorts:
             view = View(results, cohort, lines, every.slugs)
+            views.append(view)
             name = every.slugs[cohort]
             pages[name] = _cohort(view, every, gallery)
             files[f"cohorts/{name}/report.html"] = _html(pages[name])
     files["methods.md"] = methods(every).encode("utf-8")
+    files["results.md"] = results_text(every, views).encode("utf-8")
     files |= {f"figures/{name}": data for name, data in gallery.files.items()}
     for name, page in pages.items():
         printed = list(sheets(page.sections))

@@ -35,7 +35,7 @@ def power_section(view: View, count: Numbering) -> Section | None:
         return None
     simulated = {_key(r): r for r in lines_of(view.results.detectable) if text(r["estimand"]) == HAZARD_RATIO}
     rows: list[GridRow] = []
-    for head, part in together(lines, lambda x: x.label if view.cohort is None and not view.crowded else x.group):
+    for head, part in together(lines, lambda x: x.title if view.cohort is None and not view.crowded else x.group):
         rows.append(GridRow(head, kind="g"))
         rows += [_detectable(view, x, simulated.get(_key(x.row))) for x in part]
     heads = (
@@ -73,7 +73,7 @@ def _detectable(view: View, line: Line, row: Row | None) -> GridRow:
     shown = f"{numbers.ratio(value)}{numbers.NBSP}({numbers.ratio(low)}{numbers.EN_DASH}{numbers.ratio(high)})"
     said = numbers.label(text(row["note"]), 80) if row else ""
     return GridRow(
-        line.label if view.cohort or view.crowded else tables.cohort_label(line.cohort),
+        (line.title if view.crowded else line.label) if view.cohort or view.crowded else tables.cohort_label(line.cohort),
         cells(
             line.events,
             both,

@@ -17,6 +17,7 @@ from biomarkers.genotype.decide import REASONS
 from biomarkers.report.blocks import Block, Definitions, Flow, Numbering, Picture, Section, Table, Text
 from biomarkers.report.drawings import Gallery, distribution_figures, flow_picture
 from biomarkers.report.known import known_blocks
+from biomarkers.report.methods import fitted_models
 from biomarkers.report.view import View, lines_of
 from biomarkers.tables import Cell, Grid, GridRow, Summary, cells, together
 
@@ -45,8 +46,9 @@ def study_section(view: View) -> Section:
         said.insert(1, f"Strata: {', '.join(numbers.label(s).replace('_', ' ') for s in design.strata)}.")
     rows.append(("Design", (" ".join(said) or "One group.",)))
     rows.append(("Time zero", (f"{numbers.label(design.time_zero)}; time in whole days, a week is 7 days.",)))
-    models = list(dict.fromkeys(m for x in view.main if x.modelled for m in [numbers.label(text(x.row.get("model")))] if m))
-    tests = list(dict.fromkeys(m for x in view.main if x.modelled for m in [numbers.label(text(x.row.get("method")))] if m))
+    fitted = [x for x in view.main if x.modelled]
+    models = fitted_models(view, fitted)
+    tests = list(dict.fromkeys(numbers.label(x.row.get("method")) for x in fitted if math.isfinite(x.p_value)))
     if models:
         rows.append(("Model", tuple(models[:6])))
     if tests:
@@ -124,10 +126,10 @@ def _flow_grid(view: View, flow: pd.DataFrame, parts: Mapping[str, pd.DataFrame]
             rows.append(GridRow(f"{label}, {timing}", kind="g"))
         by_cohort_of = tables.split(part, "cohort") if "cohort" in part and not view.crowded else {tables.POOLED: part}
         for cohort in tables.order(by_cohort_of, view.design.cohorts):
-            one = by_cohort_of[cohort]
-            total = int(one.drop_duplicates([c for c in ("cohort", "arm") if c in one])["total"].sum())
-            gone = [int(one.loc[one["reason"] == r, "n_excluded"].sum()) for r in reasons]
-            left = int(one.loc[one["reason"] == "included", "n_left"].sum())
+            one = tables.records(by_cohort_of[cohort])
+            total = sum({(text(r.get("cohort")), text(r["arm"])): int(r["total"]) for r in one}.values())
+            gone = [sum(int(r["n_excluded"]) for r in one if r["reason"] == reason) for reason in reasons]
+            left = sum(int(r["n_left"]) for r in one if r["reason"] == "included")
             assert total == left + sum(gone), f"the flow of {analysis} does not add up in {cohort}"
             head = tables.cohort_label(cohort) if by_cohort else f"{label}, {timing}"
             rows.append(
@@ -260,9 +262,6 @@ def endpoints_section(view: View, count: Numbering) -> Section | None:
     for endpoint in tables.order(r["endpoint"] for r in rows):
         mine = [r for r in rows if text(r["endpoint"]) == endpoint]
         body.append(GridRow(tables.endpoint_label(endpoint, view.design), kind="g"))
-        unit = tables.time_unit(
-            max((number(r["follow_up_median"]) for r in mine if math.isfinite(number(r["follow_up_median"]))), default=0.0)
-        )
         for r in mine:
             cohort, arm = tables.cohort_label(text(r["cohort"])), numbers.label(text(r["arm"]))
             head = (
@@ -271,11 +270,11 @@ def endpoints_section(view: View, count: Numbering) -> Section | None:
                 else (f"{cohort}, {arm}" if arm else cohort)
             )
             n, events = int(r["n"]), int(r["n_events"])
-            time = numbers.median(number(r["follow_up_median"]), number(r["conf_low"]), number(r["conf_high"]), unit)
+            time = numbers.median(number(r["follow_up_median"]), number(r["conf_low"]), number(r["conf_high"]), view.unit)
             body.append(
                 GridRow(
                     head,
-                    cells(numbers.count(n), numbers.n_percent(events, n), numbers.count(n - events), f"{time} {unit}"),
+                    cells(numbers.count(n), numbers.n_percent(events, n), numbers.count(n - events), f"{time} {view.unit}"),
                     "i",
                 )
             )
@@ -305,7 +304,7 @@ def assays_section(view: View, count: Numbering) -> Section | None:
                 if math.isfinite(lod)
                 else {"per_row": "per row", "user_confirmed": "to confirm"}.get(text(r.get("lod_rule")), "")
             )
-            note = "; ".join(numbers.label(w, 300) for w in (text(r.get("note")), text(r.get("gates"))) if w)
+            note = "; ".join(numbers.label(w, 300) for w in (text(r.get("note")), text(r.get("gates")).replace("_", " ")) if w)
             cite = numbers.label(text(r.get("citation")))
             rows.append(
                 GridRow(

@@ -15,8 +15,9 @@ from biomarkers.domain.states import STATES, number, text
 from biomarkers.report.associations import heterogeneity
 from biomarkers.report.blocks import Fact, Finding, Summary, Warned
 from biomarkers.report.drawings import axis_of, axis_words, small
-from biomarkers.report.view import View, is_main, is_pooled
-from biomarkers.tables import Line, Piece, plain, together
+from biomarkers.report.view import View, is_pooled
+from biomarkers.report.words import sentence
+from biomarkers.tables import Line, Piece, together
 
 MOST_FINDINGS, MOST_FLAGS, LOSS = 10, 8, 0.2
 _CSS = {
@@ -45,9 +46,7 @@ def summary(view: View) -> Summary:
         tuple(_warned(view)),
         tuple(_facts(view)),
         tuple(
-            Finding(
-                x, tables.sentence(x, view.design, adjust=view.adjust if view.adjust != "adjusted" else ""), small(axis, 22, x)
-            )
+            Finding(x, sentence(x, view.design, adjust=view.adjust if view.adjust != "adjusted" else ""), small(axis, 22, x))
             for x in shown
         ),
         axis_words(axis, 20),
@@ -192,10 +191,11 @@ def _losses(view: View) -> list[Warned]:
     if not len(flow):
         return []
     found = []
-    for part in tables.split(flow, "analysis").values():
-        keys = [c for c in ("cohort", "arm") if c in part]
-        total = int(part.drop_duplicates(keys)["total"].sum())
-        left = int(part.loc[part["reason"] == "included", "n_left"].sum())
+    groups = flow.drop_duplicates([c for c in ("analysis", "cohort", "arm") if c in flow])
+    totals = groups.groupby("analysis", sort=False, observed=True)["total"].sum()
+    kept = flow[flow["reason"] == "included"].groupby("analysis", sort=False, observed=True)["n_left"].sum()
+    for analysis, part in tables.split(flow, "analysis").items():
+        total, left = int(totals[analysis]), int(kept.get(analysis, 0))
         if total and (total - left) / total >= LOSS:
             gone = part[part["n_excluded"] > 0].groupby("reason", sort=False, observed=True)["n_excluded"].sum()
             main = str(gone.idxmax())
@@ -334,19 +334,12 @@ def _people(view: View) -> list[Fact]:
         if len(whole) == 1 and endpoint == view.endpoints[0]:
             r = whole[0]
             time = number(r["follow_up_median"])
-            unit = tables.time_unit(time if math.isfinite(time) else 0)
-            value, _, limits = numbers.median(time, number(r["conf_low"]), number(r["conf_high"]), unit).partition(NBSP)
+            value, _, limits = numbers.median(time, number(r["conf_low"]), number(r["conf_high"]), view.unit).partition(NBSP)
             out.append(
                 Fact(
                     "Median follow-up",
-                    f"{value}{NBSP}{'wk' if unit == 'weeks' else 'mo'}" if value != "NR" else "NR",
+                    f"{value}{NBSP}{'wk' if view.unit == 'weeks' else 'mo'}" if value != "NR" else "NR",
                     f"95% CI {limits.strip('()')}, reverse KM",
                 )
             )
     return out
-
-
-def sentences(view: View) -> list[str]:
-    """Every result of the page as plain sentences, for people who do not see the table."""
-    adjust = view.adjust if view.adjust != "adjusted" else ""
-    return [plain(tables.sentence(x, view.design, adjust=adjust)) for x in view.lines if is_main(x)]

@@ -157,13 +157,15 @@ def multivariable_section(view: View, count: Numbering, gallery: Gallery, name: 
         )
     ]
     silent: dict[str, list[str]] = {}
+    several = len({text(r["endpoint"]) for r in rows}) > 1
     for endpoint, part in together(rows, lambda r: text(r["endpoint"])):
         models = together(part, lambda r: text(r["marker"]))
         fitted = [(marker, found) for marker, found in models if any(text(r["estimand"]) == HAZARD_RATIO for r in found)]
         for marker, found in models:
             if not any(text(r["estimand"]) == HAZARD_RATIO for r in found):
                 why = text(found[0]["note"]).removeprefix("descriptive only: ")
-                silent.setdefault(numbers.label(why, 300), []).append(tables.marker_label(marker, view.design))
+                whose = f" for {view.short(endpoint)}" if several else ""
+                silent.setdefault(numbers.label(why, 300), []).append(tables.marker_label(marker, view.design) + whose)
         if fitted:
             grid = _models(view, endpoint, fitted, added)
             blocks.append(Table(count.table(), grid, long=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,15 +13,14 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from biomarkers import tables
-from biomarkers.domain import numbers
+from biomarkers.domain import numbers, states
 from biomarkers.domain.design import Design
-from biomarkers.domain.states import text
+from biomarkers.domain.states import number, text
 from biomarkers.tables import HAZARD_RATIO, HETEROGENEITY, POOLED, RATIO_OF_RATIOS, Line
 
 if TYPE_CHECKING:
     from biomarkers.plan.results import Results
 
-SUBGROUP = "subgroup:"
 CROWDED = 120
 """Rows of hazard ratios beyond which the page of all cohorts points to the cohorts' pages for their details."""
 
@@ -100,6 +100,14 @@ class View:
         return tables.order((a for a in _column(self.results.patients, "arm") if a), self.design.arms)
 
     @cached_property
+    def unit(self) -> str:
+        """Weeks, or months where somebody was followed for long: one unit on every page of a run."""
+        curves, ends = self.results.curves, self.results.endpoints
+        longest = [float(curves["time"].max())] if len(curves) else []
+        longest += [x for r in tables.records(ends) if math.isfinite(x := number(r["follow_up_median"]))]
+        return tables.time_unit(max(longest, default=0.0))
+
+    @cached_property
     def crowded(self) -> bool:
         """On the page of all cohorts: too many rows to repeat what stands, cohort by cohort, on their own pages."""
         return self.cohort is None and len(self.cohorts) > 1 and self.many
@@ -145,7 +153,7 @@ def lines_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 def is_subgroup(line: Line) -> bool:
     """A row of one arm, shown beside the interaction test."""
-    return any(note.startswith(SUBGROUP) for note in line.notes)
+    return any(states.is_subgroup(note) for note in line.notes)
 
 
 def is_main(line: Line) -> bool:

@@ -9,10 +9,11 @@ import pytest
 
 import biomarkers as bm
 from biomarkers.domain.errors import UseError
+from biomarkers.domain.states import SUBGROUP
 from biomarkers.kernels.scan import centred, null_model, score_tests, statistics
 from biomarkers.models.scan import scan
 from biomarkers.plan.family import FamilyTest, MaxTFamilies, family_p
-from biomarkers.plan.multiplicity import adjusted
+from biomarkers.plan.multiplicity import adjusted, family_of
 
 
 def a_test(n=40, *, seed=0, cohort="ER+", x=None, subjects=None, strata=True, adjusters=0):
@@ -105,10 +106,16 @@ def test_missing_markers_and_other_cohorts_may_stand_in_one_family():
 
 def test_a_joint_test_sends_the_family_back_to_holm_and_says_so():
     rows = pd.DataFrame({"analysis": ["a", "b"], "cohort": ["ER+", "ER+"], "estimand": ["hazard ratio"] * 2,
-                         "contrast": ["", ""], "p_value": [0.01, 0.04]})
+                         "note": ["", ""], "p_value": [0.01, 0.04]})
     p, how = MaxTFamilies.of([], permutations=99, seed=0)(rows)
     assert p.tolist() == [0.02, 0.04]
     assert how.startswith("holm (a: nothing to permute")
+
+
+def test_a_level_with_a_comma_is_in_the_family_and_a_row_of_one_arm_is_beside_it():
+    rows = pd.DataFrame({"family": "tissue", "estimand": "hazard ratio", "cohort": "ER+",
+                         "contrast": ["ductal, in situ against lobular", "per doubling, in T-DM1"], "note": ["", SUBGROUP]})
+    assert [family_of(row) for _, row in rows.iterrows()] == ["tissue", "tissue: subgroups"]
 
 
 def test_a_table_alone_cannot_be_adjusted_by_max_t():

@@ -55,7 +55,9 @@ def test_an_odds_ratio_of_response_is_an_answer_and_no_check_of_a_model(two):
                    p_adjusted=0.06, **{**given, "endpoint": "pfs"}),
     ]  # fmt: skip
     view = view_of(replace(two, table=answered(two, rows)), "ER+")
-    odds, change = (block.grid for block in associations.answers_section(view, Numbering()).blocks)
+    blocks = associations.answers_section(view, Numbering()).blocks
+    assert [block.kind for block in blocks] == ["table", "words", "table", "words"]
+    odds, change = (block.grid for block in blocks if block.kind == "table")
     assert "more responders" in odds.caption
     assert [c.text for c in odds.rows[0].cells] == ["58", "19", "1.02\u00a0(0.70–1.44)", "0.93", "0.95", "■\u00a0Prespecified"]
     assert change.rows[0].cells[2].text == "−0.42\u00a0(−0.72 to −0.13)"

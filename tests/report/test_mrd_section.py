@@ -171,3 +171,71 @@ def test_small_cells_hide_what_a_share_or_a_lead_time_would_tell(run):
     assert few.any()
     assert status.loc[few, "survival"].isna().all()
     assert shown.rates.loc[shown.rates["n"] == 1, "per_100_months"].isna().all()
+
+
+# -- one marker asked at several times: no row may be taken for another ---------------------------------------------------
+
+
+def part_of(page: bytes, anchor: str) -> str:
+    return page.decode().partition(f'id="{anchor}"')[2].partition("</section>")[0]
+
+
+def heads(part: str) -> list[str]:
+    """Row heads under the heading of their group."""
+    found, group = [], ""
+    for kind, words in re.findall(r'<th (colspan|scope="row")[^>]*>(.*?)</th>', part, re.DOTALL):
+        plain = html.unescape(re.sub("<[^>]+>", "", words)).strip()
+        group = plain if kind == "colspan" else group
+        found += [f"{group} | {plain}"] if kind != "colspan" else []
+    return found
+
+
+@pytest.mark.parametrize("anchor", ["matrix", "sens", "ledger", "power", "landmark"])
+def test_no_two_rows_of_a_table_have_the_same_name(made, anchor):
+    part = part_of(made["report.html"], anchor)
+    for table in re.findall(r"<table.*?</table>", part, re.DOTALL):
+        names = heads(table)
+        assert names
+        assert len(set(names)) == len(names), sorted(n for n in names if names.count(n) > 1)
+
+
+def test_the_matrix_shows_the_planned_value_and_each_sensitivity_in_a_row_of_its_own(run, made):
+    rows = run.table.reset_index(drop=True)
+    pooled = rows[(rows["estimand"] == "hazard ratio") & (rows["cohort"] == "all")]
+    part = part_of(made["report.html"], "matrix")
+    shown = [int(key) - 1 for key in re.findall(r'data-l="Pooled" data-r="(\d+)"', part)]
+    assert sorted(shown) == sorted(pooled.index)
+    for body in part.split('<tr class="g">')[1:]:
+        timing = html.unescape(body.partition("</th>")[0])
+        for key in re.findall(r'data-l="Pooled" data-r="(\d+)"', body):
+            assert rows.loc[int(key) - 1, "timing"].split(",")[0].split(";")[0] in timing.replace("MRD dynamics, C", "c")
+
+
+def test_a_test_of_the_ledger_names_its_own_time_also_where_two_share_their_p(run, made):
+    words = html.unescape(re.sub("<[^>]+>", " ", part_of(made["report.html"], "ledger")))
+    part = words.partition(": sensitivity")[2]
+    assert [int(n) for n in re.findall(r"acts from (\d+) days? after", part.partition("Not ")[0])] == [7, 14, 21]
+
+
+def test_the_ratio_beside_the_losses_is_that_of_the_landmark(run, made):
+    mine = run.table[(run.table["analysis"] == "dynamics") & (run.table["cohort"] == "stop")]
+    mine = mine[mine["estimand"] == "hazard ratio"]
+    own, later = (mine[mine["timing"].str.startswith(when)].iloc[0] for when in ("landmark", "current"))
+    assert f"{own['estimate']:.2f}" != f"{later['estimate']:.2f}"
+    part = part_of(made["cohorts/stop/report.html"], "landmark")
+    assert f"{own['estimate']:.2f}" in part
+    assert f"{later['estimate']:.2f}" not in part
+    assert "day 49" not in part
+
+
+def test_a_curve_from_a_landmark_says_so_beneath(made):
+    captions = re.findall(r"<figcaption>(.*?)</figcaption>", part_of(made["cohorts/stop/report.html"], "km"), re.DOTALL)
+    assert captions
+    assert all("from landmark day" in c for c in captions if "class" in c)
+
+
+def test_follow_up_has_one_unit_on_every_page(made):
+    for name in ("cohorts/stop/report.html", "cohorts/continue/report.html"):
+        page = made[name].decode()
+        assert re.search(r"Median follow-up</dt><dd>\d+\s?mo<", page.replace("\xa0", " "))
+        assert "weeks" not in part_of(made[name], "endpoints")

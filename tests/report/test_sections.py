@@ -349,7 +349,9 @@ class Folded(HTMLParser):
 
     def handle_endtag(self, tag):
         if self.inside and tag == "summary":
-            self.figure, self.cell = int(self.cell.removeprefix("Numbers behind Figure ")), None
+            self.inside = self.cell.startswith("Numbers behind")       # results in words are folded too, and are no table
+            self.figure = int(self.cell.removeprefix("Numbers behind Figure ")) if self.inside else 0
+            self.cell = None
         if self.inside and tag in ("th", "td"):
             self.tables[self.figure][-1][1].append(" ".join(self.cell.split()))
             self.cell = None

@@ -133,7 +133,7 @@ def test_toxicity_counts_are_of_the_treated(results):
         mine = trial[(trial["cohort"] == "ER+") & (trial["term"] == term)]
         shown = [int(re.match(r"\d+", row.cells[i].text).group()) for i in (0, 2)]
         assert shown == mine["any_grade"].tolist()
-    assert table.grid.head[1].endswith("(n = 32)")
+    assert table.grid.head[1].replace("\xa0", " ").endswith("(n = 32)")
 
 
 def test_figures_carry_their_numbers_in_words_and_as_files(results):
