@@ -16,7 +16,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-NOBODY = 65534
 sys.path.insert(0, str(Path(__file__).parent))
 
 from make_cases import CALLS, SITE, SITE_2A, Case, block, row, sv, text_of, write
@@ -47,6 +46,7 @@ from biomarkers.genotype.table import frame_of, frame_of_tsv
 from biomarkers.genotype.tsv import rows_of_tsv, tsv_lines, untext
 from biomarkers.parallel import Died
 
+NOBODY = 65534  # the user without rights, where the tests run as root
 ONE = find_loci(["FCGR3A-158"])
 PLAIN = Case("plain", [row("0/1", "1/1")], ["V/F", "V/V"])
 
