@@ -125,8 +125,8 @@ def _said(groups: pd.DataFrame, known: pd.DataFrame, curve: pd.DataFrame) -> lis
     each = " to ".join(dict.fromkeys(numbers.count(n) for n in (known["n"].min(), known["n"].max())))
     lost = len(groups) - len(known)
     return [
-        f"dots: overlapping groups of {each}, {level} CI",
-        "hairs: their range; dashed: all patients",
+        f"dots: groups of {each}, {level} CI",
+        "hairs: their ranges overlap; dashed: all",
         *(["line: spline by arm with its band"] if len(curve) else []),
         *([f"{numbers.plural(lost, 'group')} with too few events in an arm"] if lost else []),
     ]

@@ -125,7 +125,8 @@ def _key(ax: Axes, names: Sequence[str], marks: Sequence[Mark]) -> None:
                 linestyle=(0, mark.dashes) if mark.dashes else "-")
         ax.plot([6 + _SAMPLE / 2], [y], transform=corner, linestyle="none", marker=mark.marker, markersize=4.2,
                 markerfacecolor=mark.colour if mark.filled else light("surface"), markeredgecolor=mark.colour)
-        write(ax, 6 + _SAMPLE + 4, y, fit(name, wide - _SAMPLE - 16, TICK), transform=corner, size=TICK, va="center", zorder=6)
+        write(ax, 6 + _SAMPLE + 4, y, fit(name, wide - _SAMPLE - 16, TICK), transform=corner, size=TICK, va="center", zorder=6,
+              bbox={"facecolor": light("surface"), "edgecolor": "none", "pad": 0.6, "alpha": 0.8})  # a group may lie there
 
 
 def _said(table: pd.DataFrame) -> list[str]:

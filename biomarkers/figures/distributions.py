@@ -96,11 +96,13 @@ def distributions(
         if band:
             _keep_clear(ax, sum(band) / 2)
         shown = short_names(names)
+        found = []
         for at, name in enumerate(names):
             here = of_group == name
             _group(ax, at, y[here & seen], int((here & (status == "below")).sum()), marks[name], band)
             _bar(ax, at, y[here], status[here], lod[here])
-            _words(ax, at, shown[at], summary(value[here], status[here], lod[here]), len(names))
+            found.append(summary(value[here], status[here], lod[here]))
+        _words(ax, shown, found)
         label = title or (
             f"{numbers.label(marker.label)}, {numbers.unit(marker.unit)}"
             if marker and marker.unit
@@ -265,18 +267,19 @@ def _bar(ax: Axes, at: int, y: np.ndarray, status: np.ndarray, lod: np.ndarray) 
         ax.plot([x - 0.08, x + 0.08], [shown.median] * 2, color=ink, linewidth=1.6, zorder=4)
 
 
-def _words(ax: Axes, at: int, name: str, shown: Summary, n_groups: int) -> None:
-    room = size(ax)[0] / n_groups - 2
-    rest = f"{shown.below} {shown.lod}" if shown.below else f"{shown.zero} zero" if shown.zero else ""
-    for line, words in enumerate((fit(name, room, TICK), f"n {shown.known}", rest)):
-        write(
-            ax,
-            at,
-            -10 - 9 * line,
-            words,
-            transform=data_x(ax),
-            size=TICK if line == 0 or width(words, TICK) < room else LEAST,
-            ha="center",
-            va="center",
-            color=light("ink") if line < 2 else light("ink2"),
-        )
+def _words(ax: Axes, names: Sequence[str], found: Sequence[Summary]) -> None:
+    """Name, number, and how many lie below the limit or at zero; where columns are narrow, words stand once, at the left."""
+    room = size(ax)[0] / (len(names) + 0.3) - 3
+    rest = [(s.below, s.lod) if s.below else (s.zero, "zero") if s.zero else (0, "") for s in found]
+    rows = [[fit(name, room, TICK) for name in names], [f"n {s.known}" for s in found],
+            [f"{many} {word}" if many else "" for many, word in rest]]  # fmt: skip
+    kinds = dict.fromkeys(word for _, word in rest if word)
+    if any(width(words, TICK) > room for row in rows[1:] for words in row) and len(kinds) <= 1:
+        rows[1:] = [[str(s.known) for s in found], [str(many) if kinds else "" for many, _ in rest]]
+        for line, words in enumerate(("n", *kinds), start=1):
+            write(ax, -3.5, -10 - 9 * line, words, transform=points(ax), size=TICK, ha="right", va="center",
+                  color=light("ink" if line == 1 else "ink2"))  # fmt: skip
+    for line, row in enumerate(rows):
+        for at, words in enumerate(row):
+            write(ax, at, -10 - 9 * line, words, transform=data_x(ax), ha="center", va="center",
+                  size=TICK if width(words, TICK) <= room else LEAST, color=light("ink" if line < 2 else "ink2"))  # fmt: skip

@@ -104,6 +104,7 @@ def km(
         drawn = [(marks or {}).get(name, mark) for (name, _), mark in zip(groups, own, strict=True)]
         ax.axhline(0.5, color=light("hairline"), linewidth=0.5, zorder=0.5)
         start = float(table["time"].min()) / scale
+        ax.set_xlim(-0.012 * end, end * 1.012)
         if start > 0:
             _unknown(ax, start, before)
         for (_, rows), mark in zip(groups, drawn, strict=True):
@@ -112,7 +113,6 @@ def km(
         if start > 0:  # the landmark has its own tick; a neighbour whose numbers would touch its own goes
             apart = 1.024 * end / size(ax)[0] * max(14.0, width(numbers.count(int(table["n_risk"].max())), TICK) + 4)
             ticks = sorted([start, *(t for t in ticks if abs(t - start) > apart)])
-        ax.set_xlim(-0.012 * end, end * 1.012)
         ax.set_ylim(0, 1.03)
         ax.set_xticks(ticks, [f"{round(t, 1):g}" for t in ticks])
         ax.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", "0.25", "0.50", "0.75", "1.00"])
@@ -128,6 +128,9 @@ def _unknown(ax: Axes, start: float, words: str) -> None:
     """The time before a landmark: no curve is drawn before the class is known."""
     ax.axvspan(0, start, facecolor=light("plate"), edgecolor="none", zorder=0)
     ax.axvline(start, color=light("ink"), linewidth=0.8, linestyle=(0, (1, 1.5)), zorder=0.6)
+    low, high = ax.get_xlim()
+    if start / (high - low) * size(ax)[0] < LEAST + 3:  # beside an early landmark the words would lie on the curves
+        return
     write(
         ax,
         start / 2,

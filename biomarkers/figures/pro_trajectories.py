@@ -37,11 +37,12 @@ from biomarkers.figures.style import (
     new_figure,
     place,
     points,
+    width,
     write,
 )
 from biomarkers.figures.ticks import round_values
 from biomarkers.figures.tokens import group_marks, light
-from biomarkers.tables import need, order, text
+from biomarkers.tables import need, order, short_names, text
 
 COLUMNS = ("day", "n", "expected", "mean", "conf_low", "conf_high", "minimal_difference")
 ROW, FIRST_ROW = 10.4, 29.0
@@ -115,20 +116,26 @@ def pro_figure(
     instruments, names = order(named["instrument"]), order(named["cohort"], cohorts)
     n_arms = max(1, named["arm"].map(text).nunique() if "arm" in named else 1)
     total = (SINGLE if len(names) == 1 else DOUBLE) * POINTS_PER_MM
-    left, gap, right, head, tall = 62.0, 16.0, 8.0, 28.0, 92.0
+    gap, right, head, tall = 16.0, 8.0, 28.0, 92.0
+    shown = short_names(order(named["arm"], arms) if "arm" in named else [])
+    left = min(max(62.0, max((width(name, TICK) for name in shown), default=0.0) + 32), 0.3 * total)
     foot = below(n_arms)
-    panel = (total - left - right - gap * (len(names) - 1)) / len(names)
+    in_row = 2 if len(names) == 4 else min(len(names), 3)
+    deep = math.ceil(len(names) / in_row)
+    panel = (total - left - right - gap * (in_row - 1)) / in_row
     with house():
-        full = (head + tall + foot) * len(instruments)
+        full = (head + tall + foot) * len(instruments) * deep
         figure = new_figure(total / POINTS_PER_MM, full / POINTS_PER_MM)
         for row, instrument in enumerate(instruments):
             mine = named[named["instrument"] == instrument]
             label, direction = text(mine["label"].iloc[0]), text(mine["direction"].iloc[0])
-            for column, cohort in enumerate(names):
+            for at, cohort in enumerate(names):
+                line, column = divmod(at, in_row)
                 part = mine[mine["cohort"] == cohort]
                 if part.empty:
                     continue
-                ax = place(figure, left + column * (panel + gap), full - (row + 1) * (head + tall + foot) + foot, panel, tall)
+                ax = place(figure, left + column * (panel + gap), full - (row * deep + line + 1) * (head + tall + foot) + foot,
+                           panel, tall)
                 said = ", ".join(filter(None, (_mean_words(mine), direction)))
                 pro_trajectories(part, ax=ax, arms=arms, unit=unit, limits=range_of(mine), heads=column == 0, room=left - 4,
                                  ylabel=said if column == 0 else "")
@@ -136,7 +143,7 @@ def pro_figure(
                     ax.tick_params(axis="y", labelleft=False)
                 title = (titles or {}).get(cohort, numbers.label(cohort))
                 words = fit(f"{title}: {label}" if cohort else label, panel, TITLE, bold=True)
-                heading(ax, words, (places or {}).get(cohort, column))
+                heading(ax, words, (places or {}).get(cohort, at))
     return figure
 
 
@@ -201,13 +208,13 @@ def _counts(
     several = len(names) > 1
     if heads:
         write(ax, -room, -FIRST_ROW, "Answered/due", transform=corner, size=LEAST, weight="bold", va="center")
-    for place_, (name, mark) in enumerate(zip(names, marks, strict=True)):
+    for place_, (name, short, mark) in enumerate(zip(names, short_names(names), marks, strict=True)):
         y = -FIRST_ROW - ROW * (place_ + several)
         if heads and several:
             line = Line2D([-room, -room + 10], [y, y], transform=corner, color=mark.colour, linewidth=mark.width,  # type: ignore[attr-defined]
                           linestyle=(0, mark.dashes) if mark.dashes else "-", clip_on=False)  # type: ignore[attr-defined]
             ax.add_line(line)
-            write(ax, -room + 13, y, fit(name, room - 26, TICK), transform=corner, size=TICK, va="center")
+            write(ax, -room + 13, y, fit(short, room - 26, TICK), transform=corner, size=TICK, va="center")
         rows = table[table["arm"] == name].drop_duplicates("day").set_index("day")
         for day in ticks:
             found = next((row for at, row in rows.iterrows() if abs(float(at) - day) < 1e-6), None)

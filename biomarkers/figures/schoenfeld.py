@@ -110,7 +110,7 @@ def schoenfeld_figure(table: pd.DataFrame, *, cohorts: Sequence[str] = (), unit:
 
 def _said(facts: pd.Series, *, drawn: bool) -> list[str]:
     level = numbers.level(facts["conf_level"])
-    band = f"smooth, {level} band; dashed: the model's ratio" if drawn else "too few times for a curve"
+    band = f"smooth, {level} band; dashed: constant" if drawn else "too few times for a curve"
     return [band, f"proportional hazards {numbers.p_equals(facts['p_value'])}; {numbers.plural(facts['n_events'], 'event')}"]
 
 

@@ -113,9 +113,8 @@ def spline_figure(table: pd.DataFrame, *, marker: Marker | None = None, cohorts:
 def _said(facts: pd.Series, reference: str) -> list[str]:
     """The panel's words: what is drawn, the test of the bend, the counts, and which value is one."""
     return [f"{int(facts['n_knots'])}-knot spline, {numbers.level(facts['conf_level'])} band; dashed: linear",
-            f"non-linearity {numbers.p_equals(facts['p_linearity'])}; n = {numbers.count(facts['n'])}, "
-            f"{numbers.plural(facts['n_events'], 'event')} (ticks)",
-            f"circle: reference {reference}, the median" if reference else "circle: reference, the median"]
+            f"non-linearity {numbers.p_equals(facts['p_linearity'])}; {numbers.plural(facts['n_events'], 'event')} (ticks)",
+            f"circle: reference{f' {reference}' if reference else ''}, the median; n = {numbers.count(facts['n'])}"]
 
 
 def _vertical(curve: pd.DataFrame) -> tuple[float, float]:

@@ -36,7 +36,7 @@ from biomarkers.figures.style import (
     write,
 )
 from biomarkers.figures.tokens import group_marks, light
-from biomarkers.tables import need, order, text
+from biomarkers.tables import need, order, short_names, text
 
 GRADES = (5, 4, 3, 2, 1)
 COLUMNS = ("term", "arm", "n_treated", *(f"grade_{g}" for g in GRADES), "any_grade", "n_severe")
@@ -151,7 +151,7 @@ def _draw(ax: Axes, table: pd.DataFrame, shown: Sequence[str], rest: int, arms: 
     counts = 52.0 if full else 31.0
     wing = (wide - label - counts * n - (0 if butterfly else 8 * (n - 1))) / n
     cells = {(t, a): row for t, a, row in zip(table["term"], table["arm"], table.to_dict("records"), strict=True)}
-    for i, (name, mark) in enumerate(zip(names, marks, strict=True)):
+    for i, (name, short, mark) in enumerate(zip(names, short_names(names), marks, strict=True)):
         left_wing = butterfly and i == 0
         if butterfly:
             base = counts + wing if left_wing else counts + wing + label
@@ -159,7 +159,10 @@ def _draw(ax: Axes, table: pd.DataFrame, shown: Sequence[str], rest: int, arms: 
             base = label + i * (wing + counts + 8)
         sign = -1 if left_wing else 1
         people = next(int(r["n_treated"]) for (_, a), r in cells.items() if a == name)
-        said = fit(f"{name or 'All'} (n = {people})" if name != "all" else f"n = {people}", wing + counts - 8, TEXT, bold=True)
+        said, room = f"{numbers.label(name) or 'All'} (n = {people})" if name != "all" else f"n = {people}", wing + counts - 8
+        if name and width(said, TEXT, bold=True) > room:  # the number is never cut off
+            n_words = f" (n = {people})"
+            said = fit(short, room - width(n_words, TEXT, bold=True), TEXT, bold=True) + n_words
         out = base + sign * (wing + counts)
         write(ax, base, -6, said, transform=points(ax, 0, 1), size=TEXT, weight="bold", va="center",
               ha="right" if left_wing else "left")

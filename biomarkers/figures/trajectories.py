@@ -332,7 +332,7 @@ def _strip(ax: Axes, rows: Rows, late: Rows, mark: Mark, place: tuple[float, flo
     if below.any():
         ax.plot(x[below], y[below], linestyle="none", **_BELOW, markeredgecolor=light("ink"), zorder=3.1)
     room = size(ax)[0] * (right - left) / (ax.get_xlim()[1] - ax.get_xlim()[0])
-    words = next((w for w in ("at progression", "progression") if width(w, TICK) <= room + 14), "×")
+    words = next((w for w in ("at progression", "progression") if width(w, TICK) <= room + 4), "late")
     write(ax, (left + right) / 2, -5.5, words, transform=data_x(ax), size=TICK, ha="center", va="top")
 
 
@@ -343,5 +343,7 @@ def _counts(every: Rows, seen: Rows, marked: int) -> list[str]:
     patients = numbers.plural(n, "patient") if n == total else f"{n} of {numbers.plural(total, 'patient')}"
     if not events:
         return [patients]
-    shown = numbers.plural(events, "event") if marked == events else f"{marked or 'none'} of {events} events shown"
+    shown = numbers.plural(events, "event")
+    if marked < events:
+        shown = f"{marked} of {events} events shown" if marked else f"{shown}, {'not' if events == 1 else 'none'} shown"
     return [f"{patients}, {shown}", patients]

@@ -16,7 +16,7 @@ from matplotlib.patches import Rectangle
 
 from biomarkers.domain import numbers
 from biomarkers.figures.panels import cohort_panels, size
-from biomarkers.figures.style import NOTE, TEXT, axes_of, fit, house, points, write
+from biomarkers.figures.style import NOTE, TEXT, axes_of, fit, house, points, width, write
 from biomarkers.figures.tokens import light
 from biomarkers.tables import need
 
@@ -84,10 +84,12 @@ def two_stage_figure(
 
 def _words(ax: Axes, state: str, n1: int, r1: int, n: int, r: int) -> None:
     """Where the path stands and what each bar means, above the diagonal, where no path can run."""
-    lines = (state, f"Look after {n1}: stop with {r1} or fewer", f"End at {n}: more than {r} needed")
     wide, _ = size(ax)
-    for row, words in enumerate(lines):
+    rooms = [(0.9 - 0.17 * row) * wide for row in range(3)]
+    rules = [f"Look after {n1}: stop with {r1} or fewer", f"End at {n}: more than {r} needed"]
+    if any(width(words, NOTE) > room for words, room in zip(rules, rooms[1:], strict=True)):
+        rules = [f"at {n1}: stop if ≤ {r1}", f"at {n}: needs > {r}"]
+    for row, (words, room) in enumerate(zip((state, *rules), rooms, strict=True)):
         weight, colour = ("bold", light("ink")) if row == 0 else ("normal", light("ink2"))
-        room = (0.9 - 0.17 * row) * wide
         write(ax, 3, -3 - 9.4 * row, fit(words, room, NOTE, bold=row == 0), transform=points(ax, 0, 1), size=NOTE, va="top",
               color=colour, weight=weight)

@@ -6,6 +6,7 @@ import sys
 import warnings
 from functools import lru_cache, partial
 from importlib.util import module_from_spec, spec_from_file_location
+from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -351,6 +352,16 @@ def test_nothing_is_set_smaller_than_six_points(drawn):
         assert min(sizes) >= 6, (name, sorted(sizes))
 
 
+def test_an_early_landmark_leaves_no_room_for_words_on_the_curves(two):
+    one = two.curves[(two.curves["analysis"] == two.curves["analysis"].iloc[0])]
+    one = one[one["cohort"] == one["cohort"].iloc[0]]
+    for start, said in ((4.0, 0), (200.0, 1)):
+        later = one[one["time"] >= start]
+        ax = km(pd.concat([later.drop_duplicates("group").assign(time=start), later]),
+                ax=new_figure(120, 120).add_axes((0.2, 0.5, 0.7, 0.4)))  # fmt: skip
+        assert [t.get_text() for t in ax.texts].count("class not yet known") == said
+
+
 def test_numbers_at_risk_stand_under_a_landmark_that_is_no_round_month(two):
     one = two.curves[two.curves["analysis"] == two.curves["analysis"].iloc[0]]
     one = one[one["cohort"] == one["cohort"].iloc[0]]
@@ -440,6 +451,20 @@ def test_a_value_that_lies_at_several_heights_has_no_tick_among_them(two):
     ax = distribution_figure(table, [marker], groups=two.design.cohorts).axes[0]
     assert len(ax.get_yticks()) >= 2
     assert min(ax.get_yticks()) > 3.0
+
+
+def test_numbers_of_narrow_columns_stand_apart_and_their_word_once_at_the_left(two):
+    marker = two.design.markers["tk1_dul"]
+    rows = two.values[(two.values["marker"] == "tk1_dul") & (two.values["status"] == "measured")]
+    names = list("ABCDEF")
+    table = pd.concat([rows.assign(cohort=name) for name in names])
+    ax = distribution_figure(table, [marker] * 4, groups=names).axes[0]
+    ax.get_figure().draw_without_rendering()
+    said = [t for t in ax.texts if t.get_text() == str(len(rows))]
+    assert len(said) == len(names)
+    assert [t.get_text() for t in ax.texts].count("n") == 1
+    boxes = sorted((t.get_window_extent() for t in said), key=lambda box: box.x0)
+    assert all(a.x1 < b.x0 for a, b in pairwise(boxes))
 
 
 def test_no_tick_touches_the_word_of_the_limit(two):

@@ -6,7 +6,7 @@ import pytest
 from matplotlib.patches import Rectangle
 
 from biomarkers.figures.consort import branches, consort, consort_figure
-from biomarkers.figures.pro_trajectories import below, pro_trajectories
+from biomarkers.figures.pro_trajectories import below, pro_figure, pro_trajectories
 from biomarkers.figures.style import new_figure
 from biomarkers.figures.tokens import light
 from biomarkers.figures.toxicity import FILLS, terms, toxicity, toxicity_figure
@@ -134,3 +134,24 @@ def test_two_arms_have_two_lines_and_no_band():
     ax = pro_trajectories(both, ax=drawing(), arms=("x", "y"))
     assert not ax.patches
     assert words(ax).count("20/22") == 2
+
+
+def test_the_number_of_an_arm_is_never_cut_off(grades):
+    long = {"x": "Trastuzumab emtansine", "y": "Trastuzumab emtansine and abemaciclib, twice daily without a break"}
+    figure = toxicity_figure(grades.assign(cohort="A", arm=grades["arm"].map(long)), arms=tuple(long.values()), width_mm=89)
+    heads = [w for w in words(figure.axes[0]) if "(n = " in w]
+    assert [w.partition(" (")[2] for w in heads] == ["n = 10)", "n = 20)"]
+
+
+def test_narrow_panels_say_the_rule_in_short():
+    table = path_of(TwoStage(3, 8, 9, 16), [1, 0, 1]).assign(n1=8, r1=3, n=16, r=9)
+    said = words(two_stage_path(table, ax=drawing(wide=50)))
+    assert {"at 8: stop if ≤ 3", "at 16: needs > 9"} <= set(said)
+
+
+def test_six_cohorts_of_reported_scores_stand_three_in_a_row():
+    table = pd.concat([SCORES.assign(cohort=c, instrument="q", label="Score", direction="high is better") for c in "ABCDEF"])
+    figure = pro_figure(table)
+    places = [(round(ax.get_position().x0, 3), round(ax.get_position().y0, 3)) for ax in figure.axes]
+    assert len(places) == len(set(places)) == 6
+    assert len({x for x, _ in places}) == 3
