@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import pandas as pd
@@ -76,8 +77,8 @@ COLUMNS = (
 )
 ROW, HEAD_ROW, TOP, FOOT = 12.6, 13.4, 20.0, 47.0
 """Points: a row, a heading, the head of the table, the axis with its words."""
-LEAST_PANEL = 88.0
-"""Points that the intervals keep where long names ask for room."""
+LEAST_PANEL, NAME = 88.0, 9.8
+"""Points that the intervals keep where long names ask for room; of a name above its interval on a narrow column."""
 
 
 def axis_range(items: Sequence[Line], room: float = 130.0) -> tuple[float, float, tuple[float, ...]]:
@@ -130,7 +131,7 @@ def forest(
     blocks = _blocks(table, design or Design(name=""), by)
     with house():
         if ax is None:
-            ax = axes_of(None, DOUBLE, _height(blocks) / POINTS_PER_MM)
+            ax = axes_of(None, DOUBLE, _height(blocks, DOUBLE * POINTS_PER_MM, adjust) / POINTS_PER_MM)
             ax.set_position((0, 0, 1, 1))
         ax.set_axis_off()
         wide, high = size(ax)
@@ -150,11 +151,13 @@ def forest_figure(
     endpoint: str = "",
     width_mm: float = DOUBLE,
 ) -> Figure:
-    """The forest in a figure of its own height, at full width of a journal page."""
+    """The forest in a figure of its own height; on a narrow column names and counts stand above the interval of their row."""
     blocks = _blocks(table, design or Design(name=""), by)
+    wide = width_mm * POINTS_PER_MM - 8
     with house():
-        figure = new_figure(width_mm, (_height(blocks) + 6) / POINTS_PER_MM)
-        ax = place(figure, 4, 3, width_mm * POINTS_PER_MM - 8, _height(blocks))
+        high = _height(blocks, wide, adjust)
+        figure = new_figure(width_mm, (high + 6) / POINTS_PER_MM)
+        ax = place(figure, 4, 3, wide, high)
     forest(table, ax=ax, design=design, by=by, adjust=adjust, endpoint=endpoint)
     return figure
 
@@ -188,8 +191,46 @@ def _blocks(table: pd.DataFrame, design: Design, by: str) -> Blocks:
     return blocks
 
 
-def _height(blocks: Blocks) -> float:
-    return TOP + FOOT + sum(HEAD_ROW * bool(head.strip()) + ROW * len(rows) for head, rows in blocks)
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """Where the columns stand, in points from the left; stacked, the name of a row is a line above its interval."""
+
+    p_head: str
+    x_p: float
+    x_ratio: float
+    panel_right: float
+    panel_left: float
+    x_n: float
+    stacked: bool
+
+    @property
+    def row(self) -> float:
+        """Height of a row."""
+        return ROW + NAME * self.stacked
+
+    @property
+    def foot(self) -> float:
+        """Points for the axis with its words, and under a narrow one the key."""
+        return FOOT + 11.0 * self.stacked
+
+
+def _columns(blocks: Blocks, wide: float, adjust: str) -> _Columns:
+    items = [item for _, rows in blocks for _, item in rows]
+    p_head = "P, " + (adjust[:1].upper() + adjust[1:] if adjust != "adjusted" else adjust)
+    adjusted = [item.p_adjusted for item in items if item.modelled] + [p_head]
+    x_p = wide - max(width(w, TEXT, bold=w == p_head) for w in adjusted) - 13
+    x_ratio = x_p - 34
+    ratios = [item.ratio for item in items if item.modelled] or ["0.00 (0.00–0.00)"]
+    panel_right = x_ratio - max(max(width(r, TEXT) for r in ratios), width("HR (95% CI)", TEXT, bold=True)) - 16
+    widest = max([width(numbers.label(name), TEXT) for _, rows in blocks for name, _ in rows] + [110.0]) + 16
+    x_n = min(widest, max(0.34 * wide, panel_right - LEAST_PANEL - 66)) + 20
+    stacked = panel_right - x_n - 46 < LEAST_PANEL - 20
+    return _Columns(p_head, x_p, x_ratio, panel_right, 10.0 if stacked else x_n + 46, x_n, stacked)
+
+
+def _height(blocks: Blocks, wide: float, adjust: str) -> float:
+    columns = _columns(blocks, wide, adjust)
+    return TOP + columns.foot + sum(HEAD_ROW * bool(head.strip()) + columns.row * len(rows) for head, rows in blocks)
 
 
 class _Sheet:
@@ -198,18 +239,10 @@ class _Sheet:
     def __init__(self, ax: Axes, wide: float, high: float, blocks: Blocks, adjust: str, short: str) -> None:
         self.ax, self.wide, self.high, self.blocks, self.short = ax, wide, high, blocks, short
         items = [item for _, rows in blocks for _, item in rows]
-        self.p_head = "P, " + (adjust[:1].upper() + adjust[1:] if adjust != "adjusted" else adjust)
-        self.x_p_adjusted = wide
-        adjusted = [item.p_adjusted for item in items if item.modelled] + [self.p_head]
-        self.x_p = wide - max(width(w, TEXT, bold=w == self.p_head) for w in adjusted) - 13
-        self.x_ratio = self.x_p - 34
-        ratios = [item.ratio for item in items if item.modelled] or ["0.00 (0.00–0.00)"]
-        self.panel_right = self.x_ratio - max(max(width(r, TEXT) for r in ratios), width("HR (95% CI)", TEXT, bold=True)) - 16
-        names = [name for _, rows in blocks for name, _ in rows]
-        widest = max([width(numbers.label(name), TEXT) for name in names] + [110.0]) + 16
-        self.x_n = min(widest, max(0.34 * wide, self.panel_right - LEAST_PANEL - 66)) + 20
-        self.x_events = self.x_n + 32
-        self.panel_left = self.x_events + 14
+        self.columns = columns = _columns(blocks, wide, adjust)
+        self.p_head, self.x_p_adjusted, self.x_p, self.x_ratio = columns.p_head, wide, columns.x_p, columns.x_ratio
+        self.x_n, self.x_events = columns.x_n, columns.x_n + 32
+        self.panel_left, self.panel_right, self.stacked = columns.panel_left, columns.panel_right, columns.stacked
         self.low, self.top, self.ticks = axis_range(items, self.panel_right - self.panel_left)
         self.most = max([item.n_events for item in items if item.n_events == item.n_events] + [1.0])
         self.corner = points(ax)
@@ -221,7 +254,7 @@ class _Sheet:
     def draw(self) -> None:
         self._heads()
         y = self.high - TOP
-        last = y - sum(HEAD_ROW * bool(h.strip()) + ROW * len(rows) for h, rows in self.blocks)
+        last = y - sum(HEAD_ROW * bool(h.strip()) + self.columns.row * len(rows) for h, rows in self.blocks)
         self.rule(self.x(1), y, self.x(1), last, 0.6, light("ink"))
         for head, rows in self.blocks:
             words, right, more = (*head.split("\t"), "", "")[:3]
@@ -239,7 +272,7 @@ class _Sheet:
                 if right:
                     self.say(self.wide, y + 3.4, right, ha="right", size=NOTE, color=light("ink2"))
             for name, item in rows:
-                y -= ROW
+                y -= self.columns.row
                 self._row(y, name, item)
                 if y > last + 1:
                     self.rule(0, y, self.wide, y, 0.5, light("hairline"))
@@ -249,8 +282,7 @@ class _Sheet:
         y = self.high - TOP + 6
         for x, words, side in (
             (0, "Marker and contrast", "left"),
-            (self.x_n, "n", "right"),
-            (self.x_events, "events", "right"),
+            *(() if self.stacked else ((self.x_n, "n", "right"), (self.x_events, "events", "right"))),
             (self.x_ratio, f"HR ({self._level()} CI)", "right"),
             (self.x_p, "P", "right"),
             (self.x_p_adjusted, self.p_head, "right"),
@@ -265,11 +297,22 @@ class _Sheet:
         middle, base = y + ROW / 2, y + 3.9
         planned = item.state != "exploratory"
         ink = light("ink") if item.state in ("prespecified", "exploratory") else light("ink2")
-        self.say(10, base, fit(name, self.x_n - 10 - width(item.n) - 8), color=ink, style="normal" if planned else "italic")
+        slant = "normal" if planned else "italic"
+        if self.stacked:
+            counts = f"n = {item.n}, {item.events} events"
+            left = self.wide - width(counts, NOTE) - 4
+            above = base + NAME
+            shown = fit(name, left - 24)
+            self.clear(10, y + NAME, width(shown))
+            self.say(10, above, shown, color=ink, style=slant)
+            self.say(self.wide, above, counts, ha="right", size=NOTE, color=light("ink2"))
+        else:
+            left, above = self.x_n - width(item.n) - 4, base
+            self.say(10, base, fit(name, left - 14), color=ink, style=slant)
+            self.say(self.x_n, base, item.n, ha="right", color=ink)
+            self.say(self.x_events, base, item.events, ha="right", color=ink)
         if item.flags:
-            self.say(self.x_n - width(item.n) - 4, base, "▲", ha="right", size=LEAST, color=light("flag"))
-        self.say(self.x_n, base, item.n, ha="right", color=ink)
-        self.say(self.x_events, base, item.events, ha="right", color=ink)
+            self.say(left, above, "▲", ha="right", size=LEAST, color=light("flag"))
         if item.modelled:
             self._interval(middle, item)
             self.say(self.x_ratio, base, item.ratio, ha="right")
@@ -348,13 +391,17 @@ class _Sheet:
         for tick in self.ticks:
             self.rule(self.x(tick), y, self.x(tick), y - 2.5, 0.6, light("ink"))
             self.say(self.x(tick), y - 10.5, f"{tick:g}" if tick >= 0.1 else f"{tick:.2g}", ha="center", size=TICK)
-        self.say((self.panel_left + self.panel_right) / 2, y - 21, "Hazard ratio, log scale", ha="center")
+        scale = "Hazard ratio, log scale"
+        self.say(max((self.panel_left + self.panel_right) / 2, width(scale) / 2), y - 21, scale, ha="center")
         left = f"← longer {self.short}" if self.short else "← later event"
         right = f"shorter {self.short} →" if self.short else "earlier event →"
         if self.blocks:
-            self.say(max(self.panel_left, self.x(1) - 12), y - 31.5, fit(left, 110, NOTE), ha="right", size=NOTE, color=ink2)
-            self.say(min(self.panel_right, self.x(1) + 12), y - 31.5, fit(right, 110, NOTE), ha="left", size=NOTE, color=ink2)
-        self._key(y - 16)
+            left, right = fit(left, 110, NOTE), fit(right, 110, NOTE)
+            ends = max(self.panel_left, self.x(1) - 12, width(left, NOTE))
+            begins = max(min(self.panel_right, self.x(1) + 12), ends + 8)
+            self.say(ends, y - 31.5, left, ha="right", size=NOTE, color=ink2)
+            self.say(begins, y - 31.5, right, ha="left", size=NOTE, color=ink2)
+        self._key(y - (44 if self.stacked else 16))
 
     def _key(self, y: float) -> None:
         items = [item for _, rows in self.blocks for _, item in rows]
@@ -364,13 +411,14 @@ class _Sheet:
             ("◆ pooled", any(i.cohort == POOLED and i.modelled for i in items)),
             ("▲ flagged", any(i.flags for i in items)),
         ]
-        left = 0.0
+        left, room = 0.0, self.wide if self.stacked else self.panel_left - 4
         for shown, present in words:
-            if present and left + width(shown, NOTE) < self.panel_left - 4:
+            if present and left + width(shown, NOTE) < room:
                 self.say(left, y, shown, size=NOTE, color=light("ink2"))
                 left += width(shown, NOTE) + 9
-        if any(i.modelled for i in items):
-            self.say(0, y - 10.5, "box area: events", size=NOTE, color=light("ink2"))
+        area = "box area: events"
+        if any(i.modelled for i in items) and (not self.stacked or left + width(area, NOTE) < room):
+            self.say(left if self.stacked else 0, y - 10.5 * (not self.stacked), area, size=NOTE, color=light("ink2"))
 
     def clear(self, x: float, y: float, wide: float) -> None:
         """The line at one stops for words that reach it."""

@@ -406,6 +406,21 @@ def test_every_row_of_the_table_keeps_its_place_in_the_forest(two):
     assert len([w for w in words if re.fullmatch(r"\d\.\d+\u00a0\(.*\)", w)]) == len(main) - 2
 
 
+@pytest.mark.parametrize("wide", [85, 120, 180])
+def test_no_words_of_a_forest_touch_at_any_width_of_a_journal(two, wide):
+    figure = forest_figure(two.table, design=two.design, adjust="Holm", width_mm=wide)
+    figure.draw_without_rendering()
+    boxes = [(t.get_text(), t.get_window_extent()) for t in figure.axes[0].texts if t.get_text() not in ("", "▲")]
+    edge = figure.bbox
+    assert not [w for w, box in boxes if box.x0 < edge.x0 or box.x1 > edge.x1]
+    for k, (name, box) in enumerate(boxes):
+        touching = [w for w, other in boxes[k + 1 :] if other.x0 < box.x1 and box.x0 < other.x1
+                    and min(box.y1, other.y1) - max(box.y0, other.y0) > 0.35 * min(box.height, other.height)]  # fmt: skip
+        assert not touching, (name, touching)
+    panels = [line.get_xdata() for line in figure.axes[0].lines if line.get_linewidth() == 1.3]
+    assert max(x[1] for x in panels) - min(x[0] for x in panels) > 15
+
+
 def test_a_row_without_a_model_has_no_box(factory, two):
     rows = pd.DataFrame([factory.row(note="descriptive only: 3 events", estimate=1.5)])
     figure = forest_figure(rows, design=two.design)
