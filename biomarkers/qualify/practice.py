@@ -117,7 +117,7 @@ def faults_are_named(folder: Path) -> Iterator[Finding]:
         except DataProblem as problem:
             said = next((line for line in str(problem).splitlines() if "sheet.csv:11" in line), str(problem).splitlines()[0])
         named = all(part in said for part in (f"sheet.csv:11:{header}", cell, "→"))
-        yield Finding(what, f"refused at sheet.csv:11:{header}, naming {cell!r}, with a remedy", said[:160], named)
+        yield Finding(what, f"refused at sheet.csv:11:{header}, naming {cell!r}, with a remedy", said, named)
         yield same(f"{what}: files beside the input", 3, len(list(place.iterdir())))
 
 
@@ -419,7 +419,9 @@ def provenance(folder: Path) -> Iterator[Finding]:
     out = _written(study_in(folder / "study"), folder / "out")
     text = (out / "run.json").read_text(encoding="utf-8")
     record = json.loads(text)
-    yield same("outputs with a hash", set(hashes(out)) - {"run.json"}, {entry["path"] for entry in record["outputs"]})
+    written, recorded = set(hashes(out)) - {"run.json"}, {entry["path"] for entry in record["outputs"]}
+    yield same("outputs with a hash", len(written), len(recorded))
+    yield same("outputs on one side only", "none", ", ".join(sorted(written ^ recorded)) or "none")
     sheet_hash = hashlib.sha256((folder / "study" / "sheet.csv").read_bytes()).hexdigest()
     yield holds("the sheet's hash is recorded", any(entry["sha256"] == sheet_hash for entry in record["inputs"]))
     yield holds("no folder of this machine", str(folder) not in text and str(Path.home()) not in text)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from biomarkers.domain.numbers import label
+from biomarkers.domain.numbers import NBSP, label
 
 if TYPE_CHECKING:
     from biomarkers.study.study import Study
@@ -57,7 +57,7 @@ def _markers(study: Study) -> str:
     heads = [f"evaluable, {' and '.join(label(c, 60) for c in cohorts)}"]
     for visit in visits:
         expected = sums.xs(visit, level="visit")["expected"].groupby("cohort", observed=True).max()
-        heads.append(f"{visit}, of {' + '.join(str(expected.get(c, 0)) for c in cohorts)}")
+        heads.append(f"{visit}, of {f'{NBSP}+{NBSP}'.join(str(expected.get(c, 0)) for c in cohorts)}")
     rows = []
     for marker in dict.fromkeys(cells["marker"]):
         here = [sums.loc[(marker, visit)] if (marker, visit) in sums.index else None for visit in visits]
