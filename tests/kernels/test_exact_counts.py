@@ -376,6 +376,13 @@ def test_the_search_finds_what_trying_every_two_stage_design_finds(p0: float, p1
     assert len(best) > 2
 
 
+def test_a_single_stage_has_from_one_patient_up_to_as_many_as_may_be() -> None:
+    rates = {"alpha": 0.1, "beta": 0.2}
+    assert two_stage.single_stage(0.01, 0.9, **rates, n_max=5) == (1, 0, pytest.approx(0.01), pytest.approx(0.9))
+    assert two_stage.single_stage(0.5, 0.68, **rates, n_max=37)[:2] == (37, 22)
+    assert two_stage.single_stage(0.5, 0.68, **rates, n_max=36) is None
+
+
 @pytest.mark.parametrize("plan", [TwoStage(1, 6, 4, 15), TwoStage(0, 3, 2, 7), TwoStage(3, 10, 3, 12)])
 def test_the_estimate_after_two_stages_is_unbiased_at_every_share(plan: TwoStage) -> None:
     for p in (0.05, 0.3, 0.62, 0.9):
