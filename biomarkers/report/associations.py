@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
 
 from markupsafe import Markup
 
@@ -115,14 +117,23 @@ def _forest_note(lines: Sequence[Line], adjust: str) -> str:
     return " ".join([*filter(None, parts), *flagged])
 
 
-def _noted(lines: Sequence[Line]) -> list[str]:
-    """What the notes of these rows say, each once, with the rows that it is about."""
+_COUNTED = re.compile(r"(\d+) (in the .*)")
+
+
+def _noted(lines: Sequence[Line], where: Callable[[Line], str] = lambda x: "") -> list[str]:
+    """What the notes of these rows say, each once, with the rows that it is about; notes that differ in a count are one."""
     bases = {x.label.removesuffix(f" [{x.tag}]") for x in lines}
     shared = f"{bases.pop()}, " if len(bases) == 1 and len(lines) > 1 else ""    # one question at several times
+    times = Counter(x.label for x in lines)
     notes: dict[str, list[str]] = {}
     for x in lines:
+        name = tables.capital(x.title.removeprefix(shared)) if shared else x.title if times[x.label] > 1 else x.label
         for note in x.notes:
-            notes.setdefault(note, []).append(tables.capital(x.title.removeprefix(shared)))
+            notes.setdefault(note, []).append(name + where(x))
+    for rest, found in together([m for m in map(_COUNTED.fullmatch, notes) if m], lambda m: m[2]):
+        if len(found) > 1:
+            counts = sorted(int(m[1]) for m in found)
+            notes[f"{counts[0]} to {counts[-1]} {rest}"] = [name for m in found for name in notes.pop(m[0])]
     said = []
     for note, labels in list(notes.items())[:12]:
         every = len(labels) == len(lines)
@@ -367,19 +378,22 @@ def answers_section(view: View, count: Numbering) -> Section | None:
     if view.crowded or not asked:
         return None
     blocks: list[Block] = []
+
+    def placed(x: Line) -> str:
+        return "" if view.cohort is not None else f", {_where(x.cohort)}"
+
     for (estimand, endpoint), lines in together(asked, lambda x: (x.estimand, x.endpoint)):
         caption, head = _ANSWERS[estimand]
         level = next((numbers.level(x.level) for x in lines), "95%")
         rows = []
         for x in lines:
-            where = "" if view.cohort is not None else f", {_where(x.cohort)}"
             shown = Cell(_estimated(x), source=f"results:{x.key}") if x.modelled else Cell(x.message or numbers.NONE, "em")
             words = cells(x.n, x.events, *([shown] if head else []), x.p, x.p_adjusted, tables.sign(x.state))
-            rows.append(GridRow(x.label + where, words))
+            rows.append(GridRow(x.label + placed(x), words))
         heads = ("Question", "n", "Events", *([f"{head} ({level} CI)"] if head else []), "P", f"P, {view.adjust}", "Status")
         title = caption.format(endpoint=tables.endpoint_label(endpoint, view.design).lower())
         numeric = (False, *[True] * (len(heads) - 2), False)
-        grid = Grid(f"{title}.", heads, tuple(rows), numeric, " ".join(_noted(lines)))
+        grid = Grid(title if title.endswith("?") else f"{title}.", heads, tuple(rows), numeric, " ".join(_noted(lines, placed)))
         blocks.append(Table(count.table(), grid, long=True))
         blocks += filter(None, [in_words(lines, view)])
     return Section("answers", "Other questions of the plan", "15, 17", tuple(blocks))

@@ -303,7 +303,8 @@ _HYPHENED = re.compile(r"(?<![\w&;-])[\w+]{1,14}(?:-[\w+]{1,14}){1,3}(?![\w;-])"
 
 def _unbroken(words: str) -> Markup:
     """Text with short hyphened names (T-DM1) kept on one line; everything is escaped first."""
-    return Markup(_HYPHENED.sub(r'<span class="nw">\g<0></span>', str(Markup.escape(words))))  # noqa: S704 - escaped above
+    whole = str(Markup.escape(words)).replace("% CI)", f"%{numbers.NBSP}CI)")
+    return Markup(_HYPHENED.sub(r'<span class="nw">\g<0></span>', whole))  # noqa: S704 - escaped above
 
 
 def _html(page: Page) -> bytes:

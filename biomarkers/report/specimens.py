@@ -110,7 +110,7 @@ def flow_section(view: View, count: Numbering, gallery: Gallery, name: str) -> S
 def _flow_grid(view: View, flow: pd.DataFrame, parts: Mapping[str, pd.DataFrame]) -> Grid:
     """One row per analysis (and cohort): everybody, each reason that occurs, the analysed, the events."""
     reasons = [r for r in FLOW if r != "included" and ((flow["reason"] == r) & (flow["n_excluded"] > 0)).any()]
-    events = {(x.analysis, x.cohort): x.events for x in view.main}
+    events = {(x.analysis, x.cohort, x.timing): x.events for x in view.main}
     by_cohort = view.cohort is None and len(view.cohorts) > 1 and not view.crowded
     first = flow.drop_duplicates("analysis")
     seen = Counter(
@@ -139,7 +139,7 @@ def _flow_grid(view: View, flow: pd.DataFrame, parts: Mapping[str, pd.DataFrame]
                         numbers.count(total),
                         *(numbers.count(g) for g in gone),
                         numbers.n_percent(left, total),
-                        events.get((analysis, cohort), ""),
+                        events.get((analysis, cohort, text(part["timing"].iloc[0])), ""),
                     ),
                     "i" if by_cohort else "",
                 )

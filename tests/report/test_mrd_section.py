@@ -239,3 +239,15 @@ def test_follow_up_has_one_unit_on_every_page(made):
         page = made[name].decode()
         assert re.search(r"Median follow-up</dt><dd>\d+\s?mo<", page.replace("\xa0", " "))
         assert "weeks" not in part_of(made[name], "endpoints")
+
+
+def test_events_beside_the_flow_are_those_of_the_analysed(run, made):
+    rows = run.table[run.table["estimand"] == "hazard ratio"]
+    for name, cohort in (("stop", "stop"), ("continue", "continue")):
+        part = part_of(made[f"cohorts/{name}/report.html"], "flow")
+        for row in re.findall(r"<tr[^>]*><th scope=\"row\">(.*?)</tr>", part, re.DOTALL):
+            words, *cells = (html.unescape(re.sub("<[^>]+>", "", c)).strip() for c in re.split("<td[^>]*>", row))
+            analysis = "week30" if "day 230" in words else "dynamics"
+            mine = rows[(rows["analysis"] == analysis) & (rows["cohort"] == cohort) & rows["timing"].str.startswith("landmark")]
+            assert cells[-2].partition("\xa0")[0].partition(" ")[0] == str(mine["n"].iloc[0])
+            assert cells[-1] == str(mine["n_events"].iloc[0])
