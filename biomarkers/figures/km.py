@@ -111,8 +111,10 @@ def km(
             _curve(ax, rows, mark, scale)
         ticks = time_ticks(end, unit, int(size(ax)[0] / 20))
         if start > 0:  # the landmark has its own tick; a neighbour whose numbers would touch its own goes
-            apart = 1.024 * end / size(ax)[0] * max(14.0, width(numbers.count(int(table["n_risk"].max())), TICK) + 4)
-            ticks = sorted([start, *(t for t in ticks if abs(t - start) > apart)])
+            per_point, own = 1.024 * end / size(ax)[0], width(f"{round(start, 1):g}", TICK)
+            after = max(14.0, width(numbers.count(int(table["n_risk"].max())), TICK) + 4) * per_point
+            early = [t for t in ticks if t < start and start - t > per_point * ((own + width(f"{t:g}", TICK)) / 2 + 3)]
+            ticks = [*early, start, *(t for t in ticks if t - start > after)]
         ax.set_ylim(0, 1.03)
         ax.set_xticks(ticks, [f"{round(t, 1):g}" for t in ticks])
         ax.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", "0.25", "0.50", "0.75", "1.00"])

@@ -30,13 +30,13 @@ from biomarkers.figures.style import (
     width,
     write,
 )
+from biomarkers.figures.ticks import ratio_ticks
 from biomarkers.figures.tokens import light
 from biomarkers.tables import need
 
 COLUMNS = ("dimension", "specification", "primary", "cohort", "per_sd", "per_sd_low", "per_sd_high", "n", "n_events", "note")
 ROW, GAP, FOOT, TOP, LEFT, RIGHT = 10.5, 5.0, 26.0, 14.0, 190.0, 62.0
 """Points: a row, the space between dimensions, the axis with its words, the head, the labels, the counts."""
-_TICKS = (0.125, 0.25, 0.5, 1, 2, 4, 8)
 
 
 def specification_curve(table: pd.DataFrame, *, ax: Axes | None = None, cohort: str = "all") -> Axes:
@@ -72,7 +72,7 @@ def specification_figure(table: pd.DataFrame, *, cohort: str = "all", width_mm: 
     with house():
         figure = new_figure(width_mm, height(rows) / POINTS_PER_MM)
         total = width_mm * POINTS_PER_MM
-        left = min(LEFT, 0.5 * total)
+        left = min(LEFT, 0.5 * total, _needed(rows))
         ax = place(figure, left, FOOT, total - left - RIGHT, height(rows) - FOOT - TOP)
         specification_curve(table, ax=ax, cohort=cohort)
     return figure
@@ -88,7 +88,8 @@ def _draw(ax: Axes, rows: pd.DataFrame) -> None:
     low, high = max(min([0.5, *ends]) * 0.94, 0.11), min(max([2.0, *ends]) * 1.06, 9.0)
     ax.set_xscale("log")
     ax.set_xlim(low, high)
-    ticks = [t for t in _TICKS if low <= t <= high]
+    span = ax.get_window_extent().width * 72 / ax.get_figure(root=True).dpi
+    ticks = ratio_ticks(low, high, span)
     ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
     ax.minorticks_off()
     ax.set_yticks([])
@@ -101,11 +102,10 @@ def _draw(ax: Axes, rows: pd.DataFrame) -> None:
     y = 0.0
     last = ""
     left = _left(ax)
-    span = ax.get_window_extent().width * 72 / ax.get_figure(root=True).dpi
     write(ax, span + RIGHT - 30, 0.2, "events", transform=data_y(ax), size=NOTE, ha="right", va="bottom", color=light("ink2"))
     write(ax, span + RIGHT - 2, 0.2, "n", transform=data_y(ax), size=NOTE, ha="right", va="bottom", color=light("ink2"))
     for row in rows.to_dict("records"):
-        name, room = ("prespecified" if row["primary"] else str(row["specification"])), left - 10
+        name, room = _name(row), left - 10
         if row["dimension"] != last:
             y -= GAP / ROW
             taken = width(fit(name, room / 2, TICK), TICK, bold=bool(row["primary"]))
@@ -120,6 +120,20 @@ def _draw(ax: Axes, rows: pd.DataFrame) -> None:
     ax.set_ylim(y - 0.2, 0.9)
 
 
+def _name(row: dict[str, Any]) -> str:
+    return "prespecified" if row["primary"] else str(row["specification"])
+
+
+def _needed(rows: pd.DataFrame) -> float:
+    """Points that the longest name takes, beside its dimension where it is the first of it."""
+    widest, last = 0.0, ""
+    for row in rows.to_dict("records"):
+        head = width(numbers.label(row["dimension"]), TEXT, bold=True) + 10 if row["dimension"] != last else 0.0
+        widest = max(widest, head + width(numbers.label(_name(row)), TICK, bold=bool(row["primary"])))
+        last = row["dimension"]
+    return widest + 16
+
+
 def _left(ax: Axes) -> float:
     """Points beside the axis for the names of dimensions and alternatives."""
     figure = ax.get_figure(root=True)
@@ -130,9 +144,9 @@ def _left(ax: Axes) -> float:
 def _row(ax: Axes, row: dict[str, Any], y: float, span: float, limits: tuple[float, float]) -> None:
     value, low, high = (float(row[c]) for c in ("per_sd", "per_sd_low", "per_sd_high"))
     if not math.isfinite(value):
-        words = str(row["note"]).split(";")[0]
-        write(ax, 2, y, fit(words, span - 4, NOTE), transform=data_y(ax), size=NOTE, va="center", style="italic",
-              color=light("ink2"))
+        words = fit(str(row["note"]).split(";")[0], span + RIGHT - 8, NOTE)  # no counts stand in this row
+        write(ax, span + RIGHT - 2, y, words, transform=data_y(ax), size=NOTE, va="center", ha="right", style="italic",
+              color=light("ink2"), bbox={"facecolor": light("surface"), "edgecolor": "none", "pad": 0.6})  # fmt: skip
         return
     strong = bool(row["primary"])
     if math.isfinite(low) and math.isfinite(high):
