@@ -133,6 +133,7 @@ def curves(view: View) -> list[Curve]:
     for analysis, steps in tables.split(every, "analysis").items():
         cohorts = tables.order(steps["cohort"], view.design.cohorts)
         lines = [x for x in view.lines if x.analysis == analysis and is_main(x)]
+        lines = [x for x in lines if x.timing == lines[0].timing]    # a curve belongs to the first of several times
         if not lines:
             continue
         arms = set(map(text, steps["group"])) <= set(view.design.arms)
