@@ -120,7 +120,7 @@ def km(
         ax.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", "0.25", "0.50", "0.75", "1.00"])
         ax.set_xlabel(numbers.label(xlabel or unit.capitalize()), parse_math=False)
         ax.set_ylabel(fit(ylabel, size(ax)[1], TEXT), parse_math=False)
-        _corner(ax, table, notes, scale, end)
+        _corner(ax, table, notes, scale, end, start / end)
         if counts:
             _counts(ax, groups, drawn, ticks, scale, heads=heads, room=room)
     return ax
@@ -248,8 +248,11 @@ def _sample(ax: Axes, x: float, y: float, mark: Mark) -> None:
     ax.add_line(line)
 
 
-def _corner(ax: Axes, table: pd.DataFrame, notes: Sequence[str], scale: float, end: float) -> None:
-    """Write the notes where no curve runs: upper right, else lower left, else lower right, else above the curves' middle."""
+def _corner(ax: Axes, table: pd.DataFrame, notes: Sequence[str], scale: float, end: float, begin: float) -> None:
+    """Write the notes where no curve runs: upper right, else lower left, else lower right, else above the curves' middle.
+
+    `begin` is the share of the axis before the landmark, which holds words of its own.
+    """
     if not notes:
         return
     wide, high = size(ax)
@@ -272,8 +275,8 @@ def _corner(ax: Axes, table: pd.DataFrame, notes: Sequence[str], scale: float, e
 
     if free(1 - share_x, 1.01, 1.03 - share_y, 1.04):
         x, y, side = 1.0, 1.0, "right"
-    elif free(0, share_x, -0.01, share_y):
-        x, y, side = 4 / wide, share_y - 4 / high, "left"
+    elif free(begin, begin + share_x, -0.01, share_y) and begin + share_x < 1:
+        x, y, side = (begin + 0.012) / 1.024 * (begin > 0) + 4 / wide, share_y - 4 / high, "left"
     elif free(1 - share_x, 1.01, -0.01, share_y):
         x, y, side = 1.0, share_y - 4 / high, "right"
     else:

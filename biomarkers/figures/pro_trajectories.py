@@ -136,7 +136,7 @@ def pro_figure(
                     continue
                 ax = place(figure, left + column * (panel + gap), full - (row * deep + line + 1) * (head + tall + foot) + foot,
                            panel, tall)
-                said = ", ".join(filter(None, (_mean_words(mine), direction)))
+                said = _axis_words(mine, direction, tall + 10)
                 pro_trajectories(part, ax=ax, arms=arms, unit=unit, limits=range_of(mine), heads=column == 0, room=left - 4,
                                  ylabel=said if column == 0 else "")
                 if column:
@@ -147,10 +147,12 @@ def pro_figure(
     return figure
 
 
-def _mean_words(table: pd.DataFrame) -> str:
-    """What a mark and its line are."""
+def _axis_words(table: pd.DataFrame, direction: str, room: float) -> str:
+    """What a mark and its line are, and which way is worse; the direction outlives the level of the interval."""
     levels = table["conf_level"].dropna().unique() if "conf_level" in table else []
-    return f"Mean ({numbers.level(float(levels[0]))} CI)" if len(levels) == 1 else "Mean score"
+    mean = f"Mean ({numbers.level(float(levels[0]))} CI)" if len(levels) == 1 else "Mean score"
+    whole = ", ".join(filter(None, (mean, direction)))
+    return whole if width(whole, TEXT) <= room else f"Mean, {direction}"
 
 
 def below(n_arms: int) -> float:

@@ -212,7 +212,7 @@ def toxicity_section(view: View, count: Numbering, gallery: Gallery, name: str) 
         n = next(int(r["n_treated"]) for r in rows if text(r["arm"]) == arm)
         who = f"{numbers.label(arm)}, " if arm not in ("", "all") else ""
         size = f"\n(n{NBSP}={NBSP}{n})" if len(cohorts) == 1 else ""
-        heads += [f"{who}any{size}", f"{who}grade{NBSP}≥{NBSP}{severe}\n[CI]"]
+        heads += [f"{who}{'any' if who else 'Any'}{size}", f"{who}{'grade' if who else 'Grade'}{NBSP}≥{NBSP}{severe}\n[CI]"]
     heads += ["P"] if len(arms) == 2 else []
     grid = Grid(
         "Adverse events at least possibly related to treatment.",

@@ -362,6 +362,19 @@ def test_an_early_landmark_leaves_no_room_for_words_on_the_curves(two):
         assert [t.get_text() for t in ax.texts].count("class not yet known") == said
 
 
+def test_notes_below_the_curves_begin_after_the_landmark(two):
+    one = two.curves[two.curves["analysis"] == two.curves["analysis"].iloc[0]]
+    one = one[one["cohort"] == one["cohort"].iloc[0]]
+    later = one[one["time"] >= 100.0]
+    high = pd.concat([later.drop_duplicates("group").assign(time=100.0), later]).assign(survival=0.95)
+    ax = km(high, notes=["Median NR", "no HR"], ax=new_figure(160, 120).add_axes((0.2, 0.5, 0.7, 0.4)), unit="days")
+    ax.get_figure().draw_without_rendering()
+    (note,) = [t for t in ax.texts if t.get_text() == "no HR"]
+    box = note.get_window_extent()
+    assert box.x0 >= ax.transData.transform((100, 0))[0]
+    assert box.y1 < ax.transData.transform((0, 0.5))[1], "below the curves"
+
+
 def test_numbers_at_risk_stand_under_a_landmark_that_is_no_round_month(two):
     one = two.curves[two.curves["analysis"] == two.curves["analysis"].iloc[0]]
     one = one[one["cohort"] == one["cohort"].iloc[0]]

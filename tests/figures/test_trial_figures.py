@@ -155,3 +155,11 @@ def test_six_cohorts_of_reported_scores_stand_three_in_a_row():
     places = [(round(ax.get_position().x0, 3), round(ax.get_position().y0, 3)) for ax in figure.axes]
     assert len(places) == len(set(places)) == 6
     assert len({x for x, _ in places}) == 3
+
+
+def test_the_axis_of_a_reported_score_says_whole_which_way_is_worse():
+    table = SCORES.assign(cohort="A", instrument="q", label="Score", direction="high is worse")
+    ax = pro_figure(table).axes[0]
+    ax.get_figure().draw_without_rendering()
+    assert ax.get_ylabel().endswith("high is worse")
+    assert ax.yaxis.label.get_window_extent().height <= ax.get_window_extent().height + 20
