@@ -31,7 +31,7 @@ from biomarkers.kernels.one_sample import beta_product, limits_at, median_limits
 from biomarkers.kernels.power import detectable_by_information, detectable_hazard_ratio
 from biomarkers.kernels.rank_association import cliffs_delta, spearman
 from biomarkers.kernels.recount import Pairs
-from biomarkers.kernels.resample import generator, joint_statistics, max_t, score_permutation
+from biomarkers.kernels.resample import cluster_bootstrap, generator, joint_statistics, max_t, max_t_patterns, score_permutation
 from biomarkers.kernels.response_power import Responses, detectable_odds_ratio
 from biomarkers.kernels.riskset import risk_sets
 from biomarkers.kernels.rmst import rmst_difference, survival_difference
@@ -506,6 +506,29 @@ def test_an_interval_is_one_of_95_per_cent_where_nothing_is_said(name: str) -> N
     limits = INTERVALS[name]
     assert limits() == limits(level=0.95)
     assert limits() != limits(level=0.8)
+
+
+def test_chance_begins_at_seed_zero_where_no_seed_is_said() -> None:
+    t, d, x = np.arange(1.0, 10), np.ones(9), np.array([4.0, 1, 3, 9, 2, 6, 5, 8, 7])
+    rs = risk_sets(t, d)
+    null, M = null_model(rs), x[rs.order][:, None]
+    drawn_ones = [
+        lambda **k: score_permutation(t, d, x, permutations=50, **k).p_value,
+        lambda **k: max_selected(t, d, x, permutations=50, **k).p_values["permutation"],
+        lambda **k: max_t(null, M, permutations=50, **k).p_permutation.tolist(),
+        lambda **k: max_t_patterns([(null, np.ones(9, bool), M)], rs.stratum, 50, **k).p_permutation.tolist(),
+        lambda **k: max_t_family([Member(null, M, rs.order)], np.zeros(9, int), permutations=50, **k).p_permutation.tolist(),
+        lambda **k: np.nan_to_num(cluster_bootstrap(t, d, x, np.arange(9), replicates=5, **k)).tolist(),
+    ]
+    for of in drawn_ones:
+        assert of() == of(seed=0)
+        assert len({str(of(seed=seed)) for seed in range(4)}) > 1
+
+
+def test_as_many_are_drawn_as_is_usual_where_no_number_is_said() -> None:
+    t, d, x = np.arange(1.0, 4), np.ones(3), np.array([4.0, 1, 3])
+    assert score_permutation(t, d, x).permutations == 9999
+    assert cluster_bootstrap(t, d, x, [0, 1, 2]).shape == (999, 1)
 
 
 def test_a_test_has_five_per_cent_and_eighty_per_cent_power_where_nothing_is_said() -> None:
