@@ -101,7 +101,7 @@ def pro_trajectories(
         levels = [v for v in round_values(low, high, None) if low <= v <= high]
         ax.set_yticks(levels, [numbers.value(v) for v in levels])
         ax.set_xlabel(unit.capitalize(), parse_math=False)
-        ax.set_ylabel(fit(ylabel, size(ax)[1] + 10, TEXT), parse_math=False)
+        ax.set_ylabel(fit(ylabel, size(ax)[1] + 32, TEXT), parse_math=False)
         _counts(ax, named, names, marks, [t * scale for t, _ in ticks], scale, heads=heads, room=room)
     return ax
 
@@ -136,7 +136,7 @@ def pro_figure(
                     continue
                 ax = place(figure, left + column * (panel + gap), full - (row * deep + line + 1) * (head + tall + foot) + foot,
                            panel, tall)
-                said = _axis_words(mine, direction, tall + 10)
+                said = _axis_words(mine, direction, tall + 32)
                 pro_trajectories(part, ax=ax, arms=arms, unit=unit, limits=range_of(mine), heads=column == 0, room=left - 4,
                                  ylabel=said if column == 0 else "")
                 if column:

@@ -163,3 +163,14 @@ def test_the_axis_of_a_reported_score_says_whole_which_way_is_worse():
     ax.get_figure().draw_without_rendering()
     assert ax.get_ylabel().endswith("high is worse")
     assert ax.yaxis.label.get_window_extent().height <= ax.get_window_extent().height + 20
+
+
+@pytest.mark.parametrize("direction", ["high is better", "high is worse"])
+def test_the_name_of_the_scale_says_the_interval_and_the_direction_in_full(direction):
+    table = SCORES.assign(cohort="A", instrument="q", label="Score", direction=direction, conf_level=0.95)
+    figure = pro_figure(table)
+    assert figure.axes[0].get_ylabel() == f"Mean (95% CI), {direction}"
+    figure.draw_without_rendering()
+    box = figure.axes[0].yaxis.label.get_window_extent()
+    assert box.y0 >= figure.bbox.y0
+    assert box.y1 <= figure.bbox.y1
