@@ -147,7 +147,7 @@ def trajectories(
         ax.set_ylabel(fit(_label(marker), size(ax)[1] + 14, TEXT), parse_math=False)
         corner_note(ax, _counts(every, seen, marked), taken=title)
         if legend:
-            key(ax, entries(table, event=event, mark=mark), left=-30, top=-27, room=size(ax)[0] + 30)
+            key(ax, entries(table, event=event, mark=mark, end=end), left=-30, top=-27, room=size(ax)[0] + 30)
     return ax
 
 
@@ -197,12 +197,12 @@ def trajectory_figure(
 
     return person_panels(
         table, draw, by=by, groups=groups, titles=titles, width_mm=width_mm, tall=118.0, left=48.0,
-        entries=entries(table, event=event), gap=16.0, places=places,
+        entries=entries(table, event=event, end=end), gap=16.0, places=places,
     )  # fmt: skip
 
 
-def entries(table: pd.DataFrame, *, event: str = "event", mark: Mark | None = None) -> list[Entry]:
-    """The key: only marks that the table has."""
+def entries(table: pd.DataFrame, *, event: str = "event", mark: Mark | None = None, end: float = np.inf) -> list[Entry]:
+    """The key: only marks that are drawn on an axis up to the day `end`."""
     mark = mark or Mark("ink2")
     seen = table[np.isfinite(floats(table["model_value"]))]
     if seen.empty:
@@ -212,7 +212,7 @@ def entries(table: pd.DataFrame, *, event: str = "event", mark: Mark | None = No
         found.append(Entry("below the limit, drawn at it", {**_BELOW, "markeredgecolor": light("lod")}))
     if (seen["status"] == "above").any():
         found.append(Entry("above the range, drawn at its end", {**_BELOW, "marker": "^", "markeredgecolor": light("ink2")}))
-    if (floats(table["event"]) == 1).any():
+    if ((floats(seen["event"]) == 1) & (floats(seen["time"]) <= end)).any():
         found.append(Entry(event, {**_EVENT, "markerfacecolor": light("ink")}))
     if seen["role"].isin(LATE_ROLES).any():
         found.append(Entry("drawn at progression or later: never a predictor", {**_LATE, "markeredgecolor": light("ink")}))

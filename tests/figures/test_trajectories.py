@@ -74,6 +74,12 @@ def test_an_event_is_a_diamond_at_its_day_and_one_beyond_the_axis_is_counted():
     assert "3 patients, 1 of 2 events shown" in [t.get_text() for t in ax.texts]
 
 
+def test_the_key_has_no_mark_for_events_that_all_lie_beyond_the_axis():
+    for end, said in ((10.0, 0), (1000.0, 1)):
+        ax = drawn(hand(), limit=end)
+        assert [t.get_text() for t in ax.texts].count("event") == said, end
+
+
 def test_who_has_no_value_is_counted():
     table = pd.concat([hand(), pd.DataFrame([{"subject": "z", "day": np.nan, "role": "none", "status": "missing", "time": 50.0,
                                               "event": 0, "arm": "A", "cohort": "X"}])])
