@@ -22,14 +22,15 @@ from biomarkers.domain.fragments import Axis
 from biomarkers.domain.states import number, text
 from biomarkers.figures import both, distribution_figure, flow_figure, forest_figure, journal, kaplan_meier, themed
 from biomarkers.figures.distributions import panels_in_row
+from biomarkers.figures.ticks import ratio_ticks
 from biomarkers.report.view import View, is_main
 from biomarkers.tables import Grid, GridRow, Line, cells
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-HALF_DIGIT, LETTER = 3.0, 5.6
-"""Pixels of half a digit and of a letter under the axis of a forest table."""
+HALF_DIGIT, LETTER, TICKS = 3.0, 5.6, 30.0
+"""Pixels of half a digit, of a letter and between two ticks under the axis of a forest table."""
 _CLASSES = {"null": 'class="q"', "line": 'class="l"', "box": 'class="x"', "dots": 'class="t"', "head": 'class="h"'}
 
 
@@ -79,12 +80,10 @@ def small(axis: Axis, height: float, line: Line, *, side: float = 9.0) -> Markup
 
 def axis_words(axis: Axis, height: float, words: tuple[str, str] = ("", "")) -> Markup:
     """The axis under a forest table: ticks at round ratios, direction words at its ends."""
-    ticks = [t for t in (1 / 16, 1 / 8, 0.25, 0.5, 1, 2, 4, 8, 16) if axis.low <= t <= axis.high]
-    while len(ticks) > axis.width / 34:
-        ticks = [t for t in ticks if round(math.log2(t)) % 2 == 0]
+    ticks = ratio_ticks(axis.low, axis.high, axis.width - 2 * axis.margin, apart=TICKS)
     parts = [f'<path class="q" d="M{axis.margin:g} .5H{axis.width - axis.margin:g}"/>']
     for t in ticks:
-        name = f"{t:g}" if t >= 0.1 else f"{t:.2g}"
+        name = f"{t:g}"
         # A number at the edge of the drawing would lose its first or last digit.
         half = HALF_DIGIT * len(name)
         edge = ' class="s"' if axis.x(t) < half else ' class="e"' if axis.x(t) > axis.width - half else ""
