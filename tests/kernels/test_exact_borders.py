@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from biomarkers.kernels.cox import cox, fit
+from biomarkers.kernels.cox import _inverse, cox, fit
 from biomarkers.kernels.firth import firth
 from biomarkers.kernels.likelihood import aliased_columns, design, evaluate
 from biomarkers.kernels.logistic import logistic
@@ -141,6 +143,75 @@ def test_a_logistic_regression_that_was_stopped_says_so_too(monkeypatch: pytest.
     assert (short.finite.all(), short.converged) == (True, False)
     half = logistic(np.column_stack([np.ones(8), np.repeat([0.0, 1.0], 4)]), [0, 1, 0, 1, 1, 1, 1, 1])
     assert (half.finite.tolist(), half.converged) == ([True, False], True)
+
+
+def test_firth_s_fit_that_was_stopped_says_so_and_one_without_columns_takes_no_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = np.random.default_rng(1).normal(size=(20, 1))
+    whole = cox(np.arange(20.0) + 1, np.ones(20), x)
+    assert firth(whole).converged
+    assert firth(cox([1, 2, 3], [1, 1, 0], np.ones((3, 1)))).iterations == 0
+    monkeypatch.setattr(importlib.import_module("biomarkers.kernels.firth"), "_STEPS", 1)
+    assert not firth(whole).converged
+
+
+def test_all_coefficients_at_once_are_tested_against_none() -> None:
+    rng = np.random.default_rng(6)
+    y = (rng.random(40) < 0.6).astype(float)
+    found = logistic(np.column_stack([np.ones(40), rng.normal(size=40)]), y)
+    statistic, p = found.likelihood_ratio([0, 1])
+    assert statistic == pytest.approx(2 * (found.loglik - 40 * math.log(0.5)))
+    assert p == pytest.approx(stats.chi2.sf(statistic, 2))
+
+
+def test_a_constant_column_stays_where_it_starts() -> None:
+    rs, X = batch([np.ones(6), np.array([3.0, 1, 2, 5, 4, 0])])
+    for at in (0.0, 0.7):
+        found = newton(rs, design(rs, X[:, :, [0]]), np.full((1, 1), at))
+        assert (found.beta[0, 0], found.iterations[0], found.converged[0]) == (at, 0, True)
+
+
+def test_information_that_cannot_be_inverted_gives_no_errors() -> None:
+    assert np.isnan(_inverse(np.zeros((2, 2)))).tolist() == [[True, True]] * 2
+    assert _inverse(np.diag([2.0, 4.0])).tolist() == [[0.5, 0], [0, 0.25]]
+
+
+def test_one_row_that_enters_late_is_not_at_risk_before() -> None:
+    rs = risk_sets([1.0, 2, 3, 4, 5], [1, 1, 1, 1, 0], entry=[0.0, 0, 0, 0, 2.5])
+    assert rs.time.tolist() == [4, 3, 2, 1]
+    for one in (rs, replace(rs, _dense=None)):
+        assert one.at_risk_sums(np.ones((5, 1)))[:, 0].tolist() == [2, 3, 3, 4]
+
+
+def test_a_null_model_keeps_the_coefficients_of_its_adjusters() -> None:
+    rng = np.random.default_rng(3)
+    t, Z = rng.exponential(size=25), rng.normal(2, 3, (25, 2))
+    rs = risk_sets(t, np.ones(25))
+    columns = np.column_stack([Z[:, 0], np.ones(25), Z[:, 1]])
+    found = null_model(rs, columns[rs.order])
+    scale = design(rs, Z[rs.order]).scale[:, 0]
+    assert found.coef[[0, 2]] == pytest.approx(cox(t, np.ones(25), Z).coef * scale)
+    assert found.coef[1] == 0
+
+
+def test_a_censored_regression_needs_one_value_more_than_it_has_coefficients() -> None:
+    X = np.column_stack([np.ones(5), [0.0, 1, 2, 3, 4]])
+    found = tobit([1.0, 2.5, 2.0, 1.0, 1.0], X, [0, 0, 0, -1, -1])
+    assert np.isfinite(found.coef).all()
+    with pytest.raises(ValueError, match="2 values are observed for 3 parameters"):
+        tobit([1.0, 2.5, 2.0, 1.0, 1.0], X, [0, 0, 1, -1, -1])
+
+
+def test_lines_of_complete_visits_have_as_many_degrees_of_freedom_as_there_are_others() -> None:
+    """Every patient at every visit: the mean line is the mean of the patients' own, each of its errors a sample's, n - 1."""
+    rng = np.random.default_rng(8)
+    n, T = 15, 4
+    y = 3 + 2 * rng.normal(size=(n, 1)) + (0.5 + rng.normal(size=(n, 1))) * np.arange(T) + rng.normal(size=(n, T))
+    who, visit = np.repeat(np.arange(n), T), np.tile(np.arange(float(T)), n)
+    found = fit_growth(y.ravel(), np.column_stack([np.ones(n * T), visit]), who, visit, slopes=True)
+    own = np.array([np.polyfit(np.arange(T), row, 1)[::-1] for row in y])
+    assert found.coef == pytest.approx(own.mean(axis=0))
+    assert found.covariance == pytest.approx(np.cov(own.T) / n, rel=1e-3)
+    assert found.df == pytest.approx([n - 1, n - 1], rel=1e-3)
 
 
 def test_a_coefficient_without_information_at_all_is_aliased_and_a_tiny_one_is_not() -> None:

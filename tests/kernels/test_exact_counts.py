@@ -18,7 +18,7 @@ from biomarkers.kernels.carried import drawn, nearest
 from biomarkers.kernels.competing import aalen_johansen, gray_test
 from biomarkers.kernels.cox import cox
 from biomarkers.kernels.family import Member, max_t_family
-from biomarkers.kernels.fourfold import conditional, mantel_haenszel
+from biomarkers.kernels.fourfold import conditional, exact_ties, mantel_haenszel
 from biomarkers.kernels.hardy_weinberg import _loglik, hardy_weinberg
 from biomarkers.kernels.hazard import predict
 from biomarkers.kernels.history_power import _at_risk, _robust_z, histories
@@ -26,9 +26,10 @@ from biomarkers.kernels.kappa import bland_altman, fleiss_kappa, weighted_kappa
 from biomarkers.kernels.km import _crossing, kaplan_meier
 from biomarkers.kernels.likelihood import design, evaluate
 from biomarkers.kernels.logistic import logistic
+from biomarkers.kernels.logrank import logrank
 from biomarkers.kernels.maxstat import max_selected
 from biomarkers.kernels.one_sample import beta_product, limits_at, median_limits, one_sample_logrank
-from biomarkers.kernels.power import detectable_by_information, detectable_hazard_ratio
+from biomarkers.kernels.power import detectable_by_error, detectable_by_information, detectable_hazard_ratio
 from biomarkers.kernels.rank_association import cliffs_delta, spearman
 from biomarkers.kernels.recount import Pairs
 from biomarkers.kernels.resample import cluster_bootstrap, generator, joint_statistics, max_t, max_t_patterns, score_permutation
@@ -99,6 +100,7 @@ def test_a_permutation_p_counts_the_orders_that_were_drawn_and_the_one_observed(
     assert found.statistic == pytest.approx(observed)
     assert found.p_value == pytest.approx((1 + (np.array(drawn) >= observed - 1e-9).sum()) / (B + 1), abs=1e-12)
     assert found.permutations == B
+    M = M - np.outer(t, [0.25, 0.08, 0.0])  # one marker clearly, one a little related to survival
     p = max_t(null, M[rs.order], permutations=B, seed=7)
     every = np.array([statistics(*score_tests(null, centred(rs, M[rs.order])[order]))
                       for order in np.argsort(generator(7).random((B, 26)) + rs.stratum, axis=1)]) + 1e-9
@@ -107,6 +109,7 @@ def test_a_permutation_p_counts_the_orders_that_were_drawn_and_the_one_observed(
     rank = np.argsort(-p.statistic)
     down = [(1 + (every[:, rank[k:]].max(axis=1) >= p.statistic[rank[k]]).sum()) / (B + 1) for k in range(3)]
     assert p.p_step_down[rank] == pytest.approx(np.maximum.accumulate(down))
+    assert down[0] < down[1] < down[2]
     assert p.permutations == B
 
 
@@ -192,13 +195,13 @@ def test_a_marker_that_only_tells_the_strata_apart_has_nothing_to_shrink() -> No
     assert max_selected(np.arange(1.0, 13), np.ones(12), g.astype(float), stratum=g).statistics.tolist() == [0]
 
 
-@pytest.mark.parametrize(("seed", "events"), [(0, 0.9), (1, 0.9), (2, 0.9), (3, 0.0)])
-def test_the_shrinkage_factor_is_the_slope_on_what_was_found_without_each_subject(seed: int, events: float) -> None:
-    """A subject without whom there is no event has the score 0."""
+@pytest.mark.parametrize(("seed", "n", "events", "effect"), [(0, 18, 0.9, 0.15), (1, 18, 0.9, 0.15), (2, 18, 0.9, 0.15),
+                                                             (3, 18, 0.0, 0.15), (4, 50, 1.0, 0.04)])
+def test_the_shrinkage_factor_is_the_slope_on_what_was_found_without_each_subject(seed, n, events, effect) -> None:
+    """A subject without whom there is no event has the score 0; a weak marker has scores close together."""
     rng = np.random.default_rng(seed)
-    n = 18
     t, g, x = rng.permutation(n) + 1.0, rng.integers(0, 2, n), rng.integers(0, 8, n).astype(float)
-    t = t * np.exp(-0.15 * x)
+    t = t * np.exp(-effect * x)
     d = np.where(t == np.sort(t)[4], True, rng.random(n) < events)
     score = np.zeros(n)
     for i in range(n):
@@ -212,6 +215,9 @@ def test_the_shrinkage_factor_is_the_slope_on_what_was_found_without_each_subjec
     slope = cox(t, d, score[:, None], stratum=g).coef[0]
     assert found.factor == pytest.approx(np.clip(slope, 0, 1), rel=1e-9)
     assert found.cutpoint == max_selected(t, d, x, stratum=g, minprop=0.2, maxprop=0.8).cutpoint
+    if n == 50:
+        assert np.ptp(score) < 1
+        assert 0 < found.factor < 1
     naive = cox(t, d, (x > found.cutpoint).astype(float)[:, None], stratum=g).coef[0]
     assert found.naive == pytest.approx(np.clip(naive, -3, 3))
 
@@ -458,6 +464,57 @@ def test_no_bit_of_a_fit_depends_on_the_order_of_its_rows() -> None:
         return found.coef[0].hex(), found.loglik.hex(), found.covariance[0, 0].hex()
 
     assert len({bits(rng.permutation(n)) for _ in range(30)}) == 1
+
+
+def test_tables_that_can_be_one_way_only_say_nothing_about_the_odds() -> None:
+    only, two = conditional([[0, 5, 0, 6], [4, 4, 3, 3]]), conditional([[1, 2, 0, 5]])
+    assert np.isnan([only.odds_ratio, only.log_odds_ratio, only.std_error]).all()
+    assert (only.p_value, only.low, only.high, only.finite) == (1, 0, math.inf, False)
+    assert two.odds_ratio == math.inf
+    assert two.p_value == pytest.approx(stats.fisher_exact([[1, 1], [0, 5]]).pvalue)
+
+
+def test_the_score_test_of_deaths_in_one_group_is_the_log_rank_test() -> None:
+    """All three deaths are of group 1, at three times: the odds ratio is infinite, its score test is as always."""
+    t, d, g = [1.0, 2, 3, 4, 5, 6, 7], [1, 1, 1, 0, 0, 0, 0], [1, 1, 1, 0, 0, 1, 0]
+    found = exact_ties(t, d, g)
+    assert found.log_odds_ratio == math.inf
+    assert found.score_test == pytest.approx(logrank(t, d, g).chi2)
+    assert found.loglik[0] == pytest.approx(-math.log(7 * 6 * 5))
+
+
+def test_a_group_with_less_than_one_expected_event_is_a_group() -> None:
+    t, d, g = [1.0, 2, 3, 4, 5, 6, 7, 8], [1, 1, 0, 1, 1, 0, 1, 0], [2, 0, 1, 0, 1, 0, 1, 1]
+    found = logrank(t, d, g)
+    assert found.expected[2] < 1
+    assert found.df == 2
+
+
+def test_a_curve_begins_at_zero_where_somebody_was_there_from_the_beginning() -> None:
+    assert kaplan_meier([3.0, 4, 5], [1, 0, 1], entry=[-np.inf, 1, 2]).start == 0
+    assert kaplan_meier([3.0, 4, 5], [1, 0, 1], entry=[1.5, 1, 2]).start == 1
+
+
+def test_exact_limits_at_every_time_are_those_that_hold_until_the_next() -> None:
+    t, d = np.array([1.0, 2, 2, 3, 4, 5, 6, 6]), np.array([1, 1, 0, 0, 1, 0, 1, 0])
+    curve = kaplan_meier(t, d)
+    for mid_p in (False, True):
+        found = beta_product(curve, level=0.9, mid_p=mid_p)
+        assert found.time.tolist() == [1, 2, 3, 4, 5, 6]
+        for j, time in enumerate(found.time):
+            between = limits_at(curve, time + 0.5, level=0.9, mid_p=mid_p)
+            assert (found.survival[j], found.low[j], found.high[j]) == pytest.approx(between)
+
+
+def test_an_error_of_nothing_detects_nothing_that_could_be_named() -> None:
+    assert math.isnan(detectable_by_error(0.0))
+    assert detectable_by_error(0.5) == pytest.approx(math.exp(0.5 * (stats.norm.ppf(0.975) + stats.norm.ppf(0.8))))
+
+
+def test_a_cliffs_delta_of_one_against_many_has_no_interval() -> None:
+    for found, sign in ((cliffs_delta([1.0], [0.0, 2, 3, 5]), -1), (cliffs_delta([0.0, 2, 3, 5], [1.0]), 1)):
+        assert (found.estimate, found.n) == (sign * 0.5, 5)
+        assert np.isnan([found.conf_low, found.conf_high]).all()
 
 
 def test_no_adjustment_leaves_p_as_it_is() -> None:

@@ -279,11 +279,10 @@ def test_studies_beyond_a_batch_are_studies_too(monkeypatch: pytest.MonkeyPatch)
 # ---- responses -------------------------------------------------------------------------------------------------------
 
 
-def responders(n: int = 40, seed: int = 3, cell: bool = False) -> Responses:
+def responders(n: int = 40, seed: int = 3) -> Responses:
     rng = np.random.default_rng(seed)
-    x = (rng.random(n) < 0.4).astype(float) if cell else rng.normal(2, 1.5, n)
-    Z = np.column_stack([np.ones(n), rng.integers(0, 2, n)])
-    return Responses(x, Z, (rng.random(n) < 0.4).astype(float), Z[:, 1].astype(np.int64) if cell else None)
+    x, Z = rng.normal(2, 1.5, n), np.column_stack([np.ones(n), rng.integers(0, 2, n)])
+    return Responses(x, Z, (rng.random(n) < 0.4).astype(float))
 
 
 def test_the_odds_of_a_response_are_those_without_the_marker_times_its_effect() -> None:
@@ -327,17 +326,20 @@ def test_each_simulated_study_of_responders_is_judged_by_its_likelihood_ratio() 
 
 
 def test_each_simulated_study_of_two_groups_is_judged_by_fisher_s_test_within_strata() -> None:
-    study = responders(30, cell=True)
+    rng = np.random.default_rng(3)
+    cell = np.tile([0, 1, 2], 12)
+    Z = np.column_stack([np.ones(36), cell == 1, cell == 2]).astype(float)
+    study = Responses((rng.random(36) < 0.4).astype(float), Z, (rng.random(36) < 0.4).astype(float), cell)
     found = response_power.rejections(study, 0.8, replicates=40, seed=5, alpha=0.4)
-    simulated = generator(5).random((40, 30)) < response_power._chances(study, 0.8)
+    simulated = generator(5).random((40, 36)) < response_power._chances(study, 0.8)
     said = []
     for y in simulated:
-        tables = [[int((who & (study.cell == c) & (study.x == v)).sum()) for v in (1, 0) for who in (y, np.ones(30, bool))]
-                  for c in (0, 1)]
+        tables = [[int((who & (cell == c) & (study.x == v)).sum()) for v in (1, 0) for who in (y, np.ones(36, bool))]
+                  for c in range(3)]
         said.append(bool(conditional(tables).p_value <= 0.4))
     assert found.tolist() == said
     assert 0 < np.mean(said) < 1
-    nobody, everybody = np.zeros((1, 30)), np.ones((1, 30))
+    nobody, everybody = np.zeros((1, 36)), np.ones((1, 36))
     assert response_power._exact_p(study, np.vstack([nobody, everybody])).tolist() == [1, 1]
 
 
