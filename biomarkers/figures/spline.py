@@ -19,7 +19,7 @@ from biomarkers.domain import numbers
 from biomarkers.domain.marker import Marker
 from biomarkers.figures.panels import cohort_panels, lines_of_text, size, text_height
 from biomarkers.figures.style import SINGLE, TEXT, axes_of, fit, house
-from biomarkers.figures.ticks import on_scale, ratio_ticks, round_values
+from biomarkers.figures.ticks import blurred, on_scale, ratio_ticks, round_values
 from biomarkers.figures.tokens import light
 from biomarkers.tables import need
 
@@ -148,9 +148,10 @@ def unit_ticks(ax: Axes, events: pd.DataFrame, marker: Marker | None) -> bool:
     low, high = ax.get_xlim()
     chosen: list[tuple[float, float]] = []
     apart = 24.0 / size(ax)[0] * (high - low)
-    candidates = round_values(float(np.nanmin(raw)), float(np.nanmax(raw)), marker)
+    candidates, vague = round_values(float(np.nanmin(raw)), float(np.nanmax(raw)), marker), blurred(scaled)
     for candidate, at in zip(candidates, on_scale(scaled, marker, candidates), strict=True):
-        if low <= at <= high and all(abs(at - other) > apart for other, _ in chosen):
+        clear = low <= at <= high and not any(a <= at <= b for a, b in vague)
+        if clear and all(abs(at - other) > apart for other, _ in chosen):
             chosen.append((float(at), candidate))
     chosen.sort()
     if chosen:

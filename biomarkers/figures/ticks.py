@@ -90,20 +90,20 @@ def raw_ticks(ax: Axes, table: pd.DataFrame, marker: Marker | None, low: float, 
     if not len(raw):
         ax.set_yticks([])
         return
-    blurred = _blurred(table)
+    vague = blurred(table)
     bottom, top = ax.get_ylim()
     chosen: list[tuple[float, float]] = []
     candidates = round_values(float(raw.min()), float(raw.max()), marker)
     for candidate, y in zip(candidates, on_scale(table, marker, candidates), strict=True):
         inside = math.isfinite(y) and min(low, high) - 0.06 * (high - low) <= y <= top
-        inside = inside and not any(a <= y <= b for a, b in blurred)
+        inside = inside and not any(a <= y <= b for a, b in vague)
         if inside and all(abs(y - other) > 0.115 * (top - bottom) for other, _ in chosen):
             chosen.append((float(y), candidate))
     chosen.sort()
     ax.set_yticks([y for y, _ in chosen], [numbers.value(v) for _, v in chosen])
 
 
-def _blurred(table: pd.DataFrame) -> list[tuple[float, float]]:
+def blurred(table: pd.DataFrame) -> list[tuple[float, float]]:
     """The heights over which one value is spread, as a zero is by the area that was counted: a tick there would say a lie."""
     value, y = (pd.to_numeric(table[c]).to_numpy(float, na_value=np.nan) for c in ("value", "model_value"))
     known = np.isfinite(value) & np.isfinite(y)

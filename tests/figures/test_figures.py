@@ -621,3 +621,15 @@ def test_composed_figures_have_a_journal_width(drawn):
     for figure in drawn.values():
         assert isinstance(figure, Figure)
         assert round(figure.get_size_inches()[0] * 25.4) in (85, 120, 150, 180)
+
+
+def test_an_axis_names_no_value_that_lies_at_several_places(two):
+    rng = np.random.default_rng(3)
+    raw = np.r_[np.zeros(12), rng.uniform(2, 150, 48)]
+    area = rng.uniform(0.2, 3.0, 60)                      # one cell of a small area is more per mm2 than of a large one
+    frame = pd.DataFrame({"x": np.log2(raw + 1 / area), "arm": np.arange(60) % 2, "time": np.arange(60) + 1.0, "event": 1})
+    table = arm_effect_table(frame, "time", "event", "x", "arm", raw=raw, labels={"cohort": "A", "marker": "foxp3"})
+    ax = FIGURES["arm_effect"].draw(table, marker=MARKERS["foxp3"])
+    words = [t.get_text() for t in ax.get_xticklabels()]
+    assert words
+    assert "0" not in words
