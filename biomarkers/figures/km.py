@@ -46,6 +46,8 @@ from biomarkers.tables import need, order, text, time_unit
 COLUMNS = ("group", "time", "survival", "conf_low", "conf_high", "n_risk", "n_event", "n_censor")
 ROW, FIRST_ROW, SAMPLE = 10.6, 30.0, 13.0
 """Points: between rows of the table, from the axis to its first row, length of the line sample."""
+SIDE = 0.012
+"""Share of the longest time that the axis leaves free at each side."""
 
 
 def km(
@@ -104,14 +106,14 @@ def km(
         drawn = [(marks or {}).get(name, mark) for (name, _), mark in zip(groups, own, strict=True)]
         ax.axhline(0.5, color=light("hairline"), linewidth=0.5, zorder=0.5)
         start = float(table["time"].min()) / scale
-        ax.set_xlim(-0.012 * end, end * 1.012)
+        ax.set_xlim(-SIDE * end, end * (1 + SIDE))
         if start > 0:
             _unknown(ax, start, before)
         for (_, rows), mark in zip(groups, drawn, strict=True):
             _curve(ax, rows, mark, scale)
         ticks = time_ticks(end, unit, int(size(ax)[0] / 20))
         if start > 0:  # the landmark has its own tick; a neighbour whose numbers would touch its own goes
-            per_point, own = 1.024 * end / size(ax)[0], width(f"{round(start, 1):g}", TICK)
+            per_point, own = (1 + 2 * SIDE) * end / size(ax)[0], width(f"{round(start, 1):g}", TICK)
             after = max(14.0, width(numbers.count(int(table["n_risk"].max())), TICK) + 4) * per_point
             early = [t for t in ticks if t < start and start - t > per_point * ((own + width(f"{t:g}", TICK)) / 2 + 3)]
             ticks = [*early, start, *(t for t in ticks if t - start > after)]
@@ -276,7 +278,7 @@ def _corner(ax: Axes, table: pd.DataFrame, notes: Sequence[str], scale: float, e
     if free(1 - share_x, 1.01, 1.03 - share_y, 1.04):
         x, y, side = 1.0, 1.0, "right"
     elif free(begin, begin + share_x, -0.01, share_y) and begin + share_x < 1:
-        x, y, side = (begin + 0.012) / 1.024 * (begin > 0) + 4 / wide, share_y - 4 / high, "left"
+        x, y, side = (begin + SIDE) / (1 + 2 * SIDE) * (begin > 0) + 4 / wide, share_y - 4 / high, "left"
     elif free(1 - share_x, 1.01, -0.01, share_y):
         x, y, side = 1.0, share_y - 4 / high, "right"
     else:

@@ -63,7 +63,7 @@ def association(view: View, count: Numbering) -> Section | None:
         if not lines:
             continue
         blocks.append(_forest(view, count, lines, endpoint))
-        blocks += filter(None, [in_words(lines, view)])
+        blocks += in_words(lines, view)
     boxes = tuple(tables.refusal(x.row, view.design) for x in view.main if x.state == "refused")
     if boxes:
         blocks.append(Heading("Refused", "refused"))
@@ -159,7 +159,7 @@ def matrix(view: View, count: Numbering) -> Section | None:
         block = _matrix(view, count, lines, endpoint)
         if block is not None:
             blocks.append(block)
-            blocks += filter(None, [in_words([x for x in lines if is_pooled(x)], view)])
+            blocks += in_words([x for x in lines if is_pooled(x)], view)
     boxes = [_boxed(x, view) for x in view.lines if x.state == "refused"]
     if boxes:
         blocks += [Heading("Refused", "refused"), Refusals(tuple(boxes))]
@@ -358,8 +358,7 @@ def interaction_section(view: View, count: Numbering, gallery: Gallery, name: st
         (False, True, True, True, True),
         "A P in one arm and none in the other is no difference; only the ratio's test speaks about it.",
     )
-    said = filter(None, [in_words(lines, view)])
-    blocks = (Table(count.table(), grid), *said, *arm_effect_pictures(view, lines, count, gallery, name))
+    blocks = (Table(count.table(), grid), *in_words(lines, view), *arm_effect_pictures(view, lines, count, gallery, name))
     return Section("interaction", "Interaction", "8, 17", blocks)
 
 
@@ -395,7 +394,7 @@ def answers_section(view: View, count: Numbering) -> Section | None:
         numeric = (False, *[True] * (len(heads) - 2), False)
         grid = Grid(title if title.endswith("?") else f"{title}.", heads, tuple(rows), numeric, " ".join(_noted(lines, placed)))
         blocks.append(Table(count.table(), grid, long=True))
-        blocks += filter(None, [in_words(lines, view)])
+        blocks += in_words(lines, view)
     return Section("answers", "Other questions of the plan", "15, 17", tuple(blocks))
 
 

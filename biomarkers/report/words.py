@@ -54,10 +54,10 @@ def sentence(item: Line, design: Design, *, adjust: str = "") -> tuple[Piece, ..
     return tell(item, design, adjust or "adjusted")
 
 
-def in_words(lines: Iterable[Line], view: View) -> Words | None:
-    """The sentences of these results, folded; None where there are none."""
+def in_words(lines: Iterable[Line], view: View) -> tuple[Words, ...]:
+    """The sentences of these results, folded into one block; no block where there are none."""
     told = tuple((x.state, x.key, sentence(x, view.design, adjust=_adjustment(view))) for x in lines if x.estimand in _TOLD)
-    return Words(told) if told else None
+    return (Words(told),) if told else ()
 
 
 def results_text(every: View, pages: Sequence[View]) -> str:
